@@ -1,0 +1,45 @@
+// What the host passes to the kernels: read by C++ and by GLSL, so that the two cannot differ.
+// Addresses are device addresses; pitches count 32-bit elements.
+#ifndef VKC_SHADERS_INTERFACE_H
+#define VKC_SHADERS_INTERFACE_H
+
+#ifdef __cplusplus
+#include <cstdint>
+namespace vkc {
+using uint = uint32_t;
+#endif
+
+// The similarity matrix lies in blocks of 2^block_shift rows, an address each.
+
+struct SimilarityPush {
+  uint64_t units;        // int32 [rows][units_pitch]
+  uint64_t blocks;       // uint64 addresses of blocks of the output, int32 [rows][matrix_pitch]
+  uint units_pitch;
+  uint matrix_pitch;
+  uint block_shift;
+  uint first_row;        // the item in row 0 of the output
+  uint end_row;          // one past the item in its last row
+  uint first_tile;       // of this dispatch
+  uint tiles_across;     // tiles in a row of tiles
+  uint triangle;         // 1: tiles on and above the diagonal, mirrored; 0: all tiles
+};
+
+struct WalkPush {
+  uint64_t blocks;   // uint64 addresses of the matrix's blocks
+  uint64_t weights;  // int32 [n]
+  uint64_t slots;    // uint [workgroups]: which walk's state a workgroup goes on with
+  uint64_t sums;     // int64 [walks][matrix_pitch]: A_j
+  uint64_t latest;   // uint [walks]: the latest item chosen, not yet in the sums
+  uint64_t chosen;   // uint [workgroups][steps]: out, the items chosen by this dispatch
+  uint n;
+  uint matrix_pitch;
+  uint block_shift;
+  uint steps;
+  uint fresh;        // 1: the walks are at their start, and the sums hold nothing yet
+};
+
+#ifdef __cplusplus
+}  // namespace vkc
+#endif
+
+#endif

@@ -1,0 +1,39 @@
+// Which tile of the similarity matrix a workgroup computes, and where its elements go.
+#include "fixed_point.glsl"
+#include "interface.h"
+
+layout(push_constant, std430) uniform Push { SimilarityPush push; };
+
+layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Addresses {
+  uint64_t at[];
+};
+layout(buffer_reference, std430, buffer_reference_align = 16) writeonly buffer OutputRow {
+  ivec4 at[];
+};
+
+// Row and column of this workgroup's tile. In a triangle, tiles are numbered down the columns of
+// the upper half: 0 | 1 2 | 3 4 5 | ...
+uvec2 tile_of_workgroup() {
+  const uint tile = push.first_tile + gl_WorkGroupID.x;
+  if (push.triangle == 0) return uvec2(tile / push.tiles_across, tile % push.tiles_across);
+  uint column = uint((sqrt(8.0 * float(tile) + 1.0) - 1.0) * 0.5);
+  while (column * (column + 1) / 2 > tile) --column;
+  while ((column + 1) * (column + 2) / 2 <= tile) ++column;
+  return uvec2(tile - column * (column + 1) / 2, column);
+}
+
+// The exact sum of products of two unit vectors as a cosine in fixed point.
+int cosine(int64_t sum, uint i, uint j) {
+  if (i == j) return sum > 0 ? FIXED_POINT_ONE : 0;
+  return int(clamp(from_product(sum), int64_t(-FIXED_POINT_ONE), int64_t(FIXED_POINT_ONE)));
+}
+
+// The address of item i's row of the output.
+uint64_t output_row(uint i) {
+  const uint row = i - push.first_row;
+  const uint64_t block = Addresses(push.blocks).at[row >> push.block_shift];
+  const uint in_block = row & ((1u << push.block_shift) - 1);
+  return block + uint64_t(in_block) * push.matrix_pitch * 4;
+}
+
+bool is_output_row(uint i) { return i < push.end_row; }

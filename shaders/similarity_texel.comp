@@ -1,0 +1,60 @@
+// Cosine similarities for drivers that run shaders on the CPU. There, loads are the cost, and
+// texels are the one kind that is loaded with vector instructions. A workgroup is one subgroup: its
+// lanes load a texel (four dimensions) of as many row items at once, broadcast each to all lanes,
+// and multiply it with texels of COLUMNS column items a lane.
+#version 460
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_shader_subgroup_ballot : require
+#include "similarity_output.glsl"
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const uint LANES = 8;  // the subgroup's size; divides TILE
+layout(constant_id = 1) const uint TILE = 64;  // items
+
+const int UNROLL = 4;  // texels; divides units_pitch / 4
+
+layout(set = 0, binding = 0) uniform isamplerBuffer units;
+
+layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer OutputElements {
+  int at[];
+};
+
+void cosines_of_lanes(uint i, uint j) {
+  const int texel_pitch = int(push.units_pitch / 4);
+  const int row_texel = int(i + gl_LocalInvocationID.x) * texel_pitch;
+  const int column_texel = int(j + gl_LocalInvocationID.x) * texel_pitch;
+  int64_t sums[LANES];
+  [[unroll]] for (uint r = 0; r < LANES; ++r) sums[r] = 0;
+  for (int texel = 0; texel < texel_pitch; texel += UNROLL) {
+    [[unroll]] for (int u = 0; u < UNROLL; ++u) {
+      const ivec4 rows = texelFetch(units, row_texel + texel + u);
+      const ivec4 column = texelFetch(units, column_texel + texel + u);
+      [[unroll]] for (uint r = 0; r < LANES; ++r) {
+        const ivec4 row = subgroupBroadcast(rows, r);
+        [[unroll]] for (uint k = 0; k < 4; ++k) {
+          sums[r] += int64_t(row[k]) * int64_t(column[k]);
+        }
+      }
+    }
+  }
+  const uint column = j + gl_LocalInvocationID.x;
+  [[unroll]] for (uint r = 0; r < LANES; ++r) {
+    const int value = cosine(sums[r], i + r, column);
+    if (is_output_row(i + r)) OutputElements(output_row(i + r)).at[column] = value;
+    if (push.triangle == 1 && is_output_row(column)) {
+      OutputElements(output_row(column)).at[i + r] = value;
+    }
+  }
+}
+
+void main() {
+  const uvec2 tile = tile_of_workgroup();
+  const uint first_row = push.first_row + tile.x * TILE;
+  const uint first_column = tile.y * TILE;
+  for (uint i = 0; i < TILE; i += LANES) {
+    for (uint j = 0; j < TILE; j += LANES) cosines_of_lanes(first_row + i, first_column + j);
+  }
+}

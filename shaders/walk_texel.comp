@@ -1,0 +1,79 @@
+// Diversity sequences for drivers that run shaders on the CPU. There, loads are the cost, and
+// texels are the one kind that is loaded with vector instructions. A workgroup is one subgroup, so
+// that no barrier is needed.
+#version 460
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const uint LANES = 8;  // the subgroup's size
+layout(constant_id = 1) const bool WEIGHTED = false;
+layout(constant_id = 2) const uint BLOCKS = 1;  // of the matrix
+
+#include "walk.glsl"
+
+const uint MOST_BLOCKS = 16;  // the host's kMostTexelBlocks
+layout(set = 0, binding = 0) uniform isamplerBuffer matrix[MOST_BLOCKS];
+
+// A texel of the matrix. Every index is a literal: behind a variable one, lavapipe (Mesa 22.3)
+// passes texels through floating point, and integers that look like signalling NaNs come out with
+// bit 22 set.
+ivec4 cosines_at(uint block, int texel) {
+  if (BLOCKS == 1) return texelFetch(matrix[0], texel);
+#define CASE(b) \
+  case b:       \
+    return texelFetch(matrix[b], texel);
+  switch (block) {
+    CASE(0)
+    CASE(1)
+    CASE(2)
+    CASE(3)
+    CASE(4)
+    CASE(5)
+    CASE(6)
+    CASE(7)
+    CASE(8)
+    CASE(9)
+    CASE(10)
+    CASE(11)
+    CASE(12)
+    CASE(13)
+    CASE(14)
+    CASE(15)
+  }
+  return ivec4(0);
+}
+
+void main() {
+  const uint lane = gl_LocalInvocationIndex;
+  const uint vectors = push.matrix_pitch / 4;
+  const uint slot = Items(push.slots).at[gl_WorkGroupID.x];
+  Sums state = Sums(push.sums + uint64_t(slot) * push.matrix_pitch * 8);
+  Items latest = Items(push.latest);
+  Items chosen = Items(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
+
+  if (push.fresh == 1) {
+    for (uint v = lane; v < vectors; v += LANES) state.at[v] = first_sums(v * 4);
+  }
+
+  uint item = latest.at[slot];
+  for (uint step = 0; step < push.steps; ++step) {
+    const uint block = item >> push.block_shift;
+    const uint row = (item & ((1u << push.block_shift) - 1)) * vectors;
+    const int weight = WEIGHTED ? Integers(push.weights).at[item] : FIXED_POINT_ONE;
+    const bvec4 is_item = equal(uvec4(item & 3), uvec4(0, 1, 2, 3));
+    Candidate best = Candidate(NOT_A_CANDIDATE, 0xffffffffu);
+    for (uint v = lane; v < vectors; v += LANES) {
+      i64vec4 sums = state.at[v] + contribution(cosines_at(block, int(row + v)), weight);
+      if (v == item / 4) sums = mix(sums, i64vec4(NOT_A_CANDIDATE), is_item);
+      state.at[v] = sums;
+      best = better_of_four(best, sums, v * 4);
+    }
+    item = best_of_subgroup(best).item;
+    if (lane == 0) chosen.at[step] = item;
+  }
+  if (lane == 0) latest.at[slot] = item;
+}

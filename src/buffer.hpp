@@ -1,0 +1,46 @@
+// Device memory with an address, and how bytes get in and out of it.
+#pragma once
+
+#include <cstdint>
+#include <vulkan/vulkan_raii.hpp>
+
+#include "device.hpp"
+
+namespace vkc {
+
+enum class MemoryUse {
+  kDevice,   // read and written by kernels; also mapped where memory is unified
+  kReadback  // written by the device, read by the host: mapped and cached
+};
+
+// A buffer with an allocation of its own. Throws Error (OUT_OF_DEVICE_MEMORY).
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(const Device& device, uint64_t bytes, MemoryUse use);
+
+  [[nodiscard]] vk::Buffer handle() const { return *buffer_; }
+  [[nodiscard]] uint64_t bytes() const { return bytes_; }
+  [[nodiscard]] vk::DeviceAddress address() const { return address_; }
+
+  // The buffer's bytes, for buffers that the host can reach; else nullptr. Coherent: a fence or a
+  // submission is all the synchronisation needed.
+  [[nodiscard]] void* mapped() const { return mapped_; }
+
+  template <typename T>
+  [[nodiscard]] T* mapped_as() const {
+    return static_cast<T*>(mapped_);
+  }
+
+ private:
+  uint64_t bytes_ = 0;
+  vk::raii::DeviceMemory memory_ = nullptr;  // outlives buffer_
+  vk::raii::Buffer buffer_ = nullptr;
+  vk::DeviceAddress address_ = 0;
+  void* mapped_ = nullptr;
+};
+
+// Copies bytes from the host into a device buffer, through staging memory where it is not mapped.
+void upload(const Device& device, const Buffer& to, const void* from, uint64_t bytes);
+
+}  // namespace vkc

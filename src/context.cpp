@@ -1,0 +1,87 @@
+#include "context.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "error.hpp"
+
+namespace {
+
+// How long a call with a recommended batch is to take.
+constexpr double kBatchSeconds = 0.5;
+
+// Memory for rows of the matrix that are computed and sent off again.
+constexpr uint64_t kPassingRowsBytes = 256ULL << 20;
+
+}  // namespace
+
+uint32_t VkComputeContext::require_embeddings() const {
+  if (!resident_) {
+    vkc::fail(VKC_ERROR_NO_EMBEDDINGS,
+              "no embeddings are uploaded: call vkc_upload_embeddings first");
+  }
+  return resident_->embeddings.n;
+}
+
+VkcEmbeddingsInfo VkComputeContext::embeddings_info() const {
+  VkcEmbeddingsInfo info{};
+  info.struct_size = sizeof(info);
+  if (resident_) {
+    info.num_embeddings = resident_->embeddings.n;
+    info.embedding_dim = resident_->embeddings.d;
+    info.centered = resident_->embeddings.centered ? 1 : 0;
+    info.weighted = resident_->embeddings.weighted ? 1 : 0;
+  }
+  return info;
+}
+
+void VkComputeContext::upload(const float* embeddings, uint32_t n, uint32_t d, bool center) {
+  resident_ = std::make_unique<Resident>(device_, embeddings, n, d, center);
+}
+
+const vkc::MatrixRows& VkComputeContext::matrix() {
+  if (!resident_->matrix) {
+    const uint32_t n = resident_->embeddings.n;
+    auto matrix = std::make_unique<vkc::MatrixRows>(device_, n, n, 0);
+    resident_->similarity.fill(*matrix);
+    resident_->matrix = std::move(matrix);
+  }
+  return *resident_->matrix;
+}
+
+void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* output) {
+  const uint32_t n = resident_->embeddings.n;
+  // Computing all rows through the resident matrix multiplies each pair once instead of twice.
+  const bool whole = count == n && vkc::MatrixRows::bytes(n, n) <= device_.available_bytes() / 2;
+  if (resident_->matrix || whole) {
+    vkc::download_rows(device_, matrix(), first, count, n, output);
+    return;
+  }
+  const uint64_t row_bytes = vkc::MatrixRows::bytes(1, n);
+  const auto at_once =
+      static_cast<uint32_t>(std::clamp<uint64_t>(kPassingRowsBytes / row_bytes, 1, count));
+  const vkc::MatrixRows passing(device_, at_once, n, 0);
+  for (uint32_t done = 0; done < count;) {
+    const uint32_t part = std::min(at_once, count - done);
+    resident_->similarity.fill_rows(passing, first + done, part);
+    vkc::download_rows(device_, passing, 0, part, n, output + std::size_t{done} * n);
+    done += part;
+  }
+}
+
+void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uint32_t length,
+                                           uint32_t* output) {
+  if (!resident_->diversity) {
+    resident_->diversity =
+        std::make_unique<vkc::Diversity>(device_, resident_->embeddings, matrix());
+  }
+  resident_->diversity->walk(starts, length, output);
+}
+
+uint32_t VkComputeContext::recommended_batch(uint32_t length) const {
+  const uint32_t n = resident_->embeddings.n;
+  const double rate = resident_->diversity ? resident_->diversity->walk_steps_per_second()
+                                           : vkc::Diversity::expected_rate(device_, n);
+  const double walks = std::clamp(kBatchSeconds * rate / length, 1.0, static_cast<double>(n));
+  return static_cast<uint32_t>(walks);
+}

@@ -1,0 +1,53 @@
+// What the C API's functions do, once their arguments are known to be good.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "device.hpp"
+#include "diversity.hpp"
+#include "resident.hpp"
+#include "similarity.hpp"
+#include "vulkan_compute.h"
+
+// The device and what is resident on it. In the global namespace: the C API names it.
+struct VkComputeContext {
+ public:
+  VkComputeContext(std::string_view device, bool validation) : device_(device, validation) {}
+
+  [[nodiscard]] const VkcDeviceInfo& device_info() const { return device_.info(); }
+  [[nodiscard]] VkcEmbeddingsInfo embeddings_info() const;
+
+  void upload(const float* embeddings, uint32_t n, uint32_t d, bool center);
+  void similarity_rows(uint32_t first, uint32_t count, float* output);
+  void diversity_sequences(std::span<const uint32_t> starts, uint32_t length, uint32_t* output);
+  [[nodiscard]] uint32_t recommended_batch(uint32_t length) const;
+
+  // The number of embeddings. Throws Error (NO_EMBEDDINGS) before the first upload.
+  [[nodiscard]] uint32_t require_embeddings() const;
+
+  // Set while a call is in progress: contexts are for one thread at a time.
+  std::atomic_flag busy = ATOMIC_FLAG_INIT;
+  // Set once the device is lost: nothing on it can be trusted any more.
+  bool lost = false;
+
+ private:
+  // What was made from one upload. Members are destroyed in the reverse order.
+  struct Resident {
+    Resident(const vkc::Device& device, const float* values, uint32_t n, uint32_t d, bool center)
+        : embeddings(device, values, n, d, center), similarity(device, embeddings) {}
+
+    vkc::ResidentEmbeddings embeddings;
+    vkc::Similarity similarity;
+    std::unique_ptr<vkc::MatrixRows> matrix;    // made when first needed
+    std::unique_ptr<vkc::Diversity> diversity;  // likewise
+  };
+
+  const vkc::MatrixRows& matrix();
+
+  vkc::Device device_;
+  std::unique_ptr<Resident> resident_;
+};

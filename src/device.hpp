@@ -1,0 +1,72 @@
+// The Vulkan loader, the list of devices, and the one device and queue that a context works on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+#include <vulkan/vulkan_raii.hpp>
+
+#include "vulkan_compute.h"
+
+namespace vkc {
+
+// A loaded Vulkan with its drivers. Throws Error: NO_VULKAN_LOADER, NO_VULKAN_DRIVER,
+// NO_VALIDATION_LAYER.
+class Instance {
+ public:
+  explicit Instance(bool validation);
+
+  [[nodiscard]] const vk::raii::Instance& handle() const { return instance_; }
+  [[nodiscard]] std::vector<vk::raii::PhysicalDevice> physical_devices() const;
+
+ private:
+  vk::raii::Context loader_;
+  vk::raii::Instance instance_;
+  vk::raii::DebugUtilsMessengerEXT messenger_;
+};
+
+// What kernels and memory plans depend on.
+struct DeviceLimits {
+  bool is_cpu = false;                  // lavapipe or another driver that runs shaders on the CPU
+  bool unified_memory = false;          // device-local memory is host-visible and as good as any
+  uint32_t subgroup_size = 1;           // invocations
+  uint32_t max_workgroup_size = 1;      // invocations
+  uint64_t max_buffer_bytes = 0;        // of one buffer and its allocation
+  uint64_t max_texel_buffer_bytes = 0;  // of one view of four-component 32-bit texels
+  uint32_t max_workgroup_count = 0;     // in x
+  double timestamp_period = 0;          // seconds a tick; 0: the queue has no timestamps
+};
+
+std::vector<VkcDeviceInfo> list_devices();
+
+class Device {
+ public:
+  // Chooses by `wanted` (an index or part of a name), by VKC_DEVICE where that is empty, else the
+  // best usable device. Throws Error: NO_SUCH_DEVICE, DEVICE_UNSUITABLE and Instance's.
+  Device(std::string_view wanted, bool validation);
+
+  [[nodiscard]] const vk::raii::Device& handle() const { return device_; }
+  [[nodiscard]] const vk::raii::Queue& queue() const { return queue_; }
+  [[nodiscard]] const vk::raii::CommandPool& command_pool() const { return command_pool_; }
+  [[nodiscard]] const VkcDeviceInfo& info() const { return info_; }
+  [[nodiscard]] const DeviceLimits& limits() const { return limits_; }
+  [[nodiscard]] const vk::PhysicalDeviceMemoryProperties& memory() const { return memory_; }
+
+  // Bytes of device-local memory that are still free, as well as the driver can tell.
+  [[nodiscard]] uint64_t available_bytes() const;
+
+ private:
+  Instance instance_;
+  VkcDeviceInfo info_{};
+  vk::raii::PhysicalDevice physical_;
+  DeviceLimits limits_;
+  vk::PhysicalDeviceMemoryProperties memory_;
+  bool has_memory_budget_ = false;
+  uint32_t queue_family_ = 0;
+  vk::raii::Device device_;
+  vk::raii::Queue queue_;
+  vk::raii::CommandPool command_pool_;
+};
+
+}  // namespace vkc

@@ -1,0 +1,288 @@
+#include "diversity.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <chrono>
+#include <cstring>
+
+#include "../shaders/interface.h"
+#include "equal_sets.hpp"
+#include "error.hpp"
+#include "shaders/walk_registers.h"
+#include "shaders/walk_texel.h"
+#include "submission.hpp"
+
+namespace vkc {
+
+namespace {
+
+// Memory for the running sums of all walks under way.
+constexpr uint64_t kMostStateBytes = 1ULL << 30;
+
+// Items between two looks for walks that have met. Each look ends a dispatch, and so costs reading
+// and writing the sums once: on a GPU as much as four steps.
+constexpr uint32_t kInterval = 128;
+
+// Matrix elements a second to expect of a device not yet measured: a slow one of its kind, since
+// the first submission is to be short rather than long.
+constexpr double kCpuRate = 5e8;
+constexpr double kGpuRate = 2e10;
+
+// Texel buffers that walk_texel.comp declares.
+constexpr uint32_t kMostTexelBlocks = 16;
+
+// lavapipe silently ends all loops of an invocation after 65,535 iterations together.
+constexpr uint32_t kMostCpuIterations = 60000;
+
+struct WalkShape {
+  uint32_t invocations;
+  uint32_t groups;  // of four sums in an invocation's registers
+};
+
+WalkShape gpu_shape(const Device& device, uint32_t pitch) {
+  const uint32_t vectors = pitch / 4;
+  constexpr uint32_t kGroups = 8;
+  constexpr uint32_t kMostGroups = 12;
+  const uint32_t most = std::min(512U, std::bit_floor(device.limits().max_workgroup_size));
+  uint32_t invocations = std::min(std::bit_ceil((vectors + kGroups - 1) / kGroups), most);
+  invocations = std::max(invocations, std::min(64U, most));
+  const uint32_t groups = std::min((vectors + invocations - 1) / invocations, kMostGroups);
+  return {invocations, groups};
+}
+
+Kernel make_kernel(const Device& device, bool weighted, const MatrixRows& matrix) {
+  const uint32_t weighted_constant = weighted ? 1 : 0;
+  if (!device.limits().is_cpu) {
+    const WalkShape shape = gpu_shape(device, matrix.pitch());
+    return {device,
+            {.spirv = walk_registers,
+             .constants = {shape.invocations, weighted_constant, shape.groups},
+             .push_bytes = sizeof(WalkPush),
+             .texel_buffers = {}}};
+  }
+  const auto blocks = static_cast<uint32_t>(matrix.blocks().size());
+  if (blocks > kMostTexelBlocks) {
+    fail(VKC_ERROR_DOES_NOT_FIT, "the similarity matrix of ", matrix.rows(), " embeddings lies in ",
+         blocks, " pieces, and on this device at most ", kMostTexelBlocks,
+         " can be walked: use fewer embeddings or a GPU");
+  }
+  std::vector<TexelRange> ranges;
+  for (const Buffer& block : matrix.blocks()) ranges.push_back({block.handle(), block.bytes()});
+  // The kernel declares them all; those that it has no use for may be any.
+  ranges.resize(kMostTexelBlocks, ranges.front());
+  return {device,
+          {.spirv = walk_texel,
+           .constants = {device.limits().subgroup_size, weighted_constant, blocks},
+           .push_bytes = sizeof(WalkPush),
+           .texel_buffers = ranges}};
+}
+
+// Steps that one dispatch may take without running into lavapipe's limit.
+uint32_t most_steps(const Device& device, uint32_t pitch) {
+  if (!device.limits().is_cpu) return ~0U;
+  const uint32_t loops = pitch / 4 / device.limits().subgroup_size + 1;
+  return std::max(kMostCpuIterations / loops, 2U) - 1;
+}
+
+}  // namespace
+
+// What one call of Diversity::walk computes.
+struct WalkJob {
+  std::span<const uint32_t> starts;
+  uint32_t length;
+  uint32_t* output;
+  EqualSets* sets;             // nullptr: walks are not compared
+  std::size_t next_start = 0;  // the first not yet given to a group
+};
+
+// Walks that advance together, a dispatch at a time. Two groups take turns, so that the host
+// sorts one's results while the device works on the other.
+class WalkGroup {
+ public:
+  WalkGroup(const Device& device, const ResidentEmbeddings& embeddings, const MatrixRows& matrix,
+            uint32_t capacity)
+      : embeddings_(embeddings),
+        matrix_(matrix),
+        capacity_(capacity),
+        chosen_capacity_(std::max(uint64_t{capacity} * kInterval, uint64_t{embeddings.n})),
+        most_steps_(most_steps(device, matrix.pitch())),
+        sums_(device, uint64_t{capacity} * matrix.pitch() * sizeof(int64_t), MemoryUse::kDevice),
+        inputs_(device, uint64_t{capacity} * 2 * sizeof(uint32_t), MemoryUse::kDevice),
+        inputs_staging_(device, inputs_.bytes(), MemoryUse::kReadback),
+        chosen_(device, chosen_capacity_ * sizeof(uint32_t), MemoryUse::kDevice),
+        chosen_staging_(device, chosen_.bytes(), MemoryUse::kReadback),
+        submission_(device),
+        seconds_per_step_(matrix.pitch() / (device.limits().is_cpu ? kCpuRate : kGpuRate)) {}
+
+  [[nodiscard]] uint32_t capacity() const { return capacity_; }
+
+  // Takes on starts that no group has yet. False: there are none.
+  bool load(WalkJob& job, std::size_t most) {
+    const std::size_t count =
+        std::min({job.starts.size() - job.next_start, std::size_t{capacity_}, most});
+    active_.clear();
+    chosen_count_ = 1;
+    auto* latest = inputs_staging_.mapped_as<uint32_t>() + capacity_;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto walk = static_cast<uint32_t>(job.next_start + i);
+      const uint32_t start = job.starts[walk];
+      active_.push_back({static_cast<uint32_t>(i), walk});
+      latest[i] = start;
+      job.output[static_cast<std::size_t>(walk) * job.length] = start;
+      if (job.sets != nullptr) job.sets->add(walk, 0, 1);
+    }
+    job.next_start += count;
+    return count > 0;
+  }
+
+  [[nodiscard]] bool under_way() const { return !active_.empty(); }
+  [[nodiscard]] bool in_flight() const { return submission_.in_flight(); }
+
+  // Sends the next steps of all its walks to the device.
+  void advance(const Kernel& kernel, const WalkJob& job) {
+    const auto count = static_cast<uint32_t>(active_.size());
+    // Fewer walks than measured take no longer a step; more take longer in proportion.
+    const double seconds_per_step = seconds_per_step_ * std::max(1.0, count / measured_walks_);
+    const auto affordable =
+        static_cast<uint32_t>(std::clamp(kSubmissionSeconds / seconds_per_step, 1.0, 1e9));
+    steps_ = std::min({affordable, most_steps_, job.length - chosen_count_,
+                       static_cast<uint32_t>(chosen_capacity_ / count)});
+    if (job.sets != nullptr) {
+      steps_ = std::min(steps_, kInterval - chosen_count_ % kInterval);
+    }
+
+    auto* slots = inputs_staging_.mapped_as<uint32_t>();
+    for (uint32_t w = 0; w < count; ++w) slots[w] = active_[w].slot;
+    const vk::raii::CommandBuffer& commands = submission_.begin();
+    const bool fresh = chosen_count_ == 1;
+    const uint64_t slot_bytes = uint64_t{capacity_} * sizeof(uint32_t);
+    commands.copyBuffer(inputs_staging_.handle(), inputs_.handle(),
+                        vk::BufferCopy(0, 0, fresh ? 2 * slot_bytes : slot_bytes));
+    full_barrier(commands);
+    kernel.record(commands,
+                  WalkPush{.blocks = matrix_.block_table(),
+                           .weights = embeddings_.weights.address(),
+                           .slots = inputs_.address(),
+                           .sums = sums_.address(),
+                           .latest = inputs_.address() + slot_bytes,
+                           .chosen = chosen_.address(),
+                           .n = embeddings_.n,
+                           .matrix_pitch = matrix_.pitch(),
+                           .block_shift = matrix_.block_shift(),
+                           .steps = steps_,
+                           .fresh = fresh ? 1U : 0U},
+                  count);
+    full_barrier(commands);
+    commands.copyBuffer(chosen_.handle(), chosen_staging_.handle(),
+                        vk::BufferCopy(0, 0, uint64_t{count} * steps_ * sizeof(uint32_t)));
+    submission_.submit();
+  }
+
+  // Waits for the steps that are in flight and puts what they chose into the output.
+  void collect(const WalkJob& job) {
+    seconds_per_step_ = submission_.wait() / steps_;
+    measured_walks_ = static_cast<double>(active_.size());
+    const uint32_t* chosen = chosen_staging_.mapped_as<uint32_t>();
+    for (const ActiveWalk& walk : active_) {
+      std::memcpy(job.output + static_cast<std::size_t>(walk.walk) * job.length + chosen_count_,
+                  chosen, steps_ * sizeof(uint32_t));
+      chosen += steps_;
+    }
+    const uint32_t before = chosen_count_;
+    chosen_count_ += steps_;
+    if (chosen_count_ == job.length) {
+      active_.clear();
+    } else if (job.sets != nullptr) {
+      const bool compare = chosen_count_ % kInterval == 0;
+      std::erase_if(active_, [&](const ActiveWalk& walk) {
+        job.sets->add(walk.walk, before, chosen_count_);
+        return compare && job.sets->joins(walk.walk, chosen_count_);
+      });
+    }
+  }
+
+ private:
+  struct ActiveWalk {
+    uint32_t slot;  // of its state
+    uint32_t walk;  // index into the job's starts
+  };
+
+  const ResidentEmbeddings& embeddings_;
+  const MatrixRows& matrix_;
+  uint32_t capacity_;         // walks
+  uint64_t chosen_capacity_;  // items chosen in one dispatch, over all walks
+  uint32_t most_steps_;
+  Buffer sums_;            // int64 [capacity][matrix pitch]
+  Buffer inputs_;          // uint32 [capacity] slots, then uint32 [capacity] latest items
+  Buffer inputs_staging_;  // the same
+  Buffer chosen_;          // uint32 [walks][steps]
+  Buffer chosen_staging_;  // the same
+  Submission submission_;
+  double seconds_per_step_;  // of all walks of a dispatch together
+  double measured_walks_ = 1;
+  std::vector<ActiveWalk> active_;
+  uint32_t chosen_count_ = 0;  // items in the sequence of each active walk
+  uint32_t steps_ = 0;         // of the dispatch in flight
+};
+
+Diversity::Diversity(const Device& device, const ResidentEmbeddings& embeddings,
+                     const MatrixRows& matrix)
+    : device_(device),
+      embeddings_(embeddings),
+      matrix_(matrix),
+      kernel_(make_kernel(device, embeddings.weighted, matrix)),
+      walk_steps_per_second_(expected_rate(device, embeddings.n)) {}
+
+Diversity::~Diversity() = default;
+
+double Diversity::expected_rate(const Device& device, uint32_t n) {
+  return (device.limits().is_cpu ? kCpuRate : kGpuRate) / n;
+}
+
+void Diversity::make_groups(std::size_t count) {
+  // The device's own threads and the host's are the same where shaders run on the CPU.
+  const std::size_t wanted_groups = device_.limits().is_cpu || count < 2 ? 1 : 2;
+  const uint64_t state_bytes = uint64_t{matrix_.pitch()} * sizeof(int64_t);
+  const uint64_t affordable = std::max<uint64_t>(
+      std::min(kMostStateBytes, device_.available_bytes() / 4) / state_bytes / wanted_groups, 1);
+  const uint64_t wanted = (count + wanted_groups - 1) / wanted_groups;
+  const auto capacity = static_cast<uint32_t>(
+      std::min({wanted, affordable, uint64_t{device_.limits().max_workgroup_count}}));
+  if (groups_.size() >= wanted_groups && groups_.front()->capacity() >= capacity) return;
+  groups_.clear();
+  for (std::size_t g = 0; g < wanted_groups; ++g) {
+    groups_.push_back(std::make_unique<WalkGroup>(device_, embeddings_, matrix_, capacity));
+  }
+}
+
+void Diversity::walk(std::span<const uint32_t> starts, uint32_t length, uint32_t* output) {
+  if (length == 1) {  // no step to take
+    std::copy(starts.begin(), starts.end(), output);
+    return;
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  make_groups(starts.size());
+  std::unique_ptr<EqualSets> sets;
+  if (starts.size() > 1 && length > kInterval) {
+    sets = std::make_unique<EqualSets>(embeddings_.n, static_cast<uint32_t>(starts.size()), length,
+                                       kInterval, output);
+  }
+  WalkJob job{.starts = starts, .length = length, .output = output, .sets = sets.get()};
+  const std::size_t share = (starts.size() + groups_.size() - 1) / groups_.size();
+  for (bool busy = true; busy;) {
+    busy = false;
+    for (const auto& group : groups_) {
+      if (group->in_flight()) group->collect(job);
+      if (!group->under_way() && !group->load(job, share)) continue;
+      group->advance(kernel_, job);
+      busy = true;
+    }
+  }
+  if (sets) sets->finish();
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  walk_steps_per_second_ =
+      static_cast<double>(starts.size()) * (length - 1) / std::max(taken.count(), 1e-6);
+}
+
+}  // namespace vkc

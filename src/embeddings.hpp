@@ -1,0 +1,27 @@
+// Embeddings made ready for integer arithmetic: validated, centred, normalised, in fixed point.
+// No Vulkan here: the host does this, in float64, so that every device starts from the same bits.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace vkc {
+
+// 1.0 in the fixed point of unit vectors, cosines and weights.
+inline constexpr int kFixedPointBits = 30;
+inline constexpr double kFixedPointOne = 1 << kFixedPointBits;
+
+struct FixedPointEmbeddings {
+  std::vector<int32_t> units;    // rows x pitch unit vectors times 2^30, zero in the padding
+  std::vector<int32_t> weights;  // n norms over the largest norm, times 2^30
+  bool weighted = false;         // false: the norms agree, so every weight counts as 2^30
+};
+
+// Follows steps 1 to 3 and the w_i of step 6 of the definition in vulkan_compute.h.
+//
+// embeddings: n x d, row-major. units is rows x pitch, rows >= n and pitch >= d.
+// Throws Error (NOT_FINITE) naming row and column of the first NaN or infinity.
+FixedPointEmbeddings to_fixed_point(const float* embeddings, uint32_t n, uint32_t d, bool center,
+                                    uint32_t rows, uint32_t pitch);
+
+}  // namespace vkc

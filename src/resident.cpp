@@ -1,0 +1,84 @@
+#include "resident.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "embeddings.hpp"
+#include "error.hpp"
+
+namespace vkc {
+
+namespace {
+
+// Dimensions that the kernels take at a time.
+constexpr uint32_t kSlice = 16;
+
+uint32_t block_rows_shift(const Device& device, uint64_t row_bytes, uint32_t max_block_rows) {
+  uint64_t limit = device.limits().max_buffer_bytes;
+  if (device.limits().is_cpu) limit = std::min(limit, device.limits().max_texel_buffer_bytes);
+  uint64_t rows = std::max<uint64_t>(limit / row_bytes, 1);
+  if (max_block_rows > 0) rows = std::min<uint64_t>(rows, max_block_rows);
+  constexpr uint64_t kMostRows = 1ULL << 31;  // block_shift is applied to 32-bit rows
+  return static_cast<uint32_t>(std::bit_width(std::min(rows, kMostRows)) - 1);
+}
+
+}  // namespace
+
+ResidentEmbeddings::ResidentEmbeddings(const Device& device, const float* embeddings,
+                                       uint32_t num_embeddings, uint32_t embedding_dim, bool center)
+    : n(num_embeddings),
+      d(embedding_dim),
+      centered(center),
+      units_pitch(static_cast<uint32_t>(round_up(embedding_dim, kSlice))) {
+  // A tile may begin at any row, and so reach kTile - 1 rows past the last.
+  const uint64_t rows = round_up(uint64_t{n} + kTile - 1, kTile);
+  const uint64_t bytes = rows * units_pitch * sizeof(int32_t);
+  uint64_t available = std::min(device.available_bytes(), device.limits().max_buffer_bytes);
+  if (device.limits().is_cpu) {
+    available = std::min(available, device.limits().max_texel_buffer_bytes);
+  }
+  if (bytes > available) {
+    fail(VKC_ERROR_DOES_NOT_FIT, n, " embeddings of dimension ", d, " need ", format_bytes(bytes),
+         " of device memory in one piece, and ", format_bytes(available),
+         " are available: use fewer embeddings or a device with more memory");
+  }
+  const FixedPointEmbeddings fixed =
+      to_fixed_point(embeddings, n, d, center, static_cast<uint32_t>(rows), units_pitch);
+  weighted = fixed.weighted;
+  units = Buffer(device, bytes, MemoryUse::kDevice);
+  weights = Buffer(device, fixed.weights.size() * sizeof(int32_t), MemoryUse::kDevice);
+  upload(device, units, fixed.units.data(), bytes);
+  upload(device, weights, fixed.weights.data(), fixed.weights.size() * sizeof(int32_t));
+}
+
+const int32_t* MatrixRows::mapped_row(uint32_t row) const {
+  const uint32_t in_block = row & ((1U << block_shift_) - 1);
+  return blocks_.at(row >> block_shift_).mapped_as<int32_t>() + uint64_t{in_block} * pitch_;
+}
+
+uint64_t MatrixRows::bytes(uint32_t rows, uint32_t n) {
+  return rows * round_up(n, kTile) * sizeof(int32_t);
+}
+
+MatrixRows::MatrixRows(const Device& device, uint32_t rows, uint32_t n, uint32_t max_block_rows)
+    : rows_(rows), pitch_(static_cast<uint32_t>(round_up(n, kTile))) {
+  const uint64_t needed = bytes(rows, n);
+  const uint64_t available = device.available_bytes();
+  if (needed > available) {
+    fail(VKC_ERROR_DOES_NOT_FIT, "the similarity matrix of ", n, " embeddings needs ",
+         format_bytes(needed), " of device memory, and ", format_bytes(available),
+         " are available: use fewer embeddings or a device with more memory");
+  }
+  block_shift_ = block_rows_shift(device, row_bytes(), max_block_rows);
+  const uint64_t block_rows = 1ULL << block_shift_;
+  std::vector<uint64_t> addresses;
+  for (uint64_t first = 0; first < rows; first += block_rows) {
+    const uint64_t count = std::min<uint64_t>(block_rows, rows - first);
+    blocks_.emplace_back(device, count * row_bytes(), MemoryUse::kDevice);
+    addresses.push_back(blocks_.back().address());
+  }
+  block_table_ = Buffer(device, addresses.size() * sizeof(uint64_t), MemoryUse::kDevice);
+  upload(device, block_table_, addresses.data(), addresses.size() * sizeof(uint64_t));
+}
+
+}  // namespace vkc

@@ -1,0 +1,63 @@
+// What stays on the device between calls: the embeddings in fixed point, and the similarity matrix.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "buffer.hpp"
+#include "device.hpp"
+
+namespace vkc {
+
+// Items on a side of a tile of the similarity matrix. Pitches and row counts are padded with zeros
+// to whole tiles, so that kernels need no bounds inside one.
+inline constexpr uint32_t kTile = 64;
+
+constexpr uint64_t round_up(uint64_t value, uint64_t multiple) {
+  return (value + multiple - 1) / multiple * multiple;
+}
+
+// The embeddings as kernels read them.
+struct ResidentEmbeddings {
+  ResidentEmbeddings(const Device& device, const float* embeddings, uint32_t num_embeddings,
+                     uint32_t embedding_dim, bool center);
+
+  uint32_t n;
+  uint32_t d;
+  bool centered;
+  bool weighted = false;
+  uint32_t units_pitch;  // elements
+  Buffer units;          // int32 [rows][units_pitch], rows >= n + kTile - 1
+  Buffer weights;        // int32 [n]
+};
+
+// Rows of the similarity matrix in fixed point, over as many allocations as the device's limits
+// ask for.
+class MatrixRows {
+ public:
+  // Space for `rows` rows of n elements. max_block_rows caps the rows of one allocation; 0: only
+  // the device does. Throws Error (DOES_NOT_FIT, OUT_OF_DEVICE_MEMORY).
+  MatrixRows(const Device& device, uint32_t rows, uint32_t n, uint32_t max_block_rows);
+
+  [[nodiscard]] uint32_t rows() const { return rows_; }
+  [[nodiscard]] uint32_t pitch() const { return pitch_; }
+  [[nodiscard]] uint64_t row_bytes() const { return uint64_t{pitch_} * sizeof(int32_t); }
+  [[nodiscard]] uint32_t block_shift() const { return block_shift_; }
+  [[nodiscard]] const std::vector<Buffer>& blocks() const { return blocks_; }
+  [[nodiscard]] vk::DeviceAddress block_table() const { return block_table_.address(); }
+
+  // A row's elements; only for blocks that are mapped.
+  [[nodiscard]] const int32_t* mapped_row(uint32_t row) const;
+
+  // The bytes of `rows` rows of n elements, padding included.
+  static uint64_t bytes(uint32_t rows, uint32_t n);
+
+ private:
+  uint32_t rows_;
+  uint32_t pitch_;
+  uint32_t block_shift_ = 0;  // a block has 2^block_shift_ rows
+  std::vector<Buffer> blocks_;
+  Buffer block_table_;  // uint64 addresses of the blocks
+};
+
+}  // namespace vkc

@@ -1,0 +1,158 @@
+#include "similarity.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "../shaders/interface.h"
+#include "embeddings.hpp"
+#include "shaders/similarity_shared.h"
+#include "shaders/similarity_texel.h"
+
+namespace vkc {
+
+namespace {
+
+// Multiply-adds a second to expect of a device not yet measured: a slow one of its kind, since the
+// first submission is to be short rather than long.
+constexpr double kCpuRate = 3e8;
+constexpr double kGpuRate = 1e11;
+
+constexpr uint64_t kDownloadBytes = 16ULL << 20;
+
+Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings) {
+  if (device.limits().is_cpu) {
+    return {device,
+            {.spirv = similarity_texel,
+             .constants = {device.limits().subgroup_size, kTile},
+             .push_bytes = sizeof(SimilarityPush),
+             .texel_buffers = {{embeddings.units.handle(), embeddings.units.bytes()}}}};
+  }
+  return {device,
+          {.spirv = similarity_shared,
+           .constants = {},
+           .push_bytes = sizeof(SimilarityPush),
+           .texel_buffers = {}}};
+}
+
+// int32 fixed point to float32: the product with a power of two is exact, so the conversion is the
+// one rounding.
+void to_float(const int32_t* from, uint32_t count, float* to) {
+  constexpr auto kScale = static_cast<float>(1.0 / kFixedPointOne);
+  for (uint32_t k = 0; k < count; ++k) to[k] = static_cast<float>(from[k]) * kScale;
+}
+
+}  // namespace
+
+Similarity::Similarity(const Device& device, const ResidentEmbeddings& embeddings)
+    : device_(device),
+      embeddings_(embeddings),
+      kernel_(make_kernel(device, embeddings)),
+      seconds_per_tile_(double{kTile} * kTile * embeddings.units_pitch /
+                        (device.limits().is_cpu ? kCpuRate : kGpuRate)) {}
+
+void Similarity::fill(const MatrixRows& matrix) {
+  const uint64_t side = round_up(embeddings_.n, kTile) / kTile;
+  fill_tiles({.units = embeddings_.units.address(),
+              .blocks = matrix.block_table(),
+              .units_pitch = embeddings_.units_pitch,
+              .matrix_pitch = matrix.pitch(),
+              .block_shift = matrix.block_shift(),
+              .first_row = 0,
+              .end_row = embeddings_.n,
+              .first_tile = 0,
+              .tiles_across = static_cast<uint32_t>(side),
+              .triangle = 1},
+             side * (side + 1) / 2);
+}
+
+void Similarity::fill_rows(const MatrixRows& rows, uint32_t first, uint32_t count) {
+  const uint64_t across = round_up(embeddings_.n, kTile) / kTile;
+  const uint64_t down = round_up(count, kTile) / kTile;
+  fill_tiles({.units = embeddings_.units.address(),
+              .blocks = rows.block_table(),
+              .units_pitch = embeddings_.units_pitch,
+              .matrix_pitch = rows.pitch(),
+              .block_shift = rows.block_shift(),
+              .first_row = first,
+              .end_row = first + count,
+              .first_tile = 0,
+              .tiles_across = static_cast<uint32_t>(across),
+              .triangle = 0},
+             across * down);
+}
+
+void Similarity::fill_tiles(const SimilarityPush& push, uint64_t tiles) {
+  std::array<Submission, 2> turns{Submission(device_), Submission(device_)};
+  std::array<uint64_t, 2> tiles_of{};
+  const auto finish = [&](std::size_t turn) {
+    if (!turns.at(turn).in_flight()) return;
+    const double seconds = turns.at(turn).wait();
+    // Two are in flight and share the device, so this is if anything too long.
+    seconds_per_tile_ = seconds / static_cast<double>(tiles_of.at(turn));
+  };
+  std::size_t turn = 0;
+  for (uint64_t done = 0; done < tiles; turn ^= 1U) {
+    finish(turn);
+    const auto affordable = static_cast<uint64_t>(kSubmissionSeconds / seconds_per_tile_);
+    const uint64_t most = device_.limits().max_workgroup_count;
+    const uint64_t count = std::min({std::max<uint64_t>(affordable, 1), most, tiles - done});
+    SimilarityPush part = push;
+    part.first_tile = static_cast<uint32_t>(done);
+    kernel_.record(turns.at(turn).begin(), part, static_cast<uint32_t>(count));
+    turns.at(turn).submit();
+    tiles_of.at(turn) = count;
+    done += count;
+  }
+  finish(turn);
+  finish(turn ^ 1U);
+}
+
+void download_rows(const Device& device, const MatrixRows& rows, uint32_t first, uint32_t count,
+                   uint32_t n, float* output) {
+  const uint64_t row_bytes = rows.row_bytes();
+  if (rows.blocks().front().mapped() != nullptr) {
+    for (uint32_t r = 0; r < count; ++r) {
+      to_float(rows.mapped_row(first + r), n, output + static_cast<std::size_t>(r) * n);
+    }
+    return;
+  }
+  const auto rows_at_once =
+      static_cast<uint32_t>(std::clamp<uint64_t>(kDownloadBytes / row_bytes, 1, count));
+  const uint32_t block_rows = 1U << rows.block_shift();
+  struct Turn {
+    Submission submission;
+    Buffer staging;
+    uint32_t first = 0;
+    uint32_t count = 0;
+  };
+  std::array<Turn, 2> turns{
+      Turn{Submission(device), Buffer(device, rows_at_once * row_bytes, MemoryUse::kReadback)},
+      Turn{Submission(device), Buffer(device, rows_at_once * row_bytes, MemoryUse::kReadback)}};
+  const auto finish = [&](Turn& turn) {
+    if (!turn.submission.in_flight()) return;
+    turn.submission.wait();
+    for (uint32_t r = 0; r < turn.count; ++r) {
+      to_float(turn.staging.mapped_as<int32_t>() + r * (row_bytes / sizeof(int32_t)), n,
+               output + static_cast<std::size_t>(turn.first - first + r) * n);
+    }
+  };
+  std::size_t which = 0;
+  const uint32_t end = first + count;
+  for (uint32_t row = first; row < end; which ^= 1U) {
+    Turn& turn = turns.at(which);
+    finish(turn);
+    const uint32_t in_block = row & (block_rows - 1);
+    turn.first = row;
+    turn.count = std::min({rows_at_once, end - row, block_rows - in_block});
+    turn.submission.begin().copyBuffer(
+        rows.blocks().at(row >> rows.block_shift()).handle(), turn.staging.handle(),
+        vk::BufferCopy(in_block * row_bytes, 0, turn.count * row_bytes));
+    turn.submission.submit();
+    row += turn.count;
+  }
+  finish(turns.at(which));
+  finish(turns.at(which ^ 1U));
+}
+
+}  // namespace vkc

@@ -1,0 +1,36 @@
+// The similarity kernel: rows of the matrix on the device, and from there to the caller as float32.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "kernel.hpp"
+#include "resident.hpp"
+#include "submission.hpp"
+
+namespace vkc {
+
+class Similarity {
+ public:
+  Similarity(const Device& device, const ResidentEmbeddings& embeddings);
+
+  // Fills the whole matrix: matrix.rows() == n. Each pair of items is multiplied once.
+  void fill(const MatrixRows& matrix);
+
+  // Fills rows with those of items first, first + 1, ... first + count - 1; count <= rows.rows().
+  void fill_rows(const MatrixRows& rows, uint32_t first, uint32_t count);
+
+ private:
+  void fill_tiles(const struct SimilarityPush& push, uint64_t tiles);
+
+  const Device& device_;
+  const ResidentEmbeddings& embeddings_;
+  Kernel kernel_;
+  double seconds_per_tile_;  // measured, to size the next submission
+};
+
+// Copies rows first .. first + count - 1 of `rows` to the host, as float32 of n columns.
+void download_rows(const Device& device, const MatrixRows& rows, uint32_t first, uint32_t count,
+                   uint32_t n, float* output);
+
+}  // namespace vkc
