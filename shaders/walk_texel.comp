@@ -1,6 +1,7 @@
-// Diversity sequences for drivers that run shaders on the CPU. There, loads are the cost, and
-// texels are the one kind that is loaded with vector instructions. A workgroup is one subgroup, so
-// that no barrier is needed.
+// Diversity sequences for drivers that run shaders on the CPU. There, loads are the cost: only texels
+// and private arrays are loaded with vector instructions. So the matrix is read as texels, and the
+// sums stay in a private array for the whole dispatch. A workgroup is one subgroup, so that no
+// barrier is needed.
 #version 460
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_control_flow_attributes : require
@@ -12,6 +13,7 @@ layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;  // the subgroup's size
 layout(constant_id = 1) const bool WEIGHTED = false;
 layout(constant_id = 2) const uint BLOCKS = 1;  // of the matrix
+layout(constant_id = 3) const uint MOST_VECTORS = 256;  // of four sums a lane
 
 #include "walk.glsl"
 
@@ -50,13 +52,20 @@ ivec4 cosines_at(uint block, int texel) {
 void main() {
   const uint lane = gl_LocalInvocationIndex;
   const uint vectors = push.matrix_pitch / 4;
+  const uint vectors_of_lane = vectors / LANES;
   const uint slot = Items(push.slots).at[gl_WorkGroupID.x];
   Sums state = Sums(push.sums + uint64_t(slot) * push.matrix_pitch * 8);
   Items latest = Items(push.latest);
   Items chosen = Items(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
 
-  if (push.fresh == 1) {
-    for (uint v = lane; v < vectors; v += LANES) state.at[v] = first_sums(v * 4);
+  i64vec4 sums[MOST_VECTORS];
+  for (uint g = 0; g < vectors_of_lane; ++g) {
+    const uint v = g * LANES + lane;
+    if (push.fresh == 1) {
+      sums[g] = first_sums(v * 4);
+    } else {
+      sums[g] = state.at[v];
+    }
   }
 
   uint item = latest.at[slot];
@@ -66,14 +75,17 @@ void main() {
     const int weight = WEIGHTED ? Integers(push.weights).at[item] : FIXED_POINT_ONE;
     const bvec4 is_item = equal(uvec4(item & 3), uvec4(0, 1, 2, 3));
     Candidate best = Candidate(NOT_A_CANDIDATE, 0xffffffffu);
-    for (uint v = lane; v < vectors; v += LANES) {
-      i64vec4 sums = state.at[v] + contribution(cosines_at(block, int(row + v)), weight);
-      if (v == item / 4) sums = mix(sums, i64vec4(NOT_A_CANDIDATE), is_item);
-      state.at[v] = sums;
-      best = better_of_four(best, sums, v * 4);
+    for (uint g = 0; g < vectors_of_lane; ++g) {
+      const uint v = g * LANES + lane;
+      i64vec4 next = sums[g] + contribution(cosines_at(block, int(row + v)), weight);
+      if (v == item / 4) next = mix(next, i64vec4(NOT_A_CANDIDATE), is_item);
+      sums[g] = next;
+      best = better_of_four(best, next, v * 4);
     }
     item = best_of_subgroup(best).item;
     if (lane == 0) chosen.at[step] = item;
   }
+
+  for (uint g = 0; g < vectors_of_lane; ++g) state.at[g * LANES + lane] = sums[g];
   if (lane == 0) latest.at[slot] = item;
 }

@@ -61,6 +61,7 @@ Kernel make_kernel(const Device& device, bool weighted, const MatrixRows& matrix
              .push_bytes = sizeof(WalkPush),
              .texel_buffers = {}}};
   }
+  const uint32_t lanes = device.limits().subgroup_size;
   const auto blocks = static_cast<uint32_t>(matrix.blocks().size());
   if (blocks > kMostTexelBlocks) {
     fail(VKC_ERROR_DOES_NOT_FIT, "the similarity matrix of ", matrix.rows(), " embeddings lies in ",
@@ -71,18 +72,21 @@ Kernel make_kernel(const Device& device, bool weighted, const MatrixRows& matrix
   for (const Buffer& block : matrix.blocks()) ranges.push_back({block.handle(), block.bytes()});
   // The kernel declares them all; those that it has no use for may be any.
   ranges.resize(kMostTexelBlocks, ranges.front());
-  return {device,
-          {.spirv = walk_texel,
-           .constants = {device.limits().subgroup_size, weighted_constant, blocks},
-           .push_bytes = sizeof(WalkPush),
-           .texel_buffers = ranges}};
+  return {
+      device,
+      {.spirv = walk_texel,
+       // A power of two, so that drivers compile one kernel for many sizes.
+       .constants = {lanes, weighted_constant, blocks, std::bit_ceil(matrix.pitch() / 4 / lanes)},
+       .push_bytes = sizeof(WalkPush),
+       .texel_buffers = ranges}};
 }
 
 // Steps that one dispatch may take without running into lavapipe's limit.
 uint32_t most_steps(const Device& device, uint32_t pitch) {
   if (!device.limits().is_cpu) return ~0U;
   const uint32_t loops = pitch / 4 / device.limits().subgroup_size + 1;
-  return std::max(kMostCpuIterations / loops, 2U) - 1;
+  // Two loops more read and write the sums.
+  return std::max(kMostCpuIterations / loops, 4U) - 3;
 }
 
 }  // namespace
