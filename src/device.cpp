@@ -83,6 +83,9 @@ std::string missing_features(const vk::raii::PhysicalDevice& device, const Devic
           "subgroup arithmetic in compute shaders");
   require(in_compute && (facts.subgroup.supportedOperations & Feature::eBallot),
           "subgroup ballot in compute shaders");
+  const bool is_cpu = facts.properties().deviceType == vk::PhysicalDeviceType::eCpu;
+  require(in_compute && (is_cpu || (facts.subgroup.supportedOperations & Feature::eShuffle)),
+          "subgroup shuffle in compute shaders");
   return missing;
 }
 

@@ -9,7 +9,7 @@
 #include "../shaders/interface.h"
 #include "equal_sets.hpp"
 #include "error.hpp"
-#include "shaders/walk_registers.h"
+#include "shaders/walk_address.h"
 #include "shaders/walk_texel.h"
 #include "submission.hpp"
 
@@ -35,20 +35,20 @@ constexpr uint32_t kMostTexelBlocks = 16;
 // lavapipe silently ends all loops of an invocation after 65,535 iterations together.
 constexpr uint32_t kMostCpuIterations = 60000;
 
+// How a workgroup of walk_address.comp holds the sums: rounds of a vector of four an invocation.
 struct WalkShape {
   uint32_t invocations;
-  uint32_t groups;  // of four sums in an invocation's registers
+  uint32_t rounds;
 };
 
 WalkShape gpu_shape(const Device& device, uint32_t pitch) {
   const uint32_t vectors = pitch / 4;
-  constexpr uint32_t kGroups = 8;
-  constexpr uint32_t kMostGroups = 12;
+  constexpr uint32_t kRounds = 8;
+  constexpr uint32_t kMostRounds = 12;
   const uint32_t most = std::min(512U, std::bit_floor(device.limits().max_workgroup_size));
-  uint32_t invocations = std::min(std::bit_ceil((vectors + kGroups - 1) / kGroups), most);
+  uint32_t invocations = std::min(std::bit_ceil((vectors + kRounds - 1) / kRounds), most);
   invocations = std::max(invocations, std::min(64U, most));
-  const uint32_t groups = std::min((vectors + invocations - 1) / invocations, kMostGroups);
-  return {invocations, groups};
+  return {invocations, std::min((vectors + invocations - 1) / invocations, kMostRounds)};
 }
 
 Kernel make_kernel(const Device& device, bool weighted, const MatrixRows& matrix) {
@@ -56,8 +56,9 @@ Kernel make_kernel(const Device& device, bool weighted, const MatrixRows& matrix
   if (!device.limits().is_cpu) {
     const WalkShape shape = gpu_shape(device, matrix.pitch());
     return {device,
-            {.spirv = walk_registers,
-             .constants = {shape.invocations, weighted_constant, shape.groups},
+            {.spirv = walk_address,
+             .constants = {shape.invocations, weighted_constant, shape.rounds,
+                           matrix.blocks().size() == 1 ? 1U : 0U},
              .push_bytes = sizeof(WalkPush),
              .texel_buffers = {}}};
   }

@@ -1,0 +1,114 @@
+// Diversity sequences on GPUs. Vectors of four sums are dealt to the invocations in rounds: the first
+// ROUNDS stay in registers for the whole dispatch, and what does not fit there is in memory.
+#version 460
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
+#extension GL_KHR_shader_subgroup_shuffle : require
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const uint INVOCATIONS = 256;  // of the workgroup
+layout(constant_id = 1) const bool WEIGHTED = false;
+layout(constant_id = 2) const uint ROUNDS = 8;
+layout(constant_id = 3) const bool ONE_BLOCK = true;  // the matrix is one allocation
+
+#include "walk.glsl"
+
+layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer MatrixRow {
+  ivec4 at[];
+};
+
+// The best of each subgroup, of two steps in turn: a subgroup may write the next step's while
+// another still reads this step's. Subgroups have four invocations or more.
+shared Candidate subgroup_best[2][INVOCATIONS / 4];
+
+uint64_t row_address(uint64_t first_block, uint i) {
+  const uint64_t block = ONE_BLOCK ? first_block : Addresses(push.blocks).at[i >> push.block_shift];
+  const uint in_block = ONE_BLOCK ? i : i & ((1u << push.block_shift) - 1);
+  return block + uint64_t(in_block) * push.matrix_pitch * 4;
+}
+
+Candidate best_of_workgroup(Candidate mine, uint step) {
+  const uint turn = step & 1;
+  const Candidate ours = best_of_subgroup(mine);
+  if (subgroupElect()) subgroup_best[turn][gl_SubgroupID] = ours;
+  barrier();
+  Candidate best = Candidate(NOT_A_CANDIDATE, 0xffffffffu);
+  for (uint s = gl_SubgroupInvocationID; s < gl_NumSubgroups; s += gl_SubgroupSize) {
+    best = better(best, subgroup_best[turn][s]);
+  }
+  return best_of_subgroup(best);
+}
+
+// What one step of a walk means for its sums.
+struct Step {
+  uint item;  // whose row is added
+  int weight;
+};
+
+// Takes a step with four sums, from `column` on, and offers them as candidates to `best`.
+i64vec4 advance(i64vec4 sums, ivec4 cosines, uint column, Step step, inout Candidate best) {
+  sums += contribution(cosines, step.weight);
+  if (column == (step.item & ~3u)) {
+    sums = mix(sums, i64vec4(NOT_A_CANDIDATE), equal(uvec4(step.item & 3), uvec4(0, 1, 2, 3)));
+  }
+  best = better_of_four(best, sums, column);
+  return sums;
+}
+
+void main() {
+  const uint invocation = gl_LocalInvocationIndex;
+  const uint vectors = push.matrix_pitch / 4;
+  const uint slot = Items(push.slots).at[gl_WorkGroupID.x];
+  Sums state = Sums(push.sums + uint64_t(slot) * push.matrix_pitch * 8);
+  Items latest = Items(push.latest);
+  Items chosen = Items(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
+  const uint64_t first_block = Addresses(push.blocks).at[0];
+
+  // Rows are read in sectors of eight elements. One whose items are all chosen is not read any more:
+  // what it would add makes no difference, so the row's first sector stands in for it.
+  i64vec4 sums[ROUNDS + 1];  // one more: an array of none is not allowed
+  uint source[ROUNDS + 1];
+  [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
+    const uint v = r * INVOCATIONS + invocation;
+    sums[r] = first_sums(v * 4);
+    if (push.fresh == 0 && v < vectors) sums[r] = state.at[v];
+    const bool candidates = any(lessThan(sums[r], i64vec4(NOT_A_CANDIDATE / 2)));
+    const bool neighbours = subgroupShuffleXor(candidates ? 1u : 0u, 1u) == 1u;
+    source[r] = (candidates || neighbours) && v < vectors ? v : 0;
+  }
+  if (push.fresh == 1) {
+    for (uint v = ROUNDS * INVOCATIONS + invocation; v < vectors; v += INVOCATIONS) {
+      state.at[v] = first_sums(v * 4);
+    }
+  }
+
+  Step step;
+  step.item = latest.at[slot];
+  for (uint s = 0; s < push.steps; ++s) {
+    MatrixRow row = MatrixRow(row_address(first_block, step.item));
+    step.weight = WEIGHTED ? Integers(push.weights).at[step.item] : FIXED_POINT_ONE;
+    Candidate best = Candidate(NOT_A_CANDIDATE, 0xffffffffu);
+
+    ivec4 cosines[ROUNDS + 1];
+    [[unroll]] for (uint r = 0; r < ROUNDS; ++r) cosines[r] = row.at[source[r]];
+    [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
+      const uint column = (r * INVOCATIONS + invocation) * 4;
+      sums[r] = advance(sums[r], cosines[r], column, step, best);
+    }
+    for (uint v = ROUNDS * INVOCATIONS + invocation; v < vectors; v += INVOCATIONS) {
+      state.at[v] = advance(state.at[v], row.at[v], v * 4, step, best);
+    }
+
+    step.item = best_of_workgroup(best, s).item;
+    if (invocation == 0) chosen.at[s] = step.item;
+  }
+
+  [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
+    const uint v = r * INVOCATIONS + invocation;
+    if (v < vectors) state.at[v] = sums[r];
+  }
+  if (invocation == 0) latest.at[slot] = step.item;
+}
