@@ -3,6 +3,11 @@
 #include "fixed_point.glsl"
 #include "interface.h"
 
+layout(constant_id = 0) const uint INVOCATIONS = 8;   // of the workgroup
+layout(constant_id = 1) const bool WEIGHTED = false;  // the weights are not all 1
+layout(constant_id = 2) const bool PACKED = true;     // n is at most 2^16
+layout(local_size_x_id = 0) in;
+
 layout(push_constant, std430) uniform Push { WalkPush push; };
 
 layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Addresses {
@@ -43,22 +48,29 @@ struct Candidate {
   uint item;
 };
 
+// Worse than any candidate, and small enough to be packed.
+Candidate no_candidate() {
+  return Candidate(PACKED ? (int64_t(1) << 47) - 1 : NOT_A_CANDIDATE / 2, 0xffffu);
+}
+
 // The better of two: the smaller sum, the lower id on a tie.
 Candidate better(Candidate a, Candidate b) {
   const bool take_b = b.sum < a.sum || (b.sum == a.sum && b.item < a.item);
   return Candidate(take_b ? b.sum : a.sum, take_b ? b.item : a.item);
 }
 
-// The best candidate of the subgroup. In three reductions of 32 bits, which devices have
-// instructions for, where one of 64 bits would be a tree of shuffles.
+// The best candidate of the subgroup. In reductions of 32 bits, which devices have instructions for,
+// where one of 64 bits would be a tree of shuffles.
 Candidate best_of_subgroup(Candidate mine) {
-  const int high = int(mine.sum >> 32);
+  // With at most 2^16 items, a sum has 48 bits and leaves room for the id below it.
+  const int64_t key = PACKED ? (mine.sum << 16) | int64_t(mine.item) : mine.sum;
+  const int high = int(key >> 32);
   const int least_high = subgroupMin(high);
-  const uint low = high == least_high ? uint(mine.sum) : 0xffffffffu;
+  const uint low = high == least_high ? uint(key) : 0xffffffffu;
   const uint least_low = subgroupMin(low);
-  const bool least = high == least_high && low == least_low;
-  const uint item = subgroupMin(least ? mine.item : 0xffffffffu);
-  return Candidate((int64_t(least_high) << 32) | int64_t(uint64_t(least_low)), item);
+  const int64_t least_key = (int64_t(least_high) << 32) | int64_t(uint64_t(least_low));
+  if (PACKED) return Candidate(least_key >> 16, least_low & 0xffffu);
+  return Candidate(least_key, subgroupMin(least_key == key ? mine.item : 0xffffffffu));
 }
 
 // The best of four items, from `column` on, and `best`, whose item is lower than theirs.

@@ -8,13 +8,15 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_shuffle : require
 
-layout(local_size_x_id = 0) in;
-layout(constant_id = 0) const uint INVOCATIONS = 256;  // of the workgroup
-layout(constant_id = 1) const bool WEIGHTED = false;
-layout(constant_id = 2) const uint ROUNDS = 8;
-layout(constant_id = 3) const bool ONE_BLOCK = true;  // the matrix is one allocation
-
 #include "walk.glsl"
+
+layout(constant_id = 3) const uint ROUNDS = 8;  // at most 12
+layout(constant_id = 4) const bool ONE_BLOCK = true;  // the matrix is one allocation
+
+// Statements for each round. Written out rather than looped: compilers leave larger loops rolled up,
+// and an array that is indexed by a variable is no longer in registers.
+#define EACH_ROUND(DO) \
+  DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7) DO(8) DO(9) DO(10) DO(11)
 
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer MatrixRow {
   ivec4 at[];
@@ -35,7 +37,7 @@ Candidate best_of_workgroup(Candidate mine, uint step) {
   const Candidate ours = best_of_subgroup(mine);
   if (subgroupElect()) subgroup_best[turn][gl_SubgroupID] = ours;
   barrier();
-  Candidate best = Candidate(NOT_A_CANDIDATE, 0xffffffffu);
+  Candidate best = no_candidate();
   for (uint s = gl_SubgroupInvocationID; s < gl_NumSubgroups; s += gl_SubgroupSize) {
     best = better(best, subgroup_best[turn][s]);
   }
@@ -69,16 +71,18 @@ void main() {
 
   // Rows are read in sectors of eight elements. One whose items are all chosen is not read any more:
   // what it would add makes no difference, so the row's first sector stands in for it.
-  i64vec4 sums[ROUNDS + 1];  // one more: an array of none is not allowed
-  uint source[ROUNDS + 1];
-  [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
-    const uint v = r * INVOCATIONS + invocation;
-    sums[r] = first_sums(v * 4);
-    if (push.fresh == 0 && v < vectors) sums[r] = state.at[v];
-    const bool candidates = any(lessThan(sums[r], i64vec4(NOT_A_CANDIDATE / 2)));
-    const bool neighbours = subgroupShuffleXor(candidates ? 1u : 0u, 1u) == 1u;
-    source[r] = (candidates || neighbours) && v < vectors ? v : 0;
+  i64vec4 sums[12];
+  uint source[12];
+#define LOAD(r)                                                                             \
+  if (r < ROUNDS) {                                                                         \
+    const uint v = r * INVOCATIONS + invocation;                                            \
+    sums[r] = first_sums(v * 4);                                                            \
+    if (push.fresh == 0 && v < vectors) sums[r] = state.at[v];                              \
+    const bool candidates = any(lessThan(sums[r], i64vec4(NOT_A_CANDIDATE / 2)));           \
+    const bool neighbours = subgroupShuffleXor(candidates ? 1u : 0u, 1u) == 1u;             \
+    source[r] = (candidates || neighbours) && v < vectors ? v : 0;                          \
   }
+  EACH_ROUND(LOAD)
   if (push.fresh == 1) {
     for (uint v = ROUNDS * INVOCATIONS + invocation; v < vectors; v += INVOCATIONS) {
       state.at[v] = first_sums(v * 4);
@@ -90,14 +94,18 @@ void main() {
   for (uint s = 0; s < push.steps; ++s) {
     MatrixRow row = MatrixRow(row_address(first_block, step.item));
     step.weight = WEIGHTED ? Integers(push.weights).at[step.item] : FIXED_POINT_ONE;
-    Candidate best = Candidate(NOT_A_CANDIDATE, 0xffffffffu);
+    Candidate best = no_candidate();
 
-    ivec4 cosines[ROUNDS + 1];
-    [[unroll]] for (uint r = 0; r < ROUNDS; ++r) cosines[r] = row.at[source[r]];
-    [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
-      const uint column = (r * INVOCATIONS + invocation) * 4;
-      sums[r] = advance(sums[r], cosines[r], column, step, best);
-    }
+    ivec4 cosines[12];
+#define READ(r) \
+  if (r < ROUNDS) cosines[r] = row.at[source[r]];
+    EACH_ROUND(READ)
+#define ADVANCE(r)                                                     \
+  if (r < ROUNDS) {                                                    \
+    const uint column = (r * INVOCATIONS + invocation) * 4;            \
+    sums[r] = advance(sums[r], cosines[r], column, step, best);        \
+  }
+    EACH_ROUND(ADVANCE)
     for (uint v = ROUNDS * INVOCATIONS + invocation; v < vectors; v += INVOCATIONS) {
       state.at[v] = advance(state.at[v], row.at[v], v * 4, step, best);
     }
@@ -106,9 +114,11 @@ void main() {
     if (invocation == 0) chosen.at[s] = step.item;
   }
 
-  [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
-    const uint v = r * INVOCATIONS + invocation;
-    if (v < vectors) state.at[v] = sums[r];
+#define SAVE(r)                                   \
+  if (r < ROUNDS) {                               \
+    const uint v = r * INVOCATIONS + invocation;  \
+    if (v < vectors) state.at[v] = sums[r];       \
   }
+  EACH_ROUND(SAVE)
   if (invocation == 0) latest.at[slot] = step.item;
 }

@@ -9,13 +9,10 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
-layout(local_size_x_id = 0) in;
-layout(constant_id = 0) const uint LANES = 8;  // the subgroup's size
-layout(constant_id = 1) const bool WEIGHTED = false;
-layout(constant_id = 2) const uint BLOCKS = 1;  // of the matrix
-layout(constant_id = 3) const uint MOST_VECTORS = 256;  // of four sums a lane
-
 #include "walk.glsl"
+
+layout(constant_id = 3) const uint BLOCKS = 1;          // of the matrix
+layout(constant_id = 4) const uint MOST_VECTORS = 256;  // of four sums a lane
 
 const uint MOST_BLOCKS = 16;  // the host's kMostTexelBlocks
 layout(set = 0, binding = 0) uniform isamplerBuffer matrix[MOST_BLOCKS];
@@ -52,7 +49,7 @@ ivec4 cosines_at(uint block, int texel) {
 void main() {
   const uint lane = gl_LocalInvocationIndex;
   const uint vectors = push.matrix_pitch / 4;
-  const uint vectors_of_lane = vectors / LANES;
+  const uint vectors_of_lane = vectors / INVOCATIONS;
   const uint slot = Items(push.slots).at[gl_WorkGroupID.x];
   Sums state = Sums(push.sums + uint64_t(slot) * push.matrix_pitch * 8);
   Items latest = Items(push.latest);
@@ -60,7 +57,7 @@ void main() {
 
   i64vec4 sums[MOST_VECTORS];
   for (uint g = 0; g < vectors_of_lane; ++g) {
-    const uint v = g * LANES + lane;
+    const uint v = g * INVOCATIONS + lane;
     if (push.fresh == 1) {
       sums[g] = first_sums(v * 4);
     } else {
@@ -74,9 +71,9 @@ void main() {
     const uint row = (item & ((1u << push.block_shift) - 1)) * vectors;
     const int weight = WEIGHTED ? Integers(push.weights).at[item] : FIXED_POINT_ONE;
     const bvec4 is_item = equal(uvec4(item & 3), uvec4(0, 1, 2, 3));
-    Candidate best = Candidate(NOT_A_CANDIDATE, 0xffffffffu);
+    Candidate best = no_candidate();
     for (uint g = 0; g < vectors_of_lane; ++g) {
-      const uint v = g * LANES + lane;
+      const uint v = g * INVOCATIONS + lane;
       i64vec4 next = sums[g] + contribution(cosines_at(block, int(row + v)), weight);
       if (v == item / 4) next = mix(next, i64vec4(NOT_A_CANDIDATE), is_item);
       sums[g] = next;
@@ -86,6 +83,6 @@ void main() {
     if (lane == 0) chosen.at[step] = item;
   }
 
-  for (uint g = 0; g < vectors_of_lane; ++g) state.at[g * LANES + lane] = sums[g];
+  for (uint g = 0; g < vectors_of_lane; ++g) state.at[g * INVOCATIONS + lane] = sums[g];
   if (lane == 0) latest.at[slot] = item;
 }

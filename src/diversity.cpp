@@ -29,6 +29,12 @@ constexpr uint32_t kInterval = 128;
 constexpr double kCpuRate = 5e8;
 constexpr double kGpuRate = 2e10;
 
+// Rounds that walk_address.comp has written out.
+constexpr uint32_t kMostRounds = 12;
+
+// Items of whose ids and sums the kernels make one 64-bit key.
+constexpr uint32_t kMostPacked = 1U << 16;
+
 // Texel buffers that walk_texel.comp declares.
 constexpr uint32_t kMostTexelBlocks = 16;
 
@@ -42,22 +48,26 @@ struct WalkShape {
 };
 
 WalkShape gpu_shape(const Device& device, uint32_t pitch) {
+  // Four rounds did best on an H100: fewer leave too few loads under way at a time, more leave room
+  // for fewer workgroups.
+  constexpr uint32_t kRounds = 4;
+  constexpr uint32_t kGranularity = 8;  // invocations
   const uint32_t vectors = pitch / 4;
-  constexpr uint32_t kRounds = 8;
-  constexpr uint32_t kMostRounds = 12;
-  const uint32_t most = std::min(512U, std::bit_floor(device.limits().max_workgroup_size));
-  uint32_t invocations = std::min(std::bit_ceil((vectors + kRounds - 1) / kRounds), most);
-  invocations = std::max(invocations, std::min(64U, most));
-  return {invocations, std::min((vectors + invocations - 1) / invocations, kMostRounds)};
+  const auto wanted =
+      static_cast<uint32_t>(round_up((vectors + kRounds - 1) / kRounds, kGranularity));
+  const uint32_t invocations = std::min({wanted, 512U, device.limits().max_workgroup_size});
+  const uint32_t rounds = (vectors + invocations - 1) / invocations;
+  return {invocations, std::min(rounds, kMostRounds)};
 }
 
 Kernel make_kernel(const Device& device, bool weighted, const MatrixRows& matrix) {
   const uint32_t weighted_constant = weighted ? 1 : 0;
+  const uint32_t packed = matrix.rows() <= kMostPacked ? 1 : 0;
   if (!device.limits().is_cpu) {
     const WalkShape shape = gpu_shape(device, matrix.pitch());
     return {device,
             {.spirv = walk_address,
-             .constants = {shape.invocations, weighted_constant, shape.rounds,
+             .constants = {shape.invocations, weighted_constant, packed, shape.rounds,
                            matrix.blocks().size() == 1 ? 1U : 0U},
              .push_bytes = sizeof(WalkPush),
              .texel_buffers = {}}};
@@ -73,13 +83,13 @@ Kernel make_kernel(const Device& device, bool weighted, const MatrixRows& matrix
   for (const Buffer& block : matrix.blocks()) ranges.push_back({block.handle(), block.bytes()});
   // The kernel declares them all; those that it has no use for may be any.
   ranges.resize(kMostTexelBlocks, ranges.front());
-  return {
-      device,
-      {.spirv = walk_texel,
-       // A power of two, so that drivers compile one kernel for many sizes.
-       .constants = {lanes, weighted_constant, blocks, std::bit_ceil(matrix.pitch() / 4 / lanes)},
-       .push_bytes = sizeof(WalkPush),
-       .texel_buffers = ranges}};
+  return {device,
+          {.spirv = walk_texel,
+           // A power of two, so that drivers compile one kernel for many sizes.
+           .constants = {lanes, weighted_constant, packed, blocks,
+                         std::bit_ceil(matrix.pitch() / 4 / lanes)},
+           .push_bytes = sizeof(WalkPush),
+           .texel_buffers = ranges}};
 }
 
 // Steps that one dispatch may take without running into lavapipe's limit.
