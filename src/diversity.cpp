@@ -51,7 +51,9 @@ WalkShape gpu_shape(const Device& device, uint32_t pitch) {
   // Four rounds did best on an H100: fewer leave too few loads under way at a time, more leave room
   // for fewer workgroups.
   constexpr uint32_t kRounds = 4;
-  constexpr uint32_t kGranularity = 8;  // invocations
+  // Subgroups of any size up to this are full: the kernel has all lanes of one share its
+  // reductions.
+  constexpr uint32_t kGranularity = 64;
   const uint32_t vectors = pitch / 4;
   const auto wanted =
       static_cast<uint32_t>(round_up((vectors + kRounds - 1) / kRounds, kGranularity));
