@@ -6,12 +6,13 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
-#extension GL_KHR_shader_subgroup_shuffle : require
 
 #include "walk.glsl"
 
-layout(constant_id = 3) const uint ROUNDS = 8;  // at most 12
+layout(constant_id = 3) const uint ROUNDS = 8;  // at most MOST_ROUNDS
 layout(constant_id = 4) const bool ONE_BLOCK = true;  // the matrix is one allocation
+
+const uint MOST_ROUNDS = 12;  // the host's kMostRounds
 
 // Statements for each round. Written out rather than looped: compilers leave larger loops rolled up,
 // and an array that is indexed by a variable is no longer in registers.
@@ -69,18 +70,12 @@ void main() {
   Items chosen = Items(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
   const uint64_t first_block = Addresses(push.blocks).at[0];
 
-  // Rows are read in sectors of eight elements. One whose items are all chosen is not read any more:
-  // what it would add makes no difference, so the row's first sector stands in for it.
-  i64vec4 sums[12];
-  uint source[12];
-#define LOAD(r)                                                                             \
-  if (r < ROUNDS) {                                                                         \
-    const uint v = r * INVOCATIONS + invocation;                                            \
-    sums[r] = first_sums(v * 4);                                                            \
-    if (push.fresh == 0 && v < vectors) sums[r] = state.at[v];                              \
-    const bool candidates = any(lessThan(sums[r], i64vec4(NOT_A_CANDIDATE / 2)));           \
-    const bool neighbours = subgroupShuffleXor(candidates ? 1u : 0u, 1u) == 1u;             \
-    source[r] = (candidates || neighbours) && v < vectors ? v : 0;                          \
+  i64vec4 sums[MOST_ROUNDS];
+#define LOAD(r)                                                \
+  if (r < ROUNDS) {                                            \
+    const uint v = r * INVOCATIONS + invocation;               \
+    sums[r] = first_sums(v * 4);                               \
+    if (push.fresh == 0 && v < vectors) sums[r] = state.at[v]; \
   }
   EACH_ROUND(LOAD)
   if (push.fresh == 1) {
@@ -96,9 +91,12 @@ void main() {
     step.weight = WEIGHTED ? Integers(push.weights).at[step.item] : FIXED_POINT_ONE;
     Candidate best = no_candidate();
 
-    ivec4 cosines[12];
-#define READ(r) \
-  if (r < ROUNDS) cosines[r] = row.at[source[r]];
+    ivec4 cosines[MOST_ROUNDS];
+#define READ(r)                                                 \
+  if (r < ROUNDS) {                                             \
+    const uint v = r * INVOCATIONS + invocation;                \
+    cosines[r] = v < vectors ? row.at[v] : ivec4(0);            \
+  }
     EACH_ROUND(READ)
 #define ADVANCE(r)                                                     \
   if (r < ROUNDS) {                                                    \

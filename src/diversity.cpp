@@ -118,7 +118,7 @@ struct WalkJob {
 class WalkGroup {
  public:
   WalkGroup(const Device& device, const ResidentEmbeddings& embeddings, const MatrixRows& matrix,
-            uint32_t capacity)
+            uint32_t capacity, std::size_t turn)
       : embeddings_(embeddings),
         matrix_(matrix),
         capacity_(capacity),
@@ -129,7 +129,7 @@ class WalkGroup {
         inputs_staging_(device, inputs_.bytes(), MemoryUse::kReadback),
         chosen_(device, chosen_capacity_ * sizeof(uint32_t), MemoryUse::kDevice),
         chosen_staging_(device, chosen_.bytes(), MemoryUse::kReadback),
-        submission_(device),
+        submission_(device, turn),
         seconds_per_step_(matrix.pitch() / (device.limits().is_cpu ? kCpuRate : kGpuRate)) {}
 
   [[nodiscard]] uint32_t capacity() const { return capacity_; }
@@ -269,7 +269,7 @@ void Diversity::make_groups(std::size_t count) {
   if (groups_.size() >= wanted_groups && groups_.front()->capacity() >= capacity) return;
   groups_.clear();
   for (std::size_t g = 0; g < wanted_groups; ++g) {
-    groups_.push_back(std::make_unique<WalkGroup>(device_, embeddings_, matrix_, capacity));
+    groups_.push_back(std::make_unique<WalkGroup>(device_, embeddings_, matrix_, capacity, g));
   }
 }
 

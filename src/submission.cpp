@@ -19,8 +19,9 @@ vk::raii::CommandBuffer make_commands(const Device& device) {
 
 }  // namespace
 
-Submission::Submission(const Device& device)
+Submission::Submission(const Device& device, std::size_t turn)
     : device_(device),
+      queue_(device.queue(turn)),
       commands_(make_commands(device)),
       fence_(device.handle(), vk::FenceCreateInfo{}) {
   if (device.limits().timestamp_period > 0) {
@@ -61,7 +62,7 @@ void Submission::submit() {
   device_.handle().resetFences(*fence_);
   const vk::CommandBuffer buffer = *commands_;
   submitted_ = std::chrono::steady_clock::now();
-  device_.queue().submit(vk::SubmitInfo({}, {}, buffer), *fence_);
+  queue_.submit(vk::SubmitInfo({}, {}, buffer), *fence_);
   in_flight_ = true;
 }
 
