@@ -29,9 +29,6 @@ constexpr uint32_t kInterval = 128;
 constexpr double kCpuRate = 5e8;
 constexpr double kGpuRate = 2e10;
 
-// Rounds that walk_address.comp has written out.
-constexpr uint32_t kMostRounds = 12;
-
 // Items of whose ids and sums the kernels make one 64-bit key.
 constexpr uint32_t kMostPacked = 1U << 16;
 
@@ -48,18 +45,17 @@ struct WalkShape {
 };
 
 WalkShape gpu_shape(const Device& device, uint32_t pitch) {
-  // Four rounds did best on an H100: fewer leave too few loads under way at a time, more leave room
-  // for fewer workgroups.
-  constexpr uint32_t kRounds = 4;
+  // Did best on an H100: more rounds spill registers, fewer leave too few loads under way.
+  constexpr uint32_t kRounds = 8;
   // Subgroups of any size up to this are full: the kernel has all lanes of one share its
   // reductions.
-  constexpr uint32_t kGranularity = 64;
+  constexpr uint32_t kFullSubgroup = 64;
   const uint32_t vectors = pitch / 4;
   const auto wanted =
-      static_cast<uint32_t>(round_up((vectors + kRounds - 1) / kRounds, kGranularity));
+      static_cast<uint32_t>(round_up((vectors + kRounds - 1) / kRounds, kFullSubgroup));
   const uint32_t invocations = std::min({wanted, 512U, device.limits().max_workgroup_size});
   const uint32_t rounds = (vectors + invocations - 1) / invocations;
-  return {invocations, std::min(rounds, kMostRounds)};
+  return {invocations, std::min(rounds, kRounds)};
 }
 
 Kernel make_kernel(const Device& device, bool weighted, const MatrixRows& matrix) {
@@ -69,8 +65,7 @@ Kernel make_kernel(const Device& device, bool weighted, const MatrixRows& matrix
     const WalkShape shape = gpu_shape(device, matrix.pitch());
     return {device,
             {.spirv = walk_address,
-             .constants = {shape.invocations, weighted_constant, packed, shape.rounds,
-                           matrix.blocks().size() == 1 ? 1U : 0U},
+             .constants = {shape.invocations, weighted_constant, packed, shape.rounds},
              .push_bytes = sizeof(WalkPush),
              .texel_buffers = {}}};
   }
