@@ -1,0 +1,2 @@
+std = "luajit"
+files["tests/lua/*_spec.lua"] = { std = "luajit+busted" }

@@ -1,0 +1,497 @@
+--- Similarity matrices and diversity sequences of embeddings, on any Vulkan device, exactly.
+--
+--     local vk = require("vk_compute")
+--     vk.init()
+--     vk.upload_embeddings({ { 1, 0 }, { 0.9, 0.1 }, { -1, 0.2 } })
+--     for _, id in ipairs(vk.compute_diversity_sequence(0)) do print(id) end
+--     vk.shutdown()
+--
+-- The functions of this module work on one default context, made by @{init}. Those who want several
+-- make objects with @{new}: every method of @{Context} is also a function here, so
+-- `vk.compute_diversity_sequence(0)` is `context:compute_diversity_sequence(0)` on the default one.
+--
+-- **Ids** count from 0, as in C, JSON and cache files: an embedding's id is its row number from 0.
+-- Result tables are ordinary Lua arrays, which count from 1, and hold such ids:
+-- `compute_diversity_sequence(s)[1] == s`.
+--
+-- **Results** are Lua tables, or with the option `as = "view"` FFI memory without a copy:
+-- see @{vk_compute.view}.
+--
+-- **Errors** are raised, never returned. Wrong use that shows in the arguments is a string that begins
+-- with the caller's file and line. What the library refuses or fails at is a table with `code`, `name`
+-- (such as "VKC_ERROR_DEVICE_LOST"), `message` and `where`, and tostring() of it reads like such a
+-- string. include/vulkan_compute.h lists the codes of each function.
+-- A failed call leaves the context, with the embeddings in it, as it was.
+--
+-- **Threads**: a context is for the Lua state that made it.
+-- @module vk_compute
+
+local has_ffi, ffi = pcall(require, "ffi")
+if not has_ffi then
+  error("vk_compute needs LuaJIT for its FFI, but this is " .. _VERSION, 3)
+end
+
+local arguments = require("vk_compute.arguments")
+local embeddings = require("vk_compute.embeddings")
+local errors = require("vk_compute.errors")
+local library = require("vk_compute.library")
+local memory = require("vk_compute.memory")
+local view = require("vk_compute.view")
+local new_table = require("table.new")
+
+local check, raise = errors.check, errors.raise
+
+local vk = {}
+
+-- ---- Devices and versions ----------------------------------------------------------------------
+
+local DEVICE_TYPES = {
+  [0] = "other",
+  [1] = "integrated GPU",
+  [2] = "discrete GPU",
+  [3] = "virtual GPU",
+  [4] = "CPU",
+}
+
+local function version_text(number)
+  return ("%d.%d.%d"):format(number / 1000000, number / 1000 % 1000, number % 1000)
+end
+
+local function device_table(info)
+  return {
+    index = info.index,
+    name = ffi.string(info.name),
+    type = DEVICE_TYPES[info.type],
+    driver = ffi.string(info.driver),
+    vulkan_version = version_text(info.vulkan_version),
+    memory_bytes = tonumber(info.memory_bytes),
+    subgroup_size = info.subgroup_size,
+    usable = info.usable == 1,
+    missing = ffi.string(info.missing),
+  }
+end
+
+--- Lists the devices of all Vulkan drivers, usable or not. Needs no context.
+-- @treturn {table,...} in the order of their indices, each as from @{Context:device_info}
+-- @raise no Vulkan loader, no driver
+function vk.list_devices()
+  local lib = library.load()
+  local count = ffi.new("uint32_t[1]")
+  check(lib, lib.vkc_list_devices(nil, count))
+  local infos = ffi.new("VkcDeviceInfo[?]", count[0])
+  infos[0].struct_size = ffi.sizeof("VkcDeviceInfo")
+  check(lib, lib.vkc_list_devices(infos, count))
+  local devices = {}
+  for i = 1, count[0] do devices[i] = device_table(infos[i - 1]) end
+  return devices
+end
+
+--- The library's version.
+-- @treturn string "major.minor.patch"
+function vk.version()
+  return ffi.string(library.load().vkc_version_string())
+end
+
+--- The version of the definition of what is computed: between libraries with the same one, results
+-- are equal to the last byte.
+-- @treturn number
+function vk.definition_version()
+  return library.load().vkc_definition_version()
+end
+
+-- ---- Caches ------------------------------------------------------------------------------------
+
+--- Opens a diversity cache for reading. The file is mapped, not read. Needs no context, no device and
+-- not the library; lua-posix, lua-cjson and libxxhash must be installed.
+-- @tparam string path of the .npy file
+-- @tparam[opt] table options see @{vk_compute.cache.reader.load}
+-- @treturn Cache with `cache:row(start, options)` and `cache:close()`: see @{vk_compute.cache.reader}
+-- @raise no such cache; one that is not finished; a damaged one; one of other embeddings
+function vk.load_diversity_cache(path, options)
+  return require("vk_compute.cache").load(path, options)
+end
+
+-- ---- Contexts ----------------------------------------------------------------------------------
+
+local Context = {}
+Context.__index = Context
+
+-- Contexts not yet destroyed. The collector sees a few bytes of each, not the device behind it, so
+-- forgotten ones could pile up: when they reach the bound, it is made to run.
+local live, live_bound = 0, 8
+
+local function collect_forgotten()
+  if live < live_bound then return end
+  collectgarbage()
+  live_bound = math.max(8, 2 * live)
+end
+
+--- Makes a context. Its memory on the device is freed by @{Context:shutdown}, or when it is collected.
+-- @tparam[opt] table options
+--
+-- - `device`: index in the device list (from 0) or part of a device's name, any case. Where it is not
+--   given, the environment variable VKC_DEVICE, read the same way; else the first usable discrete
+--   GPU, integrated GPU, virtual GPU, CPU, in this order
+-- - `validation`: true loads the Khronos validation layer
+-- @treturn Context
+-- @raise wrong options; a missing library, with the paths tried; no Vulkan loader, driver or such
+-- device; an unsuitable device; no validation layer; out of memory
+function vk.new(options)
+  options = arguments.options(options, { device = "string|number", validation = "boolean" })
+  local device = options.device
+  if type(device) == "number" then
+    device = tostring(arguments.uint32(device, "option device, as an index,"))
+  end
+
+  local lib = library.load()
+  collect_forgotten()
+  local settings = ffi.new("VkcOptions")
+  settings.struct_size = ffi.sizeof(settings)
+  settings.validation = options.validation and 1 or 0
+  settings.device = device
+  local out = ffi.new("VkComputeContext*[1]")
+  check(lib, lib.vkc_create(settings, out))
+
+  live = live + 1
+  local function destroy(handle)
+    live = live - 1
+    lib.vkc_destroy(handle)
+  end
+  return setmetatable({ handle = ffi.gc(out[0], destroy), destroy = destroy, uploads = 0 }, Context)
+end
+
+local default
+
+--- Makes the default context.
+-- @tparam[opt] table options as for @{new}
+-- @treturn Context
+-- @raise as for @{new}; a default context that is there already: @{shutdown} first, or use @{new}
+function vk.init(options)
+  if default and default.handle then
+    raise("init() was called before: call shutdown() first, or make further contexts with new()")
+  end
+  default = vk.new(options)
+  return default
+end
+
+--- Shuts the default context down, where there is one. @{init} makes another.
+function vk.shutdown()
+  if default then default:shutdown() end
+  default = nil
+end
+
+local function check_self(self)
+  if getmetatable(self) == Context then return end
+  raise("a method needs its context: write context:method(...), with a colon")
+end
+
+-- What every method but shutdown begins with: gives the handle and the library.
+local function open(self)
+  check_self(self)
+  if not self.handle then raise("this context was shut down: make a new one") end
+  return self.handle, library.load()
+end
+
+local function embeddings_info(handle, lib)
+  local info = ffi.new("VkcEmbeddingsInfo")
+  info.struct_size = ffi.sizeof(info)
+  check(lib, lib.vkc_get_embeddings_info(handle, info))
+  return info
+end
+
+--- A device, what has been uploaded to it and what was computed from that.
+-- @type Context
+
+--- Frees the context and all that it holds on the device, at once. Any later use raises, but for
+-- another shutdown, which does nothing.
+function Context:shutdown()
+  check_self(self)
+  local handle = self.handle
+  if not handle then return end
+  self.handle = nil
+  self.destroy(ffi.gc(handle, nil))
+end
+
+--- Describes the context's device.
+-- @treturn table
+--
+-- - `index`: in the device list, from 0
+-- - `name`, `driver`: as the driver gives them
+-- - `type`: "discrete GPU", "integrated GPU", "virtual GPU", "CPU" or "other"
+-- - `vulkan_version`: such as "1.3.224"
+-- - `memory_bytes`: size of the largest device-local heap
+-- - `subgroup_size`: invocations
+-- - `usable`: whether it has all that is required; `missing`: what it lacks, or ""
+function Context:device_info()
+  local handle, lib = open(self)
+  local info = ffi.new("VkcDeviceInfo")
+  info.struct_size = ffi.sizeof(info)
+  check(lib, lib.vkc_get_device_info(handle, info))
+  return device_table(info)
+end
+
+--- Uploads embeddings, n of dimension d, as float32. Replaces those uploaded before; on an error they
+-- stay. Nothing of what is given is kept or changed. Three forms:
+--
+-- - `upload_embeddings(rows [, options])`: a table of n tables of d numbers each
+-- - `upload_embeddings(flat, n, d [, options])`: a table of n x d numbers, row after row
+-- - `upload_embeddings(memory, n, d [, options])`: FFI `float*` or `float[]`, n x d, row-major, read
+--   in place; the caller answers for a pointer's size, an array's is checked
+--
+-- Options: `center`: true subtracts the mean embedding first (default false).
+-- @param source rows, flat or memory
+-- @tparam[opt] number n rows
+-- @tparam[opt] number d columns
+-- @tparam[opt] table options
+-- @raise wrong or missing sizes; an empty table; ragged rows; what is not a number or too large for
+-- float32, with row and column counted from 1; NaN and infinity, with row and column counted from 0;
+-- what does not fit on the device
+function Context:upload_embeddings(source, n, d, options)
+  local handle, lib = open(self)
+  local data, rows, cols, given = embeddings.read(source, n, d, options)
+  given = arguments.options(given, { center = "boolean" })
+  local settings = ffi.new("VkcUploadOptions")
+  settings.struct_size = ffi.sizeof(settings)
+  settings.center = given.center and 1 or 0
+  check(lib, lib.vkc_upload_embeddings_with(handle, data, rows, cols, settings))
+  self.uploads = self.uploads + 1
+end
+
+--- Describes what is uploaded.
+-- @treturn table
+--
+-- - `num_embeddings`: n; 0 before the first upload
+-- - `embedding_dim`: d
+-- - `centered`: whether the mean embedding was subtracted
+-- - `weighted`: whether norms differ so much (by 1e-5, relative) that they count in the centroids
+function Context:embeddings_info()
+  local info = embeddings_info(open(self))
+  return {
+    num_embeddings = info.num_embeddings,
+    embedding_dim = info.embedding_dim,
+    centered = info.centered == 1,
+    weighted = info.weighted == 1,
+  }
+end
+
+-- ---- Similarity --------------------------------------------------------------------------------
+
+--- Computes the cosine similarity of every embedding to every other.
+-- @tparam[opt] table options `as`: "table" (default) or "view"
+-- @treturn table n tables of n numbers, row i + 1 that of id i; or a view of n x n `float`, 4 n^2
+-- bytes. Symmetric, with a diagonal of exactly 1 (0 for a zero embedding)
+-- @raise no embeddings; what does not fit on the device or in this process
+function Context:compute_similarity_matrix(options)
+  local handle, lib = open(self)
+  local as_view = arguments.wants_view(arguments.options(options, { as = "string" }))
+  local n = embeddings_info(handle, lib).num_embeddings
+  local data = memory.allocate("float", n * n, "the similarity matrix")
+  check(lib, lib.vkc_compute_similarity_matrix(handle, data))
+  local matrix = view.grid(data, n, n)
+  return as_view and matrix or matrix:totable()
+end
+
+--- Computes some rows of the similarity matrix, for when the whole does not fit or is not wanted.
+-- @tparam number first id of the first row
+-- @tparam number count rows; may be 0
+-- @tparam[opt] table options `as`: "table" (default) or "view"
+-- @treturn table count tables of n numbers; or a view of count x n `float`
+-- @raise as for the matrix; rows that are not there
+function Context:compute_similarity_rows(first, count, options)
+  local handle, lib = open(self)
+  arguments.uint32(first, "first")
+  arguments.uint32(count, "count")
+  local as_view = arguments.wants_view(arguments.options(options, { as = "string" }))
+  local n = embeddings_info(handle, lib).num_embeddings
+  -- Rows that are not there get no memory: the library refuses them before it writes.
+  local numbers = first + count <= n and count * n or 0
+  local data = memory.allocate("float", numbers, "these rows of the similarity matrix")
+  check(lib, lib.vkc_compute_similarity_rows(handle, first, count, data))
+  local rows = view.grid(data, count, n)
+  return as_view and rows or rows:totable()
+end
+
+-- ---- Diversity sequences -----------------------------------------------------------------------
+
+--- Computes the diversity sequence from one embedding: again and again the one not yet chosen that is
+-- farthest, by cosine distance, from the centroid of those chosen.
+-- @tparam number start id of the first
+-- @tparam[opt] table options `as`: "table" (default) or "view"
+-- @treturn table n ids, each once, start first; or a view of n `uint32_t`
+-- @raise no embeddings; no such start; what does not fit on the device
+function Context:compute_diversity_sequence(start, options)
+  local handle, lib = open(self)
+  arguments.uint32(start, "start")
+  local as_view = arguments.wants_view(arguments.options(options, { as = "string" }))
+  local n = embeddings_info(handle, lib).num_embeddings
+  local data = memory.allocate("uint32_t", n, "the diversity sequence")
+  check(lib, lib.vkc_compute_diversity_sequence(handle, start, data))
+  local sequence = view.list(data, n)
+  return as_view and sequence or sequence:totable()
+end
+
+-- Starts as the library takes them, and their number.
+local function read_starts(starts)
+  if type(starts) == "cdata" and tostring(ffi.typeof(starts)):find("^ctype<unsigned int %[") then
+    return starts, ffi.sizeof(starts) / ffi.sizeof("uint32_t")
+  end
+  if type(starts) ~= "table" then
+    raise("starts must be a table of ids or an FFI uint32_t[], but are %s", arguments.describe(starts))
+  end
+  local count = #starts
+  local data = memory.allocate("uint32_t", count, "the copy of the starts")
+  for i = 1, count do
+    data[i - 1] = arguments.uint32(starts[i], ("starts[%d]"):format(i))
+  end
+  return data, count
+end
+
+local function every_start(n)
+  local data = memory.allocate("uint32_t", n, "the list of starts")
+  for id = 0, n - 1 do data[id] = id end
+  return data, n
+end
+
+-- How many starts to pass next. The library judges length here, before memory is taken for it.
+local function recommended_batch(handle, lib, length)
+  local count = ffi.new("uint32_t[1]")
+  check(lib, lib.vkc_recommended_batch(handle, length, count))
+  return count[0]
+end
+
+--- Computes the first length ids of the diversity sequences from several starts, in one call of the
+-- library: much faster than one at a time, but it cannot be stopped. For many starts see
+-- @{Context:compute_all_diversity_sequences}.
+-- @tparam {number,...} starts ids, which may repeat; or an FFI `uint32_t[]`, all of which counts
+-- @tparam[opt=n] number length ids of each sequence, 1 to n
+-- @tparam[opt] table options `as`: "table" (default) or "view"
+-- @treturn table for each start a table of length ids; or a view of #starts x length `uint32_t`
+-- @raise no embeddings; no such start; a length of 0 or above n; what does not fit
+function Context:compute_diversity_sequences(starts, length, options)
+  local handle, lib = open(self)
+  local as_view = arguments.wants_view(arguments.options(options, { as = "string" }))
+  length = length == nil and embeddings_info(handle, lib).num_embeddings
+    or arguments.uint32(length, "length")
+  local ids, count = read_starts(starts)
+  recommended_batch(handle, lib, length)
+  local data = memory.allocate("uint32_t", count * length, "the diversity sequences")
+  check(lib, lib.vkc_compute_diversity_sequences(handle, ids, count, length, data))
+  local sequences = view.grid(data, count, length)
+  return as_view and sequences or sequences:totable()
+end
+
+-- Gives views of count x length ids, all on the same memory, which grows as needed.
+local function reused_memory(length)
+  local capacity, data = -1, nil
+  return function(count)
+    if count > capacity then
+      data = memory.allocate("uint32_t", count * length, "a batch of diversity sequences")
+      capacity = count
+    end
+    return view.grid(data, count, length)
+  end
+end
+
+local ALL_OPTIONS = {
+  length = "number",
+  starts = "table|cdata",
+  progress = "function",
+  as = "string",
+  on_batch = "function",
+}
+
+--- Computes the diversity sequences from all embeddings, or from many, batch by batch, each batch
+-- taking about half a second.
+-- @tparam[opt] table options
+--
+-- - `length`: ids of each sequence, 1 to n (default n)
+-- - `starts`: table of ids, or FFI `uint32_t[]` (default: every id, 0 to n - 1)
+-- - `as`: "table" (default) or "view"
+-- - `progress`: `function(done, total, info)`, called before the first batch with done = 0 and after
+--   each, with the sequences finished and wanted. `info.first_index` and `info.count` tell the batch
+--   just finished. Where it returns false, and nothing else that is false, the computing stops.
+-- - `on_batch`: `function(first_index, count, rows)`, called after each batch, before progress, with
+--   its sequences: `rows` is a view of count x length `uint32_t`, overwritten by the next batch;
+--   `first_index`, from 0, is the place of the first in the list of starts, its id where `starts` is
+--   not given. The sequences are then not kept: memory stays that of one batch. Excludes `as`.
+--
+-- An error raised in a callback ends the call and reaches the caller unchanged.
+-- @treturn table for each start a table of length ids; or a view of count x length `uint32_t`; or,
+-- with `on_batch`, the number of sequences finished. After a stop, what was finished by then
+-- @treturn nil|string "cancelled" after a stop, else nil
+-- @raise as for @{Context:compute_diversity_sequences}; a callback that replaces the embeddings or
+-- shuts the context down
+function Context:compute_all_diversity_sequences(options)
+  local handle, lib = open(self)
+  options = arguments.options(options, ALL_OPTIONS)
+  local as_view = arguments.wants_view(options)
+  if options.on_batch and options.as then
+    raise("options on_batch and as exclude each other: on_batch gets views, and nothing is kept")
+  end
+  local n = embeddings_info(handle, lib).num_embeddings
+  local length = options.length and arguments.uint32(options.length, "option length") or n
+  recommended_batch(handle, lib, length)
+  local starts, total
+  if options.starts then
+    starts, total = read_starts(options.starts)
+  else
+    starts, total = every_start(n)
+  end
+
+  -- Sequences go straight into all, or by way of one batch's memory to on_batch.
+  local all, tables, on_batch
+  if as_view then
+    all = memory.allocate("uint32_t", total * length, "all diversity sequences")
+  elseif options.on_batch then
+    on_batch = options.on_batch
+  else
+    tables = new_table(total, 0)
+    on_batch = function(first_index, _, rows)
+      for i, sequence in ipairs(rows:totable()) do tables[first_index + i] = sequence end
+    end
+  end
+  local batch_memory = reused_memory(length)
+
+  local uploads = self.uploads
+  local function goes_on(done, first_index, count)
+    local answer
+    if options.progress then
+      answer = options.progress(done, total, { first_index = first_index, count = count })
+    end
+    open(self)
+    if self.uploads ~= uploads then
+      raise("a callback replaced the embeddings while their sequences were being computed")
+    end
+    return answer ~= false
+  end
+
+  local done = 0
+  local wanted = goes_on(0, 0, 0)
+  while wanted and done < total do
+    local count = math.min(recommended_batch(handle, lib, length), total - done)
+    local rows = on_batch and batch_memory(count)
+    check(lib, lib.vkc_compute_diversity_sequences(handle, starts + done, count, length,
+      rows and rows.data or all + done * length))
+    if on_batch then on_batch(done, count, rows) end
+    done = done + count
+    wanted = goes_on(done, done - count, count)
+  end
+  return all and view.grid(all, done, length) or tables or done,
+    done < total and "cancelled" or nil
+end
+
+-- ---- The same as functions of the module, on the default context --------------------------------
+
+for name, method in pairs(Context) do
+  if type(method) == "function" and not vk[name] then
+    vk[name] = function(first, ...)
+      if first == vk then raise("write vk.%s(...), with a dot: only contexts take a colon", name) end
+      if not default then
+        raise("%s: there is no default context, or it was shut down: call init() first", name)
+      end
+      return method(default, first, ...)
+    end
+  end
+end
+
+return vk
