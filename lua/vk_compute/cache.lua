@@ -1,0 +1,21 @@
+--- Diversity caches on disk: durable, resumable, verifiable.
+--
+-- This module and its parts own the format; scripts use nothing else. The files of a cache are in
+-- @{vk_compute.cache.layout}.
+-- @module vk_compute.cache
+
+local export = require("vk_compute.cache.export")
+
+return {
+  --- Computes a cache: see @{vk_compute.cache.writer}.
+  compute = require("vk_compute.cache.writer").run,
+  --- Verifies one: see @{vk_compute.cache.verify}.
+  verify = require("vk_compute.cache.verify").run,
+  --- Tells how one stands: see @{vk_compute.cache.status}.
+  status = require("vk_compute.cache.status").read,
+  --- Opens one for reading: see @{vk_compute.cache.reader}.
+  load = require("vk_compute.cache.reader").load,
+  --- Write a finished one in another form: see @{vk_compute.cache.export}.
+  export_json = export.json,
+  export_binary = export.binary,
+}

@@ -1,0 +1,214 @@
+--- A process that computes rows on a device while this one checks, writes and reports.
+--
+-- Computing and writing thereby overlap; a call into the library does not hold up progress or
+-- Ctrl-C; and a driver that crashes ends the other process, not the one that owns the files. The
+-- other process touches no file of the cache. When this process ends, however it ends, it ends too.
+--
+-- It is forked before any device is opened, since Vulkan does not survive a fork: a process that has
+-- made a context must not start one.
+--
+-- Rows come back in memory that both share, in two slots: one is being computed while the other is
+-- being written.
+-- @module vk_compute.cache.compute_process
+
+local ffi = require("ffi")
+local cjson = require("cjson")
+local errno = require("posix.errno")
+local poll = require("posix.poll")
+local signal = require("posix.signal")
+local unistd = require("posix.unistd")
+local wait = require("posix.sys.wait")
+local fail = require("vk_compute.fail")
+local files = require("vk_compute.files")
+
+ffi.cdef("int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);")
+
+local compute_process = {}
+
+local PR_SET_PDEATHSIG = 1
+local SLOTS = 2
+-- Room for rows in a slot. Only what a batch fills is ever touched. A fast device fills it in less than
+-- half a second: smaller batches then let writing overlap with computing.
+local SLOT_BYTES = 64 * 1024 * 1024
+-- How long a process that was told to finish may take to free its device.
+local FINISH_MS = 5000
+
+-- ---- The computing side --------------------------------------------------------------------------
+
+local function read_line(fd)
+  local bytes = {}
+  while true do
+    local byte, _, number = unistd.read(fd, 1)
+    if byte == nil then
+      if number ~= errno.EINTR then return nil end
+    elseif byte == "" then
+      return nil
+    elseif byte == "\n" then
+      return table.concat(bytes)
+    else
+      bytes[#bytes + 1] = byte
+    end
+  end
+end
+
+local function send(fd, message)
+  local text = cjson.encode(message) .. "\n"
+  assert(unistd.write(fd, text) == #text)
+end
+
+local function serve(self, job, requests, replies)
+  local vk = require("vk_compute")
+  local check = require("vk_compute.errors").check
+  local lib = require("vk_compute.library").load()
+  local context = vk.new({ device = job.device })
+  send(replies, { device = context:device_info().name })
+  local embeddings = job.embeddings
+  context:upload_embeddings(embeddings.data, embeddings.n, embeddings.d, { center = job.center })
+  send(replies, { ready = true })
+
+  local recommended = ffi.new("uint32_t[1]")
+  while true do
+    local line = read_line(requests)
+    if not line then break end
+    local slot, count = line:match("^(%d+) (%d+)$")
+    slot, count = tonumber(slot), tonumber(count)
+    check(lib, lib.vkc_recommended_batch(context.handle, job.length, recommended))
+    count = math.min(count, recommended[0])
+    check(lib, lib.vkc_compute_diversity_sequences(context.handle, self.starts[slot], count,
+      job.length, self.rows[slot]))
+    send(replies, { slot = slot, count = count })
+  end
+  context:shutdown()
+end
+
+local function be_computing_process(self, job, requests, replies, parent)
+  ffi.C.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+  if unistd.getppid() ~= parent then unistd._exit(1) end
+  -- Ctrl-C goes to all processes of a terminal; it is the other one that decides what follows.
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
+  signal.signal(signal.SIGTERM, signal.SIG_DFL)
+  local ok, problem = pcall(serve, self, job, requests, replies)
+  if not ok then
+    local message = type(problem) == "table" and problem.message or tostring(problem)
+    local name = type(problem) == "table" and problem.name or nil
+    pcall(send, replies, { error = message, name = name })
+  end
+  unistd._exit(ok and 0 or 1)
+end
+
+-- ---- The writing side ----------------------------------------------------------------------------
+
+local Process = {}
+Process.__index = Process
+
+local function pipe()
+  local reading, writing = unistd.pipe()
+  if not reading then fail("cannot make a pipe: %s", writing) end
+  return reading, writing
+end
+
+--- Starts a computing process.
+-- @tparam table job `embeddings` (`data`, `n`, `d`), `center`, `length`, `device` (or nil), `batch`
+-- (rows a request at most, or nil)
+-- @treturn Process
+function compute_process.start(job)
+  local row_bytes = job.length * 4
+  local capacity = math.max(1, math.min(job.embeddings.n, math.floor(SLOT_BYTES / row_bytes)))
+  if job.batch then capacity = math.min(capacity, job.batch) end
+  local slot_bytes = capacity * (row_bytes + 4)
+  local memory = files.memory(SLOTS * slot_bytes, true)
+  local self = setmetatable({ capacity = capacity, memory = memory, starts = {}, rows = {},
+    received = "", pid = nil }, Process)
+  for slot = 0, SLOTS - 1 do
+    local base = ffi.cast("uint32_t *", memory) + slot * (slot_bytes / 4)
+    self.starts[slot], self.rows[slot] = base, base + capacity
+  end
+
+  local request_reading, request_writing = pipe()
+  local reply_reading, reply_writing = pipe()
+  local parent = unistd.getpid()
+  io.stdout:flush()
+  local pid, message = unistd.fork()
+  if not pid then fail("cannot start the computing process: %s", message) end
+  if pid == 0 then
+    unistd.close(request_writing)
+    unistd.close(reply_reading)
+    be_computing_process(self, job, request_reading, reply_writing, parent)
+  end
+  unistd.close(request_reading)
+  unistd.close(reply_writing)
+  self.pid, self.requests, self.replies = pid, request_writing, reply_reading
+  -- A request to a process that has ended shall not end this one.
+  self.earlier_sigpipe = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+  return self
+end
+
+--- Asks for rows. One request at a time; what `wait` returns says how many of them came.
+-- @tparam number slot 0 or 1: where the rows are to lie
+-- @tparam {number,...} rows their starts
+-- @tparam number first place in the list to begin at, from 1
+function Process:request(slot, rows, first)
+  local count = math.min(self.capacity, #rows - first + 1)
+  for k = 0, count - 1 do self.starts[slot][k] = rows[first + k] end
+  -- A failure shows at the next wait: the other end is gone.
+  unistd.write(self.requests, ("%d %.0f\n"):format(slot, count))
+end
+
+local function raise_end(self)
+  local _, how, status = wait.wait(self.pid)
+  self.pid = nil
+  fail("the computing process ended (%s %s); rows reported done are kept", tostring(how),
+    tostring(status))
+end
+
+local function next_message(self)
+  local line, rest = self.received:match("^(.-)\n(.*)$")
+  if not line then return nil end
+  self.received = rest
+  local message = cjson.decode(line)
+  if message.error then
+    fail("%s%s", message.error, message.name and (" (%s)"):format(message.name) or "")
+  end
+  return message
+end
+
+--- Waits for the computing process to say something. Raises what it failed of.
+-- @tparam number milliseconds at most
+-- @treturn table `device` (its name: the device is open), `ready` (the embeddings are on it), or
+-- `slot` and `count` (so many rows of the request lie in the slot); nil after the time or at a signal
+function Process:wait(milliseconds)
+  local message = next_message(self)
+  if message then return message end
+  if poll.rpoll(self.replies, milliseconds) ~= 1 then return nil end
+  local text = unistd.read(self.replies, 65536)
+  if not text then return nil end
+  if text == "" then raise_end(self) end
+  self.received = self.received .. text
+  return next_message(self)
+end
+
+--- Tells the computing process that no more is wanted: it frees the device by itself.
+function Process:finish()
+  if self.requests then files.close(self.requests) end
+  self.requests = nil
+end
+
+--- Ends the computing process: one that was told to finish gets the time for it (drivers keep what
+-- they have compiled on disk, for the next run); of any other, what it has in hand is lost.
+function Process:stop()
+  if self.pid then
+    if self.requests or poll.rpoll(self.replies, FINISH_MS) ~= 1 then
+      signal.kill(self.pid, signal.SIGKILL)
+    end
+    wait.wait(self.pid)
+    self.pid = nil
+  end
+  self:finish()
+  if self.replies then
+    files.close(self.replies)
+    signal.signal(signal.SIGPIPE, self.earlier_sigpipe)
+  end
+  self.replies = nil
+end
+
+return compute_process

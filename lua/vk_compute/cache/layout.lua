@@ -1,0 +1,49 @@
+--- The files of a cache and where rows lie in them.
+--
+-- For the cache NAME:
+--
+-- - NAME           finished: a .npy file of uint32, shape (n, length); row s is the sequence from s
+-- - NAME.json      beside it: what it was made from, its checksums (see metadata.lua)
+-- - NAME.partial   while it grows: the same layout as NAME, space reserved first
+-- - NAME.journal   while it grows: which rows of NAME.partial are on disk (see journal.lua)
+-- - NAME.lock      while there is a writer (see lock.lua)
+-- @module vk_compute.cache.layout
+
+local ffi = require("ffi")
+local files = require("vk_compute.files")
+local npy = require("vk_compute.npy")
+
+local layout = {}
+
+--- The names of a cache's files.
+-- @tparam string path the finished file's
+function layout.paths(path)
+  return {
+    finished = path,
+    metadata = path .. ".json",
+    partial = path .. ".partial",
+    journal = path .. ".journal",
+    lock = path .. ".lock",
+  }
+end
+
+--- Where things lie in NAME and NAME.partial.
+-- @tparam table what an identity, or any table with n and length
+-- @treturn table `header` (a string), `row_bytes`, `file_bytes`
+function layout.of(what)
+  local header = npy.uint32_header(what.n, what.length)
+  local row_bytes = what.length * 4
+  return { header = header, row_bytes = row_bytes, file_bytes = #header + what.n * row_bytes }
+end
+
+--- Whether a file begins with the header it should have.
+function layout.has_header(path, place)
+  local bytes = #place.header
+  local buffer = ffi.new("char[?]", bytes)
+  local fd = files.open(path, "read")
+  local ok, got = pcall(files.read, fd, path, buffer, bytes, 0)
+  files.close(fd)
+  return ok and ffi.string(buffer, got) == place.header
+end
+
+return layout

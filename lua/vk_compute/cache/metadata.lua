@@ -1,0 +1,90 @@
+--- NAME.json: what a finished cache was made from, and its checksums.
+--
+-- One JSON object:
+--
+-- - `format`, `format_version`: "vulkan_compute diversity cache", 1
+-- - `n`, `d`, `length`, `centered`, `definition_version`, `embeddings_checksum`, `fingerprint`: see
+--   identity.lua
+-- - `device`, `library_version`, `date` (ISO 8601, UTC): of the last run
+-- - `rows_checksum`: XXH3-128 of all rows, that is of all bytes after the header of NAME
+-- - `row_checksums`: XXH3-64 of each row, 16 hexadecimal digits a row, row after row
+-- - `checksum`: the last member: XXH3-128 of the file up to the comma before it, so that a changed
+--   byte anywhere in this file shows
+-- @module vk_compute.cache.metadata
+
+local cjson = require("cjson")
+local files = require("vk_compute.files")
+local identity = require("vk_compute.cache.identity")
+local xxhash = require("vk_compute.xxhash")
+
+local metadata = {
+  FORMAT = "vulkan_compute diversity cache",
+  FORMAT_VERSION = 1,
+}
+
+local MEMBERS = {
+  "format", "format_version", "n", "d", "length", "centered", "definition_version",
+  "embeddings_checksum", "fingerprint", "device", "library_version", "date", "rows_checksum",
+  "row_checksums",
+}
+
+local function with_checksum(body)
+  return ('%s,\n  "checksum": "%s"\n}\n'):format(body, xxhash.hex128(body, #body))
+end
+
+local function encode(fields)
+  local lines = {}
+  for _, name in ipairs(MEMBERS) do
+    lines[#lines + 1] = ('  "%s": %s'):format(name, cjson.encode(fields[name]))
+  end
+  return with_checksum("{\n" .. table.concat(lines, ",\n"))
+end
+
+-- The fields, or nil and what is wrong.
+local function decode(text)
+  local body = text:match('^(.*),\n  "checksum": "%x+"\n}\n$')
+  if not body or with_checksum(body) ~= text then
+    return nil, "its checksum does not fit: it is damaged"
+  end
+  local ok, fields = pcall(cjson.decode, text)
+  if not ok or type(fields) ~= "table" or fields.format ~= metadata.FORMAT then
+    return nil, "it does not describe a diversity cache"
+  end
+  if fields.format_version ~= metadata.FORMAT_VERSION then
+    return nil, ("it has format version %s, and version %d is known here"):format(
+      tostring(fields.format_version), metadata.FORMAT_VERSION)
+  end
+  if not identity.is_valid(fields) or type(fields.row_checksums) ~= "string"
+    or #fields.row_checksums ~= 16 * fields.n or type(fields.rows_checksum) ~= "string" then
+    return nil, "its members do not fit each other"
+  end
+  return fields
+end
+
+--- Reads a metadata file.
+-- @treturn table its members, or nil and what is wrong with it; nil and nil where there is none
+function metadata.read(path)
+  local text = files.contents(path)
+  if not text then return nil end
+  local fields, problem = decode(text)
+  if not fields then return nil, ("%s cannot be used: %s"):format(path, problem) end
+  return fields
+end
+
+--- Writes a metadata file: complete and on disk, or not at all.
+-- @tparam string path
+-- @tparam table fields all but format and format_version
+function metadata.write(path, fields)
+  local all = setmetatable({
+    format = metadata.FORMAT,
+    format_version = metadata.FORMAT_VERSION,
+  }, { __index = fields })
+  files.replace(path, encode(all))
+end
+
+--- The checksum of one row.
+function metadata.row_checksum(fields, row)
+  return fields.row_checksums:sub(16 * row + 1, 16 * row + 16)
+end
+
+return metadata

@@ -1,0 +1,66 @@
+--- NAME.partial: the rows while they come.
+-- @module vk_compute.cache.partial
+
+local statvfs = require("posix.sys.statvfs")
+local fail = require("vk_compute.fail")
+local files = require("vk_compute.files")
+local rows = require("vk_compute.cache.rows")
+
+local partial = {}
+
+local function reserve(fd, path, place, is_new)
+  local ok, message = pcall(files.reserve, fd, path, place.file_bytes)
+  if ok then return end
+  if is_new then pcall(files.remove, path) end
+  local directory = files.directory(path)
+  local free = statvfs.statvfs(directory)
+  fail("%s (%.0f bytes are free in %s): make room, or name a cache file elsewhere", message,
+    free and free.f_bavail * free.f_frsize or 0, directory)
+end
+
+--- Opens it, makes it where it is missing, and sees to its length and its header.
+-- @tparam string path
+-- @tparam table place as from layout.of
+-- @tparam function notice (text), told what had to be corrected
+-- @treturn number file descriptor
+function partial.open(path, place, notice)
+  local before = files.stat(path)
+  local fd = files.open(path, "create")
+  local ok, message = pcall(function()
+    if before and before.st_size ~= place.file_bytes then
+      notice(("%s is %.0f bytes long and should be %.0f: corrected"):format(path, before.st_size,
+        place.file_bytes))
+      if before.st_size > place.file_bytes then files.resize(fd, path, place.file_bytes) end
+    end
+    reserve(fd, path, place, not before)
+    files.write(fd, path, place.header, #place.header, 0)
+    files.sync(fd, path)
+    files.sync_names(path)
+  end)
+  if not ok then
+    files.close(fd)
+    error(message, 0)
+  end
+  return fd
+end
+
+--- Removes from checksums the rows that the file does not hold as they should be.
+-- @tparam string path
+-- @tparam table place as from layout.of
+-- @tparam number n rows
+-- @tparam table checksums row -> XXH3-64
+-- @tparam function notice (text)
+-- @tparam[opt] function report as for rows.each
+-- @treturn number how many rows there were to remove
+-- @treturn string XXH3-128 of all rows
+function partial.drop_damaged(path, place, n, checksums, notice, report)
+  local damaged, whole = rows.damaged(path, place, n, function(row) return checksums[row] end, report)
+  if damaged[1] then
+    notice(("%s: rows %s do not fit their checksums and are computed again"):format(path,
+      rows.list(damaged)))
+  end
+  for _, row in ipairs(damaged) do checksums[row] = nil end
+  return #damaged, whole
+end
+
+return partial

@@ -1,0 +1,113 @@
+--- Reading a cache back.
+-- @module vk_compute.cache.reader
+
+local ffi = require("ffi")
+local arguments = require("vk_compute.arguments")
+local embeddings = require("vk_compute.embeddings")
+local errors = require("vk_compute.errors")
+local fail = require("vk_compute.fail")
+local files = require("vk_compute.files")
+local identity = require("vk_compute.cache.identity")
+local npy = require("vk_compute.npy")
+local source = require("vk_compute.cache.source")
+local view = require("vk_compute.view")
+local xxhash = require("vk_compute.xxhash")
+
+local reader = {}
+
+local Cache = {}
+Cache.__index = Cache
+
+local function read_embeddings(given)
+  if type(given) == "string" then return npy.read_float32(given) end
+  local data, n, d
+  if type(given) == "table" and type(given[2]) == "number" and type(given[1]) ~= "number" then
+    data, n, d = embeddings.read(given[1], given[2], given[3])
+  else
+    data, n, d = embeddings.read(given)
+  end
+  return { data = data, n = n, d = d, bytes = n * d * 4 }
+end
+
+local function check_embeddings(path, what, given)
+  local asked = identity.of(read_embeddings(given), what)
+  local difference = identity.difference(what, asked)
+  if difference then
+    fail("%s was made from other embeddings than those given; what differs: %s. Compute it anew",
+      path, difference)
+  end
+end
+
+local OPTIONS = { embeddings = "string|table", partial = "boolean" }
+
+--- Opens a cache for reading. The file is mapped, not read; a row is compared with its checksum when it
+-- is asked for.
+-- @tparam string path
+-- @tparam[opt] table options
+--
+-- - `embeddings`: what the cache must have been made from: the name of a .npy file, a table of tables,
+--   or `{source, n, d}` with what upload_embeddings takes as (source, n, d)
+-- - `partial`: true takes a cache that is not finished too, with the rows that are done
+-- @treturn Cache with the fields `n`, `d`, `length`, `centered`, `fingerprint`, `finished` and `done` (rows
+-- there are)
+-- @raise no such cache; one that is not finished; a damaged one; one of other embeddings
+function reader.load(path, options)
+  if type(path) ~= "string" then
+    errors.raise("path must be a string, but is %s", arguments.describe(path))
+  end
+  options = arguments.options(options, OPTIONS)
+  local from = source.open(path)
+  if not from.finished and not options.partial then
+    fail("%s is not finished: %.0f of %.0f rows are done. Run the computation again to go on", path,
+      from.done, from.what.n)
+  end
+  local size = files.stat(from.file).st_size
+  if size ~= from.place.file_bytes then
+    fail("%s is %.0f bytes long and should be %.0f: it is damaged", from.file, size,
+      from.place.file_bytes)
+  end
+  if options.embeddings then check_embeddings(path, from.what, options.embeddings) end
+  local what = from.what
+  return setmetatable({
+    path = path, n = what.n, d = what.d, length = what.length, centered = what.centered,
+    fingerprint = what.fingerprint, finished = from.finished, done = from.done,
+    source = from, mapping = files.map(from.file, size), viewed = false,
+  }, Cache)
+end
+
+--- Gives the diversity sequence from start.
+-- @tparam number start an id, 0 to n - 1
+-- @tparam[opt] table options `as`: "table" (default) or "view"
+-- @treturn table length ids, start first; or a view of length `uint32_t` in the mapped file, which
+-- stays valid after close. Of a cache that is not finished, nil for a row that is not done
+-- @raise no such start; a damaged row; a closed cache
+function Cache:row(start, options)
+  if not self.mapping then errors.raise("this cache was closed: load it again") end
+  arguments.uint32(start, "start")
+  if start >= self.n then
+    errors.raise("start %.0f is not below n, which is %.0f", start, self.n)
+  end
+  local as_view = arguments.wants_view(arguments.options(options, { as = "string" }))
+  local checksum = self.source.checksum_of(start)
+  if not checksum then return nil end
+  local place = self.source.place
+  local bytes = ffi.cast("const char *", self.mapping) + #place.header + start * place.row_bytes
+  if xxhash.hex64(bytes, place.row_bytes) ~= checksum then
+    fail("row %.0f of %s is damaged: verify and repair it (--verify --repair)", start,
+      self.source.file)
+  end
+  local row = view.list(ffi.cast("const uint32_t *", bytes), self.length, self.mapping)
+  if not as_view then return row:totable() end
+  self.viewed = true
+  return row
+end
+
+--- Closes the cache. The file is unmapped at once, or, where views of it are about, with the last of
+-- them. Any later use raises, but for another close, which does nothing.
+function Cache:close()
+  local mapping = self.mapping
+  self.mapping = nil
+  if mapping and not self.viewed then files.unmap(mapping, self.source.place.file_bytes) end
+end
+
+return reader

@@ -1,0 +1,61 @@
+--- Puts a damaged cache right.
+-- @module vk_compute.cache.repair
+
+local fail = require("vk_compute.fail")
+local files = require("vk_compute.files")
+local journal = require("vk_compute.cache.journal")
+local layout = require("vk_compute.cache.layout")
+local lock = require("vk_compute.cache.lock")
+local partial = require("vk_compute.cache.partial")
+local recompute = require("vk_compute.cache.recompute")
+local xxhash = require("vk_compute.xxhash")
+
+local repair = {}
+
+--- Takes the lock of a cache that is to be repaired; to be given to repair.unlock.
+function repair.lock(path)
+  local held, pid = lock.acquire(layout.paths(path).lock)
+  if not held then fail("process %d is writing %s: it cannot be repaired now", pid, path) end
+  return held
+end
+
+repair.unlock = lock.release
+
+-- Puts back what the checksums say was there.
+local function repair_finished(job, from, damaged)
+  local place = from.place
+  local fd = files.open(from.file, "write")
+  local ok, problem = pcall(function()
+    files.resize(fd, from.file, place.file_bytes)
+    files.write(fd, from.file, place.header, #place.header, 0)
+    recompute(job, from.what, damaged, function(row, pointer)
+      if xxhash.hex64(pointer, place.row_bytes) ~= from.checksum_of(row) then
+        fail("the device computes row %.0f otherwise than its checksum in %s.json tells: it or the one "
+          .. "that made the cache is at fault; --force computes all rows anew", row, job.path)
+      end
+      files.write(fd, from.file, pointer, place.row_bytes, #place.header + row * place.row_bytes)
+    end)
+    files.sync(fd, from.file)
+  end)
+  files.close(fd)
+  if not ok then error(problem, 0) end
+end
+
+-- Takes damaged rows off the journal: the next run computes them.
+local function repair_partial(job, from, damaged)
+  local function ignore() end
+  files.close(partial.open(from.file, from.place, ignore))
+  for _, row in ipairs(damaged) do from.journal.checksums[row] = nil end
+  journal.create(layout.paths(job.path).journal, from.what, from.journal.checksums):close()
+end
+
+--- Repairs a cache whose lock is held.
+-- @tparam table job as for verify.run
+-- @tparam table from as from source.open
+-- @tparam {number,...} damaged the rows whose checksums do not fit
+function repair.run(job, from, damaged)
+  local how = from.finished and repair_finished or repair_partial
+  how(job, from, damaged)
+end
+
+return repair

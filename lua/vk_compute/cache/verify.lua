@@ -1,0 +1,156 @@
+--- Verifies a cache: its checksums, that every row is a walk, and a sample of rows by computing them.
+-- @module vk_compute.cache.verify
+
+local ffi = require("ffi")
+local fail = require("vk_compute.fail")
+local files = require("vk_compute.files")
+local identity = require("vk_compute.cache.identity")
+local layout = require("vk_compute.cache.layout")
+local new_walk_check = require("vk_compute.cache.walk")
+local repair = require("vk_compute.cache.repair")
+local recompute = require("vk_compute.cache.recompute")
+local rows = require("vk_compute.cache.rows")
+local source = require("vk_compute.cache.source")
+local xxhash = require("vk_compute.xxhash")
+
+local verify = {}
+
+local SAMPLE = 16  -- rows
+
+ffi.cdef("int memcmp(const void *a, const void *b, size_t bytes);")
+
+local function check_identity(job, what)
+  local asked = identity.of(job.embeddings, {
+    length = job.length or what.length,
+    centered = job.center or what.centered,
+    definition_version = job.definition_version,
+  })
+  local difference = identity.difference(what, asked)
+  if difference then
+    fail("%s was made from something else; what differs: %s", job.path, difference)
+  end
+end
+
+-- Compares rows with their checksums and looks at each walk. The damaged rows; problems are added.
+local function check_rows(job, from, problems)
+  local what, place = from.what, from.place
+  local walk_check = new_walk_check(what.n, what.length)
+  local whole = xxhash.stream128()
+  local damaged = {}
+  rows.each(from.file, place, what.n, function(row, pointer)
+    whole:update(pointer, place.row_bytes)
+    local checksum = from.checksum_of(row)
+    if not checksum then return end
+    local fits = xxhash.hex64(pointer, place.row_bytes) == checksum
+    local wrong = walk_check(pointer, row)
+    if fits and wrong then
+      problems[#problems + 1] = ("row %.0f is no walk, though its checksum fits: %s"):format(row, wrong)
+    elseif not fits then
+      damaged[#damaged + 1] = row
+    end
+  end, function(done) job.report("checking", done, what.n) end)
+  if damaged[1] then
+    problems[#problems + 1] = ("checksums do not fit in rows %s"):format(rows.list(damaged))
+  elseif from.finished and whole:hex() ~= what.rows_checksum then
+    problems[#problems + 1] = "the checksum of all rows does not fit"
+  end
+  return damaged
+end
+
+-- A sample of rows that are done and not known to be damaged, in order.
+local function sample_of(from, damaged)
+  local left_out = {}
+  for _, row in ipairs(damaged) do left_out[row] = true end
+  local candidates = {}
+  for row = 0, from.what.n - 1 do
+    if from.checksum_of(row) and not left_out[row] then candidates[#candidates + 1] = row end
+  end
+  math.randomseed(os.time())
+  for k = 1, math.min(SAMPLE, #candidates) do
+    local other = math.random(k, #candidates)
+    candidates[k], candidates[other] = candidates[other], candidates[k]
+  end
+  for k = #candidates, SAMPLE + 1, -1 do candidates[k] = nil end
+  table.sort(candidates)
+  return candidates
+end
+
+-- Returns how many rows were compared.
+local function check_sample(job, from, damaged, problems)
+  local sample = sample_of(from, damaged)
+  local place = from.place
+  local fd = files.open(from.file, "read")
+  local buffer = ffi.new("uint32_t[?]", from.what.length)
+  local other = {}
+  local ok, problem = pcall(recompute, job, from.what, sample, function(row, pointer)
+    local offset = #place.header + row * place.row_bytes
+    files.read(fd, from.file, buffer, place.row_bytes, offset)
+    if ffi.C.memcmp(buffer, pointer, place.row_bytes) ~= 0 then other[#other + 1] = row end
+  end)
+  files.close(fd)
+  if not ok then error(problem, 0) end
+  if other[1] then
+    problems[#problems + 1] = ("the device computes rows %s otherwise: it or the one that made the "
+      .. "cache is at fault; --force computes all rows anew"):format(rows.list(other))
+  end
+  return #sample
+end
+
+-- What is wrong with the file as a whole.
+local function check_file(from, problems)
+  local size = files.stat(from.file).st_size
+  if size ~= from.place.file_bytes then
+    problems[#problems + 1] = ("%s is %.0f bytes long and should be %.0f"):format(from.file, size,
+      from.place.file_bytes)
+  end
+  if not layout.has_header(from.file, from.place) then
+    problems[#problems + 1] = ("the header of %s is damaged"):format(from.file)
+  end
+  if from.journal and (from.journal.damaged_lines > 0 or from.journal.torn) then
+    problems[#problems + 1] = "the journal has lines that cannot be believed; their rows do not count"
+  end
+end
+
+local function examine(job, from)
+  local problems = {}
+  check_file(from, problems)
+  local damaged = check_rows(job, from, problems)
+  local sampled = check_sample(job, from, damaged, problems)
+  return problems, damaged, sampled
+end
+
+--- Verifies a cache, finished or not. A writer may be at work, unless something is to be repaired. Must
+-- not be called in a process that has made a context (see compute_process.lua).
+-- @tparam table job
+--
+-- - `path`: the cache; `embeddings`: as from npy.read_float32
+-- - `length`, `center`: what the cache must have, where given
+-- - `device`; `definition_version`: of the library
+-- - `repair`: whether to put right what is damaged, by computing those rows
+-- - `report`: function (phase, done, total): "checking", "starting", "computing"
+-- - `stop`: function () -> how often the user has asked to stop
+-- @treturn table `finished`, `total`, `done` (rows there were), `damaged` (rows), `problems` (texts),
+-- `sampled` (rows computed and compared), `remaining` (problems left after a repair; nil where nothing
+-- was repaired)
+function verify.run(job)
+  local held = job.repair and repair.lock(job.path)
+  local ok, result = pcall(function()
+    local from = source.open(job.path)
+    check_identity(job, from.what)
+    local problems, damaged, sampled = examine(job, from)
+    local remaining
+    if job.repair and problems[1] then
+      repair.run(job, from, damaged)
+      remaining = examine(job, source.open(job.path))
+    end
+    return {
+      finished = from.finished, total = from.what.n, done = from.done, damaged = damaged,
+      problems = problems, sampled = sampled, remaining = remaining,
+    }
+  end)
+  if held then repair.unlock(held) end
+  if not ok then error(result, 0) end
+  return result
+end
+
+return verify
