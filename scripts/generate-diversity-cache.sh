@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# From nothing to a diversity cache: installs what is missing, builds, computes, verifies the result and
+# shows some of it.
+#
+# usage: generate-diversity-cache.sh                                   the Psalms, of this repository
+#        generate-diversity-cache.sh EMBEDDINGS.npy CACHE.npy [OPTION...]
+#
+# Options are those of compute-diversity-cache.lua, such as --center. Texts for the items are taken from
+# EMBEDDINGS.jsonl, {"id": .., "text": ..} a line, where there is such a file.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+source "$root/scripts/packages.sh"
+
+if (($# == 1)) || [[ ${1:-} == -* ]]; then
+  sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+  exit 2
+fi
+shown=()
+if (($# == 0)); then
+  set -- "$root/data/psalms.npy" "$root/build/psalms_diversity.npy"
+  shown=("Psa 23:1" "Psa 137:1")
+fi
+embeddings=$1 cache=$2
+shift 2
+
+install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}"
+if ! has_vulkan_driver; then
+  echo "no Vulkan driver is installed: taking lavapipe, which computes on the CPU"
+  install_missing mesa-vulkan-drivers
+fi
+
+if [[ ! -e $root/build/CMakeCache.txt ]]; then
+  cmake -S "$root" -B "$root/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DVKC_BUILD_TESTS=OFF
+fi
+cmake --build "$root/build" --target vulkan_compute --parallel "$(nproc)"
+
+compute=(luajit "$root/scripts/compute-diversity-cache.lua" "$embeddings" "$cache")
+"${compute[@]}" "$@"
+# --force is for computing only.
+verify_options=()
+for option in "$@"; do
+  if [[ $option != --force ]]; then verify_options+=("$option"); fi
+done
+"${compute[@]}" "${verify_options[@]}" --verify
+
+texts=${embeddings%.npy}.jsonl
+if [[ -e $texts ]]; then
+  luajit "$root/scripts/show-diversity-walk.lua" "$cache" "$texts" "${shown[@]}"
+fi

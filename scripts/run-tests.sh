@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Installs what the tests need, builds, checks style, and runs all tests. The last line says how many
+# passed and failed.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cd "$root"
+source scripts/packages.sh
+jobs=$(nproc)
+
+# Tests compute on lavapipe, so that they are the same on every machine.
+install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" mesa-vulkan-drivers \
+  vulkan-validationlayers libgtest-dev libbenchmark-dev lua-busted lua-check clang-format clang-tidy \
+  python3-numpy
+
+step() { printf '\n== %s\n' "$*"; }
+
+step "build"
+generator=()
+if [[ ! -e build/CMakeCache.txt ]]; then generator=(-G Ninja); fi
+cmake -S . -B build "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DVKC_BUILD_TESTS=ON -DVKC_WERROR=ON
+cmake --build build --parallel "$jobs"
+
+step "clang-format"
+find src include tests -name '*.[ch]' -o -name '*.[ch]pp' |
+  xargs clang-format --dry-run --Werror
+
+step "clang-tidy"
+# clang reads no precompiled headers of GCC.
+mkdir -p build/tidy
+sed -E 's/ -Winvalid-pch//; s/ -include [^ ]*cmake_pch\.hxx//' build/compile_commands.json \
+  >build/tidy/compile_commands.json
+find src -name '*.cpp' -print0 |
+  xargs -0 -n 1 -P "$jobs" clang-tidy --quiet -p build/tidy --warnings-as-errors='*' 2> >(
+    grep -v -E '^[0-9]+ warnings? generated|^Suppressed|^Use -header-filter' >&2 || true)
+
+step "luacheck"
+luacheck --quiet lua scripts tests/lua
+
+# counted LABEL COMMAND...: runs a test runner, shows what it says and keeps it for counting.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+failed_runners=0
+counted() {
+  step "$1"
+  shift
+  if ! "$@" 2>&1 | tee "$log"; then failed_runners=$((failed_runners + 1)); fi
+}
+# number PATTERN: the number that the runner's summary has there.
+number() { sed -n -E "s/$1/\\1/p" "$log" | tail -n 1; }
+
+counted "ctest" ctest --test-dir build --output-on-failure --parallel "$jobs"
+total=$(number '.*tests failed out of ([0-9]+).*')
+failed=$(number '.*, ([0-9]+) tests? failed out of.*')
+passed=$((${total:-0} - ${failed:-0}))
+
+counted "busted" busted --lua=luajit
+successes=$(number '^([0-9]+) success.*')
+unsuccessful=$(number '.* \/ ([0-9]+) failure.*')
+errors=$(number '.* \/ ([0-9]+) error.*')
+pending=$(number '.* \/ ([0-9]+) pending.*')
+passed=$((passed + ${successes:-0}))
+# A test left out is no test passed.
+failed=$((${failed:-0} + ${unsuccessful:-0} + ${errors:-0} + ${pending:-0}))
+
+# A runner that fails without counting why, or that runs nothing, fails too.
+if ((failed_runners > 0 && failed == 0)) || ((${total:-0} == 0 || ${successes:-0} == 0)); then
+  failed=$((failed + 1))
+fi
+echo
+echo "$passed passed, $failed failed"
+((failed == 0))
