@@ -301,7 +301,16 @@ vk::raii::Device make_device(const vk::raii::PhysicalDevice& physical, uint32_t 
   if (has_extension(physical.enumerateDeviceExtensionProperties(), "VK_KHR_portability_subset")) {
     extensions.push_back("VK_KHR_portability_subset");
   }
-  return {physical, vk::DeviceCreateInfo({}, queue, {}, extensions, nullptr, &features)};
+  const vk::DeviceCreateInfo info({}, queue, {}, extensions, nullptr, &features);
+  const vk::Device device = (*physical).createDevice(info, nullptr, *physical.getDispatcher());
+  try {
+    return {physical, device};
+  } catch (const std::bad_alloc&) {  // in Vulkan-Hpp, which then forgets the device
+    const auto destroy = reinterpret_cast<PFN_vkDestroyDevice>(
+        physical.getDispatcher()->vkGetDeviceProcAddr(device, "vkDestroyDevice"));
+    destroy(device, nullptr);
+    throw;
+  }
 }
 
 }  // namespace
