@@ -1,0 +1,27 @@
+# The library exports what the header declares and nothing else. Takes NM, LIBRARY and HEADER.
+cmake_minimum_required(VERSION 3.25)
+execute_process(COMMAND ${NM} -D --defined-only --format=posix ${LIBRARY}
+                OUTPUT_VARIABLE table COMMAND_ERROR_IS_FATAL ANY)
+string(REGEX MATCHALL "[^\n]+" lines "${table}")
+set(exported ${lines})
+list(TRANSFORM exported REPLACE "[ @].*" "")
+list(SORT exported)
+
+file(READ ${HEADER} header)
+string(REGEX MATCHALL "VKC_API [^;(]*(vkc_[a-z_]+)\\(" declared "${header}")
+list(TRANSFORM declared REPLACE ".*(vkc_[a-z_]+)\\(" "\\1")
+list(SORT declared)
+
+if(NOT declared)
+  message(FATAL_ERROR "no declarations found in ${HEADER}")
+endif()
+foreach(symbol IN LISTS exported)
+  if(NOT symbol IN_LIST declared)
+    message(SEND_ERROR "exported, and not in the header: ${symbol}")
+  endif()
+endforeach()
+foreach(symbol IN LISTS declared)
+  if(NOT symbol IN_LIST exported)
+    message(SEND_ERROR "in the header, and not exported: ${symbol}")
+  endif()
+endforeach()

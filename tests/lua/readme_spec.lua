@@ -1,0 +1,63 @@
+-- The examples of README.md do what it says.
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read("*a")
+  file:close()
+  return text
+end
+
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  file:close()
+end
+
+-- The first block of README.md in a language.
+local function example(language)
+  local block = read("README.md"):match("\n```" .. language .. "\n(.-)\n```")
+  return assert(block, "README.md has no example in " .. language)
+end
+
+-- Runs a shell command; returns what it printed and whether it succeeded.
+local function run(command)
+  local pipe = assert(io.popen(command .. " 2>&1; echo \"exit $?\"", "r"))
+  local output = pipe:read("*a")
+  pipe:close()
+  local text, code = output:match("^(.*)exit (%d+)\n$")
+  return text, code == "0"
+end
+
+local function library_folder()
+  local given = os.getenv("VKC_LIBRARY")
+  return given and given:match("^(.*)/") or "build"
+end
+
+describe("README.md", function()
+  local folder
+
+  before_each(function()
+    folder = os.tmpname()
+    os.remove(folder)
+    assert(os.execute("mkdir " .. folder) == 0)
+  end)
+
+  after_each(function() os.execute("rm -r " .. folder) end)
+
+  it("has a Lua example that runs", function()
+    write(folder .. "/example.lua", example("lua"))
+    local output, succeeded = run("luajit " .. folder .. "/example.lua")
+    assert.is_true(succeeded, output)
+    assert.truthy(output:find("\n?0 2 3 1\n"), output)
+    assert.truthy(output:find("cosine similarity of 0 and 1: 0.989", 1, true), output)
+  end)
+
+  it("has a C example that compiles without warnings and runs", function()
+    write(folder .. "/example.c", example("c"))
+    local output, succeeded = run(([[cc -std=c99 -Wall -Wextra -pedantic -Werror -Iinclude \
+      %s/example.c -o %s/example -L%s -lvulkan_compute -Wl,-rpath,"$(realpath %s)" && %s/example]])
+      :format(folder, folder, library_folder(), library_folder(), folder))
+    assert.is_true(succeeded, output)
+    assert.equal("0 2 3 1 \n", output)
+  end)
+end)

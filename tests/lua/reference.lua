@@ -1,0 +1,139 @@
+--- The definition of vulkan_compute.h, step by step, with nothing in it for speed.
+
+local ffi = require("ffi")
+local bit = require("bit")
+
+local ONE = 2 ^ 30
+local HALF = 2LL ^ 29
+
+-- llrint: to the nearest integer, halves to the even one.
+local function round(x)
+  local below = math.floor(x)
+  local over = x - below
+  if over < 0.5 or (over == 0.5 and below % 2 == 0) then return below end
+  return below + 1
+end
+
+-- (product + 2^29) >> 30
+local function scale_down(product)
+  return bit.arshift(product + HALF, 30)
+end
+
+local Reference = {}
+Reference.__index = Reference
+
+-- Rows of float64: the embeddings, less their mean where center is true.
+local function prepared(data, n, d, center)
+  local rows = {}
+  for i = 0, n - 1 do
+    rows[i] = {}
+    for k = 0, d - 1 do rows[i][k] = data[i * d + k] end
+  end
+  if not center then return rows end
+  for k = 0, d - 1 do
+    local mean = 0
+    for i = 0, n - 1 do mean = mean + rows[i][k] end
+    mean = mean / n
+    for i = 0, n - 1 do rows[i][k] = rows[i][k] - mean end
+  end
+  return rows
+end
+
+local function norms_of(rows, n, d)
+  local norms = {}
+  for i = 0, n - 1 do
+    local sum = 0
+    for k = 0, d - 1 do sum = sum + rows[i][k] * rows[i][k] end
+    norms[i] = math.sqrt(sum)
+  end
+  return norms
+end
+
+local function weights_of(norms, n)
+  local largest, smallest = 0, math.huge  -- smallest of the non-zero ones
+  for i = 0, n - 1 do
+    largest = math.max(largest, norms[i])
+    if norms[i] > 0 then smallest = math.min(smallest, norms[i]) end
+  end
+  local weighted = largest > 0 and (largest - smallest) / largest > 1e-5
+  local weights = {}
+  for i = 0, n - 1 do weights[i] = weighted and round(norms[i] / largest * ONE) or ONE end
+  return weights, weighted
+end
+
+local function similarities(rows, norms, n, d)
+  local units = {}
+  for i = 0, n - 1 do
+    units[i] = ffi.new("int64_t[?]", d)
+    for k = 0, d - 1 do
+      units[i][k] = norms[i] > 0 and round(rows[i][k] / norms[i] * ONE) or 0
+    end
+  end
+  local C = {}
+  for i = 0, n - 1 do
+    C[i] = ffi.new("int64_t[?]", n)
+    for j = 0, n - 1 do
+      local sum = 0LL
+      for k = 0, d - 1 do sum = sum + units[i][k] * units[j][k] end
+      local cosine = scale_down(sum)
+      if cosine > ONE then cosine = 1LL * ONE end
+      if cosine < -ONE then cosine = -1LL * ONE end
+      C[i][j] = cosine
+    end
+    if norms[i] > 0 then C[i][i] = ONE end
+  end
+  return C
+end
+
+--- The similarity matrix: n tables of n numbers that are float32.
+function Reference:matrix()
+  local as_float = ffi.new("float[1]")
+  local matrix = {}
+  for i = 0, self.n - 1 do
+    matrix[i + 1] = {}
+    for j = 0, self.n - 1 do
+      as_float[0] = tonumber(self.C[i][j]) / ONE
+      matrix[i + 1][j + 1] = as_float[0]
+    end
+  end
+  return matrix
+end
+
+--- The first length ids of the diversity sequence from start.
+function Reference:sequence(start, length)
+  local sums, chosen = ffi.new("int64_t[?]", self.n), {}
+  local sequence = {}
+  local item = start
+  for _ = 1, length do
+    sequence[#sequence + 1] = item
+    chosen[item] = true
+    local weight = ffi.cast("int64_t", self.weights[item])
+    local farthest
+    for j = 0, self.n - 1 do
+      sums[j] = sums[j] + scale_down(weight * self.C[item][j])
+      if not chosen[j] and (not farthest or sums[j] < sums[farthest]) then farthest = j end
+    end
+    item = farthest
+  end
+  return sequence
+end
+
+--- The sequences from every start.
+function Reference:sequences(length)
+  local all = {}
+  for start = 0, self.n - 1 do all[start + 1] = self:sequence(start, length) end
+  return all
+end
+
+--- What must come of n x d floats.
+return function(data, n, d, center)
+  local rows = prepared(data, n, d, center)
+  local norms = norms_of(rows, n, d)
+  local weights, weighted = weights_of(norms, n)
+  return setmetatable({
+    n = n,
+    C = similarities(rows, norms, n, d),
+    weights = weights,
+    weighted = weighted,
+  }, Reference)
+end

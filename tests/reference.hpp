@@ -1,0 +1,177 @@
+// The definition in include/vulkan_compute.h, step by step, for the library's results to be
+// compared with: plain loops, one thread, no Vulkan.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace reference {
+
+constexpr int64_t kOne = int64_t{1} << 30;  // 1.0 in fixed point
+constexpr int64_t kHalf = kOne / 2;         // added before >> 30, so that the shift rounds
+
+// n rows of d numbers, row-major.
+template <typename T>
+struct Rows {
+  uint32_t n = 0;
+  uint32_t d = 0;
+  std::vector<T> values{};
+
+  T* row(uint32_t i) { return values.data() + size_t{i} * d; }
+  const T* row(uint32_t i) const { return values.data() + size_t{i} * d; }
+};
+
+using Embeddings = Rows<float>;
+
+inline int64_t rescale(int64_t product) { return (product + kHalf) >> 30; }
+
+// Step 1: the embeddings in float64, less their mean row where centring is asked for.
+inline Rows<double> in_double(const Embeddings& embeddings, bool center) {
+  Rows<double> rows{
+      embeddings.n, embeddings.d, {embeddings.values.begin(), embeddings.values.end()}};
+  if (!center) return rows;
+  for (uint32_t k = 0; k < rows.d; ++k) {
+    double sum = 0;
+    for (uint32_t i = 0; i < rows.n; ++i) sum += rows.row(i)[k];
+    const double mean = sum / rows.n;
+    for (uint32_t i = 0; i < rows.n; ++i) rows.row(i)[k] -= mean;
+  }
+  return rows;
+}
+
+// Step 2: the Euclidean norm of each row.
+inline std::vector<double> norms(const Rows<double>& rows) {
+  std::vector<double> result;
+  for (uint32_t i = 0; i < rows.n; ++i) {
+    double sum = 0;
+    for (uint32_t k = 0; k < rows.d; ++k) sum += rows.row(i)[k] * rows.row(i)[k];
+    result.push_back(std::sqrt(sum));
+  }
+  return result;
+}
+
+// Step 3: unit vectors in fixed point; 0 for a zero row.
+inline Rows<int32_t> unit_vectors(const Rows<double>& rows, const std::vector<double>& norms) {
+  Rows<int32_t> units{rows.n, rows.d, std::vector<int32_t>(rows.values.size())};
+  for (uint32_t i = 0; i < rows.n; ++i) {
+    if (norms[i] == 0) continue;
+    for (uint32_t k = 0; k < rows.d; ++k) {
+      units.row(i)[k] =
+          static_cast<int32_t>(std::llrint(rows.row(i)[k] / norms[i] * static_cast<double>(kOne)));
+    }
+  }
+  return units;
+}
+
+// Step 4, one entry: the cosine similarity of rows i and j in fixed point.
+inline int32_t cosine(const Rows<int32_t>& units, const std::vector<double>& norms, uint32_t i,
+                      uint32_t j) {
+  if (i == j) return norms[i] == 0 ? 0 : static_cast<int32_t>(kOne);
+  int64_t sum = 0;
+  for (uint32_t k = 0; k < units.d; ++k) sum += int64_t{units.row(i)[k]} * units.row(j)[k];
+  return static_cast<int32_t>(std::clamp(rescale(sum), -kOne, kOne));
+}
+
+// Step 4: all cosine similarities, n x n.
+inline Rows<int32_t> cosines(const Rows<int32_t>& units, const std::vector<double>& norms) {
+  const uint32_t n = units.n;
+  Rows<int32_t> result{n, n, std::vector<int32_t>(size_t{n} * n)};
+  for (uint32_t i = 0; i < n; ++i) {
+    for (uint32_t j = 0; j <= i; ++j) {
+      result.row(i)[j] = cosine(units, norms, i, j);
+      result.row(j)[i] = result.row(i)[j];
+    }
+  }
+  return result;
+}
+
+// Step 5: the similarity matrix in float32. The product with 2^-30 is exact in float64, so the
+// conversion is the only rounding.
+inline Rows<float> similarity_matrix(const Rows<int32_t>& cosines) {
+  Rows<float> result{cosines.n, cosines.d, {}};
+  for (const int32_t c : cosines.values) {
+    result.values.push_back(static_cast<float>(c * std::ldexp(1.0, -30)));
+  }
+  return result;
+}
+
+// Step 6: whether the norms of the rows that are not zero differ by more than 1e-5.
+inline bool weighted(const std::vector<double>& norms) {
+  double smallest = 0;
+  double largest = 0;
+  for (const double norm : norms) {
+    if (norm == 0) continue;
+    smallest = smallest == 0 ? norm : std::min(smallest, norm);
+    largest = std::max(largest, norm);
+  }
+  return largest - smallest > 1e-5 * largest;
+}
+
+// Step 6: w_i, the share of row i in the centroid.
+inline std::vector<int64_t> weights(const std::vector<double>& norms) {
+  std::vector<int64_t> result(norms.size(), kOne);
+  if (!weighted(norms)) return result;
+  const double largest = *std::max_element(norms.begin(), norms.end());
+  for (size_t i = 0; i < norms.size(); ++i) {
+    result[i] = std::llrint(norms[i] / largest * static_cast<double>(kOne));
+  }
+  return result;
+}
+
+// Step 6: row i is what choosing item i adds to every A_j.
+inline Rows<int32_t> contributions(const Rows<int32_t>& cosines,
+                                   const std::vector<int64_t>& weights) {
+  Rows<int32_t> result = cosines;
+  for (uint32_t i = 0; i < result.n; ++i) {
+    for (uint32_t j = 0; j < result.d; ++j) {
+      result.row(i)[j] = static_cast<int32_t>(rescale(weights[i] * cosines.row(i)[j]));
+    }
+  }
+  return result;
+}
+
+// Step 6: the first length items of the diversity sequence from start.
+inline std::vector<uint32_t> diversity_sequence(const Rows<int32_t>& contributions, uint32_t start,
+                                                uint32_t length) {
+  std::vector<int64_t> a(contributions.n, 0);
+  std::vector<uint32_t> left;  // not yet chosen, lowest id first
+  for (uint32_t j = 0; j < contributions.n; ++j) {
+    if (j != start) left.push_back(j);
+  }
+  std::vector<uint32_t> sequence{start};
+  while (sequence.size() < length) {
+    const int32_t* added = contributions.row(sequence.back());
+    for (uint32_t j = 0; j < contributions.n; ++j) a[j] += added[j];
+    // Of equal elements, min_element gives the first.
+    const auto best = std::min_element(left.begin(), left.end(),
+                                       [&a](uint32_t i, uint32_t j) { return a[i] < a[j]; });
+    sequence.push_back(*best);
+    left.erase(best);
+  }
+  return sequence;
+}
+
+// Everything that one set of embeddings gives.
+struct Results {
+  bool weighted;
+  Rows<float> similarity;
+  Rows<int32_t> contributions;
+
+  Results(const Embeddings& embeddings, bool center) {
+    const Rows<double> rows = in_double(embeddings, center);
+    const std::vector<double> row_norms = norms(rows);
+    const Rows<int32_t> c = cosines(unit_vectors(rows, row_norms), row_norms);
+    weighted = reference::weighted(row_norms);
+    similarity = similarity_matrix(c);
+    contributions = reference::contributions(c, weights(row_norms));
+  }
+
+  std::vector<uint32_t> sequence(uint32_t start, uint32_t length) const {
+    return diversity_sequence(contributions, start, length);
+  }
+};
+
+}  // namespace reference
