@@ -212,6 +212,7 @@ std::size_t choose(const std::vector<VkcDeviceInfo>& devices, std::string_view w
 
 std::vector<VkcDeviceInfo> describe_all(const std::vector<vk::raii::PhysicalDevice>& devices) {
   std::vector<VkcDeviceInfo> infos;
+  infos.reserve(devices.size());
   for (const auto& device : devices) {
     infos.push_back(describe(device, static_cast<uint32_t>(infos.size())));
   }
