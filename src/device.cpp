@@ -287,11 +287,9 @@ vk::raii::DebugUtilsMessengerEXT make_messenger(const vk::raii::Instance& instan
   return {instance, messenger_info()};
 }
 
-vk::raii::Device make_device(const vk::raii::PhysicalDevice& physical, uint32_t queue_family,
-                             uint32_t queue_count) {
-  const std::array priorities = {1.0F, 1.0F};
-  static_assert(priorities.size() == kMostQueues);
-  const vk::DeviceQueueCreateInfo queue({}, queue_family, queue_count, priorities.data());
+vk::raii::Device make_device(const vk::raii::PhysicalDevice& physical, uint32_t queue_family) {
+  const float priority = 1.0F;
+  const vk::DeviceQueueCreateInfo queue({}, queue_family, 1, &priority);
   vk::PhysicalDeviceFeatures2 features;
   features.features.shaderInt64 = VK_TRUE;
   vk::PhysicalDeviceVulkan12Features features12;
@@ -366,11 +364,9 @@ Device::Device(std::string_view wanted, bool validation)
       has_memory_budget_(has_extension(physical_.enumerateDeviceExtensionProperties(),
                                        VK_EXT_MEMORY_BUDGET_EXTENSION_NAME)),
       queue_family_(static_cast<uint32_t>(compute_family(physical_))),
-      queue_count_(
-          std::min(kMostQueues, physical_.getQueueFamilyProperties()[queue_family_].queueCount)),
-      device_(make_device(physical_, queue_family_, queue_count_)),
+      device_(make_device(physical_, queue_family_)),
+      queue_(device_, queue_family_, 0),
       command_pool_(device_, {vk::CommandPoolCreateFlagBits::eResetCommandBuffer, queue_family_}) {
-  for (uint32_t q = 0; q < queue_count_; ++q) queues_.emplace_back(device_, queue_family_, q);
   const DeviceFacts facts = read_facts(physical_);
   const bool has_timestamps =
       physical_.getQueueFamilyProperties()[queue_family_].timestampValidBits > 0;

@@ -40,9 +40,6 @@ struct DeviceLimits {
 
 std::vector<VkcDeviceInfo> list_devices();
 
-// Queues that a device is asked for.
-inline constexpr uint32_t kMostQueues = 2;
-
 class Device {
  public:
   // Chooses by `wanted` (an index or part of a name), by VKC_DEVICE where that is empty, else the
@@ -50,11 +47,7 @@ class Device {
   Device(std::string_view wanted, bool validation);
 
   [[nodiscard]] const vk::raii::Device& handle() const { return device_; }
-  // The device's queue for work of turn 0, 1, ...: work of different turns may overlap, so that one
-  // fills the device while the other runs dry.
-  [[nodiscard]] const vk::raii::Queue& queue(std::size_t turn) const {
-    return queues_[turn % queues_.size()];
-  }
+  [[nodiscard]] const vk::raii::Queue& queue() const { return queue_; }
   [[nodiscard]] const vk::raii::CommandPool& command_pool() const { return command_pool_; }
   [[nodiscard]] const VkcDeviceInfo& info() const { return info_; }
   [[nodiscard]] const DeviceLimits& limits() const { return limits_; }
@@ -71,9 +64,8 @@ class Device {
   vk::PhysicalDeviceMemoryProperties memory_;
   bool has_memory_budget_ = false;
   uint32_t queue_family_ = 0;
-  uint32_t queue_count_ = 1;
   vk::raii::Device device_;
-  std::vector<vk::raii::Queue> queues_;
+  vk::raii::Queue queue_;
   vk::raii::CommandPool command_pool_;
 };
 

@@ -21,8 +21,10 @@ namespace {
 constexpr uint64_t kMostStateBytes = 1ULL << 30;
 
 // Items between two looks for walks that have met. Each look ends a dispatch, and so costs reading
-// and writing the sums once: on a GPU as much as four steps.
+// and writing the sums once: on a GPU as much as four steps. Where a look finds less than one walk
+// in kRareJoins, every second one is left out.
 constexpr uint32_t kInterval = 128;
+constexpr std::size_t kRareJoins = 100;
 
 // Matrix elements a second to expect of a device not yet measured: a slow one of its kind, since
 // the first submission is to be short rather than long.
@@ -113,18 +115,18 @@ struct WalkJob {
 class WalkGroup {
  public:
   WalkGroup(const Device& device, const ResidentEmbeddings& embeddings, const MatrixRows& matrix,
-            uint32_t capacity, std::size_t turn)
+            uint32_t capacity)
       : embeddings_(embeddings),
         matrix_(matrix),
         capacity_(capacity),
-        chosen_capacity_(std::max(uint64_t{capacity} * kInterval, uint64_t{embeddings.n})),
+        chosen_capacity_(std::max(uint64_t{capacity} * 2 * kInterval, uint64_t{embeddings.n})),
         most_steps_(most_steps(device, matrix.pitch())),
         sums_(device, uint64_t{capacity} * matrix.pitch() * sizeof(int64_t), MemoryUse::kDevice),
         inputs_(device, uint64_t{capacity} * 2 * sizeof(uint32_t), MemoryUse::kDevice),
         inputs_staging_(device, inputs_.bytes(), MemoryUse::kReadback),
         chosen_(device, chosen_capacity_ * sizeof(uint32_t), MemoryUse::kDevice),
         chosen_staging_(device, chosen_.bytes(), MemoryUse::kReadback),
-        submission_(device, turn),
+        submission_(device),
         seconds_per_step_(matrix.pitch() / (device.limits().is_cpu ? kCpuRate : kGpuRate)) {}
 
   [[nodiscard]] uint32_t capacity() const { return capacity_; }
@@ -135,6 +137,7 @@ class WalkGroup {
         std::min({job.starts.size() - job.next_start, std::size_t{capacity_}, most});
     active_.clear();
     chosen_count_ = 1;
+    next_look_ = kInterval;
     auto* latest = inputs_staging_.mapped_as<uint32_t>() + capacity_;
     for (std::size_t i = 0; i < count; ++i) {
       const auto walk = static_cast<uint32_t>(job.next_start + i);
@@ -161,7 +164,7 @@ class WalkGroup {
     steps_ = std::min({affordable, most_steps_, job.length - chosen_count_,
                        static_cast<uint32_t>(chosen_capacity_ / count)});
     if (job.sets != nullptr) {
-      steps_ = std::min(steps_, kInterval - chosen_count_ % kInterval);
+      steps_ = std::min(steps_, next_look_ - chosen_count_);
     }
 
     auto* slots = inputs_staging_.mapped_as<uint32_t>();
@@ -206,11 +209,15 @@ class WalkGroup {
     if (chosen_count_ == job.length) {
       active_.clear();
     } else if (job.sets != nullptr) {
-      const bool compare = chosen_count_ % kInterval == 0;
-      std::erase_if(active_, [&](const ActiveWalk& walk) {
+      const bool look = chosen_count_ == next_look_;
+      const std::size_t joined = std::erase_if(active_, [&](const ActiveWalk& walk) {
         job.sets->add(walk.walk, before, chosen_count_);
-        return compare && job.sets->joins(walk.walk, chosen_count_);
+        return look && job.sets->joins(walk.walk, chosen_count_);
       });
+      if (look) {
+        const bool rare = joined * kRareJoins < active_.size();
+        next_look_ += rare ? 2 * kInterval : kInterval;
+      }
     }
   }
 
@@ -236,6 +243,7 @@ class WalkGroup {
   std::vector<ActiveWalk> active_;
   uint32_t chosen_count_ = 0;  // items in the sequence of each active walk
   uint32_t steps_ = 0;         // of the dispatch in flight
+  uint32_t next_look_ = 0;     // for walks that have met: at as many items
 };
 
 Diversity::Diversity(const Device& device, const ResidentEmbeddings& embeddings,
@@ -264,7 +272,7 @@ void Diversity::make_groups(std::size_t count) {
   if (groups_.size() >= wanted_groups && groups_.front()->capacity() >= capacity) return;
   groups_.clear();
   for (std::size_t g = 0; g < wanted_groups; ++g) {
-    groups_.push_back(std::make_unique<WalkGroup>(device_, embeddings_, matrix_, capacity, g));
+    groups_.push_back(std::make_unique<WalkGroup>(device_, embeddings_, matrix_, capacity));
   }
 }
 

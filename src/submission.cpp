@@ -19,9 +19,8 @@ vk::raii::CommandBuffer make_commands(const Device& device) {
 
 }  // namespace
 
-Submission::Submission(const Device& device, std::size_t turn)
+Submission::Submission(const Device& device)
     : device_(device),
-      queue_(device.queue(turn)),
       commands_(make_commands(device)),
       fence_(device.handle(), vk::FenceCreateInfo{}) {
   if (device.limits().timestamp_period > 0) {
@@ -62,7 +61,7 @@ void Submission::submit() {
   device_.handle().resetFences(*fence_);
   const vk::CommandBuffer buffer = *commands_;
   submitted_ = std::chrono::steady_clock::now();
-  queue_.submit(vk::SubmitInfo({}, {}, buffer), *fence_);
+  device_.queue().submit(vk::SubmitInfo({}, {}, buffer), *fence_);
   in_flight_ = true;
 }
 

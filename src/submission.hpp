@@ -14,8 +14,7 @@ inline constexpr double kSubmissionSeconds = 0.05;
 
 class Submission {
  public:
-  // turn: which of the device's queues to use.
-  explicit Submission(const Device& device, std::size_t turn = 0);
+  explicit Submission(const Device& device);
   Submission(const Submission&) = delete;
   Submission& operator=(const Submission&) = delete;
   Submission(Submission&&) = delete;
@@ -38,7 +37,6 @@ class Submission {
   double device_seconds();
 
   const Device& device_;
-  const vk::raii::Queue& queue_;
   vk::raii::CommandBuffer commands_;
   vk::raii::Fence fence_;
   vk::raii::QueryPool timestamps_ = nullptr;
