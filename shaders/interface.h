@@ -12,16 +12,16 @@ using uint = uint32_t;
 // The similarity matrix lies in blocks of 2^block_shift rows, an address each.
 
 struct SimilarityPush {
-  uint64_t units;        // int32 [rows][units_pitch]
-  uint64_t blocks;       // uint64 addresses of blocks of the output, int32 [rows][matrix_pitch]
+  uint64_t units;   // int32 [rows][units_pitch]
+  uint64_t blocks;  // uint64 addresses of blocks of the output, int32 [rows][matrix_pitch]
   uint units_pitch;
   uint matrix_pitch;
   uint block_shift;
-  uint first_row;        // the item in row 0 of the output
-  uint end_row;          // one past the item in its last row
-  uint first_tile;       // of this dispatch
-  uint tiles_across;     // tiles in a row of tiles
-  uint triangle;         // 1: tiles on and above the diagonal, mirrored; 0: all tiles
+  uint first_row;     // the item in row 0 of the output
+  uint end_row;       // one past the item in its last row
+  uint first_tile;    // of this dispatch
+  uint tiles_across;  // tiles in a row of tiles
+  uint triangle;      // 1: tiles on and above the diagonal, mirrored; 0: all tiles
 };
 
 struct WalkPush {
@@ -35,7 +35,7 @@ struct WalkPush {
   uint matrix_pitch;
   uint block_shift;
   uint steps;
-  uint fresh;        // 1: the walks are at their start, and the sums hold nothing yet
+  uint fresh;  // 1: the walks are at their start, and the sums hold nothing yet
 };
 
 #ifdef __cplusplus

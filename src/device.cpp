@@ -7,7 +7,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <map>
+#include <fstream>
+#include <limits>
 
 #include "error.hpp"
 #include "validation.hpp"
@@ -120,6 +121,19 @@ uint64_t largest_local_heap(const vk::PhysicalDeviceMemoryProperties& memory) {
     if (heap.flags & vk::MemoryHeapFlagBits::eDeviceLocal) largest = std::max(largest, heap.size);
   }
   return largest;
+}
+
+// Bytes of the host's memory that can be had without harm to other programs; no bound where the
+// system does not tell.
+uint64_t available_host_bytes() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string name; file >> name;
+       file.ignore(std::numeric_limits<std::streamsize>::max(), '\n')) {
+    constexpr uint64_t kKibi = 1024;
+    uint64_t kibibytes = 0;
+    if (name == "MemAvailable:" && file >> kibibytes) return kibibytes * kKibi;
+  }
+  return std::numeric_limits<uint64_t>::max();
 }
 
 VkcDeviceInfo describe(const vk::raii::PhysicalDevice& device, uint32_t index) {
@@ -375,7 +389,11 @@ Device::Device(std::string_view wanted, bool validation)
 }
 
 uint64_t Device::available_bytes() const {
-  if (!has_memory_budget_) return largest_local_heap(memory_);
+  // Where the memory is the host's, its heap tells the size, not what other programs have left of
+  // it: taking too much would end some program, perhaps this one.
+  const uint64_t bound =
+      limits_.unified_memory ? available_host_bytes() : std::numeric_limits<uint64_t>::max();
+  if (!has_memory_budget_) return std::min(bound, largest_local_heap(memory_));
   const auto chain = physical_.getMemoryProperties2<vk::PhysicalDeviceMemoryProperties2,
                                                     vk::PhysicalDeviceMemoryBudgetPropertiesEXT>();
   const auto& budget = chain.get<vk::PhysicalDeviceMemoryBudgetPropertiesEXT>();
@@ -386,7 +404,7 @@ uint64_t Device::available_bytes() const {
     const uint64_t used = budget.heapUsage[i];
     most = std::max(most, total > used ? total - used : 0);
   }
-  return most;
+  return std::min(bound, most);
 }
 
 }  // namespace vkc

@@ -26,10 +26,11 @@ constexpr uint64_t kMostStateBytes = 1ULL << 30;
 constexpr uint32_t kInterval = 128;
 constexpr std::size_t kRareJoins = 100;
 
-// Matrix elements a second to expect of a device not yet measured: a slow one of its kind, since
-// the first submission is to be short rather than long.
+// Matrix elements a second to expect of a device not yet measured.
 constexpr double kCpuRate = 5e8;
 constexpr double kGpuRate = 2e10;
+// How much slower it may be: the first submission is to be short rather than long.
+constexpr double kCaution = 4;
 
 // Items of whose ids and sums the kernels make one 64-bit key.
 constexpr uint32_t kMostPacked = 1U << 16;
@@ -127,7 +128,7 @@ class WalkGroup {
         chosen_(device, chosen_capacity_ * sizeof(uint32_t), MemoryUse::kDevice),
         chosen_staging_(device, chosen_.bytes(), MemoryUse::kReadback),
         submission_(device),
-        seconds_per_step_(matrix.pitch() / (device.limits().is_cpu ? kCpuRate : kGpuRate)) {}
+        seconds_per_step_(kCaution / Diversity::expected_rate(device, matrix.pitch())) {}
 
   [[nodiscard]] uint32_t capacity() const { return capacity_; }
 

@@ -16,7 +16,7 @@ namespace {
 // Multiply-adds a second to expect of a device not yet measured: a slow one of its kind, since the
 // first submission is to be short rather than long.
 constexpr double kCpuRate = 3e8;
-constexpr double kGpuRate = 1e11;
+constexpr double kGpuRate = 1e10;
 
 constexpr uint64_t kDownloadBytes = 16ULL << 20;
 

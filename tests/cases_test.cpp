@@ -87,11 +87,14 @@ TEST(Cases, SimilaritiesAreWithinOne) {
 // Rows that are parallel but for the last places of their numbers: the sums of products lie on both
 // sides of 1, and of -1, and clamped they tie.
 TEST(Cases, NearlyParallelRowsTie) {
+  constexpr uint32_t kDirections = 5;
   Embeddings embeddings = generators::unit_norms(120, 7, 11);
-  for (uint32_t i = 0; i < embeddings.n; ++i) {
-    const float scale = (i % 2 == 0 ? 1.0F : -1.0F) * (1 + static_cast<float>(i / 5) * 3e-7F);
+  for (uint32_t i = kDirections; i < embeddings.n; ++i) {
+    const uint32_t copy = i / kDirections;
+    const float sign = copy % 2 == 0 ? 1 : -1;
+    const float scale = sign * (1 + static_cast<float>(copy) * 3e-7F);
     for (uint32_t k = 0; k < embeddings.d; ++k) {
-      embeddings.row(i)[k] = embeddings.row(i % 5)[k] * scale;
+      embeddings.row(i)[k] = embeddings.row(i % kDirections)[k] * scale;
     }
   }
   expect_as_reference(shared_context(), embeddings);
