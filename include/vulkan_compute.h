@@ -4,7 +4,7 @@
  *
  * This header is the manual. It compiles as C99 and as C++.
  *
- * A session in five calls:
+ * In five calls:
  *
  *     VkComputeContext* ctx = vkc_init();
  *     if (!ctx) { fputs(vkc_last_error(), stderr); return 1; }
@@ -160,10 +160,10 @@ VKC_API VkcResult vkc_list_devices(VkcDeviceInfo* devices, uint32_t* count);
 typedef struct VkcOptions {
   uint32_t struct_size; /* set by the caller to sizeof(VkcOptions) */
   uint32_t validation;  /* 1: load the Khronos validation layer; see vkc_validation_message */
-  const char* device;   /* index of the device list ("0") or part of a device's name, any case;
-                           NULL or "": the environment variable VKC_DEVICE, read the same way; where
-                           that is not set, the first usable discrete GPU, else integrated GPU, else
-                           virtual GPU, else CPU */
+  const char* device;   /* a number: index of the device list; else part of a device's name, any
+                           case, such as "RTX 4090"; NULL or "": the environment variable
+                           VKC_DEVICE, read the same way; where that is not set, the first usable
+                           discrete GPU, else integrated GPU, else virtual GPU, else CPU */
 } VkcOptions;
 
 /* Makes a context with the default options. Returns NULL on failure: see vkc_last_error(). */

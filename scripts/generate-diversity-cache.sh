@@ -12,8 +12,12 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 source "$root/scripts/packages.sh"
 
-if (($# == 1)) || [[ ${1:-} == -* ]]; then
-  sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+usage() { sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+if [[ ${1:-} == --help || ${1:-} == -h ]]; then
+  usage
+  exit 0
+elif (($# == 1)) || [[ ${1:-} == -* ]]; then
+  usage >&2
   exit 2
 fi
 shown=()

@@ -10,6 +10,9 @@ namespace {
 // How long a call with a recommended batch is to take.
 constexpr double kBatchSeconds = 0.5;
 
+// Walks that even a small GPU can work on side by side.
+constexpr uint32_t kFewestGpuWalks = 64;
+
 // Memory for rows of the matrix that are computed and sent off again.
 constexpr uint64_t kPassingRowsBytes = 256ULL << 20;
 
@@ -42,7 +45,7 @@ void VkComputeContext::upload(const float* embeddings, uint32_t n, uint32_t d, b
 const vkc::MatrixRows& VkComputeContext::matrix() {
   if (!resident_->matrix) {
     const uint32_t n = resident_->embeddings.n;
-    auto matrix = std::make_unique<vkc::MatrixRows>(device_, n, n, 0);
+    auto matrix = std::make_unique<vkc::MatrixRows>(device_, n, n);
     resident_->similarity.fill(*matrix);
     resident_->matrix = std::move(matrix);
   }
@@ -52,15 +55,16 @@ const vkc::MatrixRows& VkComputeContext::matrix() {
 void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* output) {
   const uint32_t n = resident_->embeddings.n;
   // Computing all rows through the resident matrix multiplies each pair once instead of twice.
-  const bool whole = count == n && vkc::MatrixRows::bytes(n, n) <= device_.available_bytes() / 2;
+  const bool whole =
+      count == n && vkc::MatrixRows::bytes(n, n) <= vkc::MatrixRows::most_bytes(device_, n) / 2;
   if (resident_->matrix || whole) {
     vkc::download_rows(device_, matrix(), first, count, n, output);
     return;
   }
   const uint64_t row_bytes = vkc::MatrixRows::bytes(1, n);
-  const auto at_once =
-      static_cast<uint32_t>(std::clamp<uint64_t>(kPassingRowsBytes / row_bytes, 1, count));
-  const vkc::MatrixRows passing(device_, at_once, n, 0);
+  const uint64_t bytes = std::min(kPassingRowsBytes, vkc::MatrixRows::most_bytes(device_, n));
+  const auto at_once = static_cast<uint32_t>(std::clamp<uint64_t>(bytes / row_bytes, 1, count));
+  const vkc::MatrixRows passing(device_, at_once, n);
   for (uint32_t done = 0; done < count;) {
     const uint32_t part = std::min(at_once, count - done);
     resident_->similarity.fill_rows(passing, first + done, part);
@@ -82,6 +86,8 @@ uint32_t VkComputeContext::recommended_batch(uint32_t length) const {
   const uint32_t n = resident_->embeddings.n;
   const double rate = resident_->diversity ? resident_->diversity->walk_steps_per_second()
                                            : vkc::Diversity::expected_rate(device_, n);
-  const double walks = std::clamp(kBatchSeconds * rate / length, 1.0, static_cast<double>(n));
+  // A GPU with fewer walks than it has processors would idle, and measure itself as slower.
+  const double fewest = std::min(n, device_.limits().is_cpu ? 1U : kFewestGpuWalks);
+  const double walks = std::clamp(kBatchSeconds * rate / length, fewest, static_cast<double>(n));
   return static_cast<uint32_t>(walks);
 }

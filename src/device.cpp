@@ -194,6 +194,7 @@ std::size_t choose_wanted(const std::vector<VkcDeviceInfo>& devices, std::string
   const auto [end, error] = std::from_chars(wanted.data(), wanted.data() + wanted.size(), index);
   const bool is_number = error == std::errc() && end == wanted.data() + wanted.size();
   if (is_number && index < devices.size()) return index;
+  // A number is never part of a name: an index that is off would match some version number.
   if (!is_number) {
     for (std::size_t i = 0; i < devices.size(); ++i) {
       if (lower(devices[i].name).find(lower(wanted)) != std::string::npos) return i;

@@ -38,6 +38,10 @@ struct DeviceLimits {
   double timestamp_period = 0;          // seconds a tick; 0: the queue has no timestamps
 };
 
+// lavapipe silently ends all loops of an invocation after 65,535 iterations together: what kernels
+// may count on for the loops that the host can size.
+inline constexpr uint32_t kMostCpuIterations = 60000;
+
 std::vector<VkcDeviceInfo> list_devices();
 
 class Device {

@@ -8,7 +8,6 @@
 
 #include "../shaders/interface.h"
 #include "equal_sets.hpp"
-#include "error.hpp"
 #include "shaders/walk_address.h"
 #include "shaders/walk_texel.h"
 #include "submission.hpp"
@@ -34,12 +33,6 @@ constexpr double kCaution = 4;
 
 // Items of whose ids and sums the kernels make one 64-bit key.
 constexpr uint32_t kMostPacked = 1U << 16;
-
-// Texel buffers that walk_texel.comp declares.
-constexpr uint32_t kMostTexelBlocks = 16;
-
-// lavapipe silently ends all loops of an invocation after 65,535 iterations together.
-constexpr uint32_t kMostCpuIterations = 60000;
 
 // How a workgroup of walk_address.comp holds the sums: rounds of a vector of four an invocation.
 struct WalkShape {
@@ -74,11 +67,6 @@ Kernel make_kernel(const Device& device, bool weighted, const MatrixRows& matrix
   }
   const uint32_t lanes = device.limits().subgroup_size;
   const auto blocks = static_cast<uint32_t>(matrix.blocks().size());
-  if (blocks > kMostTexelBlocks) {
-    fail(VKC_ERROR_DOES_NOT_FIT, "the similarity matrix of ", matrix.rows(), " embeddings lies in ",
-         blocks, " pieces, and on this device at most ", kMostTexelBlocks,
-         " can be walked: use fewer embeddings or a GPU");
-  }
   std::vector<TexelRange> ranges;
   for (const Buffer& block : matrix.blocks()) ranges.push_back({block.handle(), block.bytes()});
   // The kernel declares them all; those that it has no use for may be any.
@@ -291,14 +279,19 @@ void Diversity::walk(std::span<const uint32_t> starts, uint32_t length, uint32_t
   }
   WalkJob job{.starts = starts, .length = length, .output = output, .sets = sets.get()};
   const std::size_t share = (starts.size() + groups_.size() - 1) / groups_.size();
-  for (bool busy = true; busy;) {
-    busy = false;
-    for (const auto& group : groups_) {
-      if (group->in_flight()) group->collect(job);
-      if (!group->under_way() && !group->load(job, share)) continue;
-      group->advance(kernel_, job);
-      busy = true;
+  try {
+    for (bool busy = true; busy;) {
+      busy = false;
+      for (const auto& group : groups_) {
+        if (group->in_flight()) group->collect(job);
+        if (!group->under_way() && !group->load(job, share)) continue;
+        group->advance(kernel_, job);
+        busy = true;
+      }
     }
+  } catch (...) {
+    groups_.clear();  // the next call must not go on with these walks
+    throw;
   }
   if (sets) sets->finish();
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;

@@ -13,13 +13,19 @@ namespace {
 // Dimensions that the kernels take at a time.
 constexpr uint32_t kSlice = 16;
 
-uint32_t block_rows_shift(const Device& device, uint64_t row_bytes, uint32_t max_block_rows) {
+uint32_t block_rows_shift(const Device& device, uint64_t row_bytes) {
   uint64_t limit = device.limits().max_buffer_bytes;
   if (device.limits().is_cpu) limit = std::min(limit, device.limits().max_texel_buffer_bytes);
-  uint64_t rows = std::max<uint64_t>(limit / row_bytes, 1);
-  if (max_block_rows > 0) rows = std::min<uint64_t>(rows, max_block_rows);
+  const uint64_t rows = std::max<uint64_t>(limit / row_bytes, 1);
   constexpr uint64_t kMostRows = 1ULL << 31;  // block_shift is applied to 32-bit rows
   return static_cast<uint32_t>(std::bit_width(std::min(rows, kMostRows)) - 1);
+}
+
+void require_fit(uint32_t n, uint32_t d, uint64_t needed, uint64_t available) {
+  if (needed <= available) return;
+  fail(VKC_ERROR_DOES_NOT_FIT, n, " embeddings of dimension ", d, " need ", format_bytes(needed),
+       " of device memory, and ", format_bytes(available),
+       " are available: use fewer embeddings or a device with more memory");
 }
 
 }  // namespace
@@ -33,15 +39,14 @@ ResidentEmbeddings::ResidentEmbeddings(const Device& device, const float* embedd
   // A tile may begin at any row, and so reach kTile - 1 rows past the last.
   const uint64_t rows = round_up(uint64_t{n} + kTile - 1, kTile);
   const uint64_t bytes = rows * units_pitch * sizeof(int32_t);
-  uint64_t available = std::min(device.available_bytes(), device.limits().max_buffer_bytes);
+  uint64_t largest_piece = device.limits().max_buffer_bytes;
   if (device.limits().is_cpu) {
-    available = std::min(available, device.limits().max_texel_buffer_bytes);
+    largest_piece = std::min(largest_piece, device.limits().max_texel_buffer_bytes);
   }
-  if (bytes > available) {
-    fail(VKC_ERROR_DOES_NOT_FIT, n, " embeddings of dimension ", d, " need ", format_bytes(bytes),
-         " of device memory in one piece, and ", format_bytes(available),
-         " are available: use fewer embeddings or a device with more memory");
-  }
+  const uint64_t available = device.available_bytes();
+  require_fit(n, d, bytes, std::min(largest_piece, available));
+  // The host prepares them in memory of its own, which here is the same.
+  if (device.limits().unified_memory) require_fit(n, d, 2 * bytes, available);
   const FixedPointEmbeddings fixed =
       to_fixed_point(embeddings, n, d, center, static_cast<uint32_t>(rows), units_pitch);
   weighted = fixed.weighted;
@@ -60,16 +65,22 @@ uint64_t MatrixRows::bytes(uint32_t rows, uint32_t n) {
   return rows * round_up(n, kTile) * sizeof(int32_t);
 }
 
-MatrixRows::MatrixRows(const Device& device, uint32_t rows, uint32_t n, uint32_t max_block_rows)
+uint64_t MatrixRows::most_bytes(const Device& device, uint32_t n) {
+  if (!device.limits().is_cpu) return device.available_bytes();
+  const uint64_t block_bytes = bytes(1U << block_rows_shift(device, bytes(1, n)), n);
+  return std::min(device.available_bytes(), kMostTexelBlocks * block_bytes);
+}
+
+MatrixRows::MatrixRows(const Device& device, uint32_t rows, uint32_t n)
     : rows_(rows), pitch_(static_cast<uint32_t>(round_up(n, kTile))) {
   const uint64_t needed = bytes(rows, n);
-  const uint64_t available = device.available_bytes();
+  const uint64_t available = most_bytes(device, n);
   if (needed > available) {
     fail(VKC_ERROR_DOES_NOT_FIT, "the similarity matrix of ", n, " embeddings needs ",
          format_bytes(needed), " of device memory, and ", format_bytes(available),
          " are available: use fewer embeddings or a device with more memory");
   }
-  block_shift_ = block_rows_shift(device, row_bytes(), max_block_rows);
+  block_shift_ = block_rows_shift(device, row_bytes());
   const uint64_t block_rows = 1ULL << block_shift_;
   std::vector<uint64_t> addresses;
   for (uint64_t first = 0; first < rows; first += block_rows) {

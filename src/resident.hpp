@@ -13,6 +13,9 @@ namespace vkc {
 // to whole tiles, so that kernels need no bounds inside one.
 inline constexpr uint32_t kTile = 64;
 
+// Texel buffers that walk_texel.comp declares: allocations that a matrix may lie in on a CPU.
+inline constexpr uint32_t kMostTexelBlocks = 16;
+
 constexpr uint64_t round_up(uint64_t value, uint64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
 }
@@ -35,9 +38,8 @@ struct ResidentEmbeddings {
 // ask for.
 class MatrixRows {
  public:
-  // Space for `rows` rows of n elements. max_block_rows caps the rows of one allocation; 0: only
-  // the device does. Throws Error (DOES_NOT_FIT, OUT_OF_DEVICE_MEMORY).
-  MatrixRows(const Device& device, uint32_t rows, uint32_t n, uint32_t max_block_rows);
+  // Space for `rows` rows of n elements. Throws Error (DOES_NOT_FIT, OUT_OF_DEVICE_MEMORY).
+  MatrixRows(const Device& device, uint32_t rows, uint32_t n);
 
   [[nodiscard]] uint32_t rows() const { return rows_; }
   [[nodiscard]] uint32_t pitch() const { return pitch_; }
@@ -51,6 +53,9 @@ class MatrixRows {
 
   // The bytes of `rows` rows of n elements, padding included.
   static uint64_t bytes(uint32_t rows, uint32_t n);
+
+  // The bytes that rows of n elements may take on a device.
+  static uint64_t most_bytes(const Device& device, uint32_t n);
 
  private:
   uint32_t rows_;

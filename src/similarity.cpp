@@ -20,11 +20,27 @@ constexpr double kGpuRate = 1e10;
 
 constexpr uint64_t kDownloadBytes = 16ULL << 20;
 
-Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings) {
+// The side of the tiles that one workgroup computes.
+uint32_t tile_side(const Device& device, const ResidentEmbeddings& embeddings) {
+  if (!device.limits().is_cpu) return kTile;
+  // similarity_texel.comp loops over squares of the subgroup's size, and there over sixteen
+  // dimensions at a time.
+  const uint32_t lanes = device.limits().subgroup_size;
+  const uint64_t loops_of_square = uint64_t{embeddings.units_pitch} / 16 + 1;
+  uint32_t side = kTile;
+  while (side > lanes) {
+    const uint64_t squares = side / lanes;
+    if (squares * (1 + squares * loops_of_square) <= kMostCpuIterations) break;
+    side /= 2;
+  }
+  return side;
+}
+
+Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings, uint32_t tile) {
   if (device.limits().is_cpu) {
     return {device,
             {.spirv = similarity_texel,
-             .constants = {device.limits().subgroup_size, kTile},
+             .constants = {device.limits().subgroup_size, tile},
              .push_bytes = sizeof(SimilarityPush),
              .texel_buffers = {{embeddings.units.handle(), embeddings.units.bytes()}}}};
   }
@@ -47,12 +63,15 @@ void to_float(const int32_t* from, uint32_t count, float* to) {
 Similarity::Similarity(const Device& device, const ResidentEmbeddings& embeddings)
     : device_(device),
       embeddings_(embeddings),
-      kernel_(make_kernel(device, embeddings)),
-      seconds_per_tile_(double{kTile} * kTile * embeddings.units_pitch /
+      tile_(tile_side(device, embeddings)),
+      kernel_(make_kernel(device, embeddings, tile_)),
+      seconds_per_tile_(static_cast<double>(tile_) * tile_ * embeddings.units_pitch /
                         (device.limits().is_cpu ? kCpuRate : kGpuRate)) {}
 
+uint64_t Similarity::tiles_along(uint32_t items) const { return round_up(items, tile_) / tile_; }
+
 void Similarity::fill(const MatrixRows& matrix) {
-  const uint64_t side = round_up(embeddings_.n, kTile) / kTile;
+  const uint64_t side = tiles_along(embeddings_.n);
   fill_tiles({.units = embeddings_.units.address(),
               .blocks = matrix.block_table(),
               .units_pitch = embeddings_.units_pitch,
@@ -67,8 +86,8 @@ void Similarity::fill(const MatrixRows& matrix) {
 }
 
 void Similarity::fill_rows(const MatrixRows& rows, uint32_t first, uint32_t count) {
-  const uint64_t across = round_up(embeddings_.n, kTile) / kTile;
-  const uint64_t down = round_up(count, kTile) / kTile;
+  const uint64_t across = tiles_along(embeddings_.n);
+  const uint64_t down = tiles_along(count);
   fill_tiles({.units = embeddings_.units.address(),
               .blocks = rows.block_table(),
               .units_pitch = embeddings_.units_pitch,
@@ -94,9 +113,10 @@ void Similarity::fill_tiles(const SimilarityPush& push, uint64_t tiles) {
   std::size_t turn = 0;
   for (uint64_t done = 0; done < tiles; turn ^= 1U) {
     finish(turn);
-    const auto affordable = static_cast<uint64_t>(kSubmissionSeconds / seconds_per_tile_);
+    const auto affordable =
+        static_cast<uint64_t>(std::clamp(kSubmissionSeconds / seconds_per_tile_, 1.0, 1e9));
     const uint64_t most = device_.limits().max_workgroup_count;
-    const uint64_t count = std::min({std::max<uint64_t>(affordable, 1), most, tiles - done});
+    const uint64_t count = std::min({affordable, most, tiles - done});
     SimilarityPush part = push;
     part.first_tile = static_cast<uint32_t>(done);
     kernel_.record(turns.at(turn).begin(), part, static_cast<uint32_t>(count));

@@ -21,10 +21,12 @@ class Similarity {
   void fill_rows(const MatrixRows& rows, uint32_t first, uint32_t count);
 
  private:
+  [[nodiscard]] uint64_t tiles_along(uint32_t items) const;
   void fill_tiles(const struct SimilarityPush& push, uint64_t tiles);
 
   const Device& device_;
   const ResidentEmbeddings& embeddings_;
+  uint32_t tile_;  // items on a side of a tile; divides kTile
   Kernel kernel_;
   double seconds_per_tile_;  // measured, to size the next submission
 };

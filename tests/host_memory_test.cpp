@@ -146,15 +146,18 @@ TEST(HostMemory, UploadingAndComputing) {
                                             expected_large.sequence(starts[i], 301), 301));
   }
 
-  // The same without an upload in between: what a failed call leaves is not taken for finished.
-  // Other embeddings, so that the results of these do not lie in memory already.
+  // The same without an upload in between: what a failed call leaves is neither taken for finished
+  // nor gone on with. Other embeddings, so that the results of these do not lie in memory already.
   const auto other = generators::unequal_norms(301, 70, 4);
+  const reference::Results expected_other(other, false);
   checks::upload(ctx, other);
   fail_each_allocation(
       [&] { return vkc_compute_diversity_sequences(ctx, starts.data(), 4, 301, rows.data()); },
-      [] {});
-  EXPECT_TRUE(checks::same_bits<uint32_t>(
-      {rows.data(), 301}, reference::Results(other, false).sequence(300, 301), 301));
+      [&] { EXPECT_EQ(checks::sequences(ctx, {17}, 3), expected_other.sequence(17, 3)); });
+  for (size_t i = 0; i < starts.size(); ++i) {
+    EXPECT_TRUE(checks::same_bits<uint32_t>({rows.data() + i * 301, 301},
+                                            expected_other.sequence(starts[i], 301), 301));
+  }
 }
 
 }  // namespace

@@ -58,7 +58,8 @@ std::vector<Size> sizes() {
     for (const uint32_t n : {1U, 2U, 67U}) result.push_back({n, d});
   }
   result.push_back({769, 4096});
-  result.push_back({7, VKC_MAX_EMBEDDING_DIM});
+  result.push_back({65, 20000});
+  result.push_back({66, VKC_MAX_EMBEDDING_DIM});
   result.push_back({1000, 10});
   result.push_back({1031, 7});
   const auto key = [](const Size& size) { return std::tie(size.n, size.d); };

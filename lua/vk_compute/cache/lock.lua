@@ -9,8 +9,10 @@
 -- @module vk_compute.cache.lock
 
 local ffi = require("ffi")
+local errno = require("posix.errno")
 local fcntl = require("posix.fcntl")
 local unistd = require("posix.unistd")
+local fail = require("vk_compute.fail")
 local files = require("vk_compute.files")
 
 local lock = {}
@@ -46,8 +48,12 @@ local function try(path)
   local function close()
     for _, fd in ipairs(fds) do files.close(fd) end
   end
-  if not fcntl.fcntl(fds[1], fcntl.F_SETLK, whole_file()) then
+  local locked, problem, number = fcntl.fcntl(fds[1], fcntl.F_SETLK, whole_file())
+  if not locked then
     close()
+    if number ~= errno.EAGAIN and number ~= errno.EACCES then
+      fail("cannot lock %s: %s. Put the cache on a file system that has locks", path, problem)
+    end
     return nil, lock.holder(path)
   end
   local own_id = ("%d\n"):format(unistd.getpid())

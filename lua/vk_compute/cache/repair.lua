@@ -15,7 +15,10 @@ local repair = {}
 --- Takes the lock of a cache that is to be repaired; to be given to repair.unlock.
 function repair.lock(path)
   local held, pid = lock.acquire(layout.paths(path).lock)
-  if not held then fail("process %d is writing %s: it cannot be repaired now", pid, path) end
+  if not held then
+    local writer = pid == 0 and "a process of another container" or "process " .. pid
+    fail("%s is writing %s: it cannot be repaired now", writer, path)
+  end
   return held
 end
 

@@ -119,6 +119,21 @@ local function examine(job, from)
   return problems, damaged, sampled
 end
 
+local function verify_once(job)
+  local from = source.open(job.path)
+  check_identity(job, from.what)
+  local problems, damaged, sampled = examine(job, from)
+  local remaining
+  if job.repair and problems[1] then
+    repair.run(job, from, damaged)
+    remaining = examine(job, source.open(job.path))
+  end
+  return {
+    finished = from.finished, total = from.what.n, done = from.done, damaged = damaged,
+    problems = problems, sampled = sampled, remaining = remaining,
+  }
+end
+
 --- Verifies a cache, finished or not. A writer may be at work, unless something is to be repaired. Must
 -- not be called in a process that has made a context (see compute_process.lua).
 -- @tparam table job
@@ -134,20 +149,11 @@ end
 -- was repaired)
 function verify.run(job)
   local held = job.repair and repair.lock(job.path)
-  local ok, result = pcall(function()
-    local from = source.open(job.path)
-    check_identity(job, from.what)
-    local problems, damaged, sampled = examine(job, from)
-    local remaining
-    if job.repair and problems[1] then
-      repair.run(job, from, damaged)
-      remaining = examine(job, source.open(job.path))
-    end
-    return {
-      finished = from.finished, total = from.what.n, done = from.done, damaged = damaged,
-      problems = problems, sampled = sampled, remaining = remaining,
-    }
-  end)
+  local finished = layout.paths(job.path).finished
+  local growing = not files.stat(finished)
+  local ok, result = pcall(verify_once, job)
+  -- A writer may have given the file its final name in between.
+  if not ok and growing and files.stat(finished) then ok, result = pcall(verify_once, job) end
   if held then repair.unlock(held) end
   if not ok then error(result, 0) end
   return result

@@ -256,7 +256,9 @@ end
 local function take_lock(paths)
   local ok, held, pid = pcall(lock.acquire, paths.lock)
   if not ok then fail("cannot write in %s: %s", files.directory(paths.finished), held) end
-  if not held then
+  if pid == 0 then
+    fail("a process of another container is writing %s: wait for it, or stop it there", paths.finished)
+  elseif not held then
     fail("process %d is writing %s: wait for it, or stop it (kill -INT %d)", pid, paths.finished, pid)
   end
   return held
