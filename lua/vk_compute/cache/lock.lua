@@ -62,9 +62,13 @@ local function try(path)
     files.write(fds[1], path, own_id, #own_id, 0)
     -- An earlier holder may have removed the file after it was opened here: then another writer
     -- locks another file of this name.
-    if not files.stat(path) then return false end
-    fds[2] = files.open(path, "read")
-    return has_contents(fds[2], path, own_id)
+    local opened, fd = pcall(files.open, path, "read")
+    if not opened then
+      if files.stat(path) then error(fd, 0) end
+      return false
+    end
+    fds[2] = fd
+    return has_contents(fd, path, own_id)
   end)
   if ok and is_own then return fds end
   close()
