@@ -62,11 +62,9 @@ local function try(path)
     files.write(fds[1], path, own_id, #own_id, 0)
     -- An earlier holder may have removed the file after it was opened here: then another writer
     -- locks another file of this name.
-    local opened, fd = pcall(files.open, path, "read")
-    if not opened then
-      if files.stat(path) then error(fd, 0) end
-      return false
-    end
+    local fd, message, code = fcntl.open(path, fcntl.O_RDONLY + fcntl.O_CLOEXEC)
+    if not fd and code == errno.ENOENT then return false end
+    if not fd then fail("cannot open %s", message) end
     fds[2] = fd
     return has_contents(fd, path, own_id)
   end)
