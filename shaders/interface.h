@@ -14,6 +14,7 @@ using uint = uint32_t;
 struct SimilarityPush {
   uint64_t units;   // int32 [rows][units_pitch]
   uint64_t blocks;  // uint64 addresses of blocks of the output, int32 [rows][matrix_pitch]
+  uint64_t units_rows;  // uint [items]: where each item's unit vector is; 0: in order
   uint units_pitch;
   uint matrix_pitch;
   uint block_shift;
@@ -27,10 +28,13 @@ struct SimilarityPush {
 struct WalkPush {
   uint64_t blocks;   // uint64 addresses of the matrix's blocks
   uint64_t weights;  // int32 [n]
+  uint64_t ids;      // uint [n]: the id of the item in each row; where rows are not in that order
+  uint64_t rows;     // uint [n]: the row of each item; likewise
   uint64_t slots;    // uint [workgroups]: which walk's state a workgroup goes on with
-  uint64_t sums;     // int64 [walks][matrix_pitch]: A_j
-  uint64_t latest;   // uint [walks]: the latest item chosen, not yet in the sums
-  uint64_t chosen;   // uint [workgroups][steps]: out, the items chosen by this dispatch
+  uint64_t sums;     // [walks][matrix_pitch]: A_j, int64 or, in walk_window.comp, 32 bits of it
+  uint64_t latest;   // uint [walks]: the row of the latest item chosen, not yet in the sums
+  uint64_t chosen;   // uint [workgroups][steps]: out, the ids of the items chosen by this dispatch
+  uint64_t outside;  // uint: out, 1 where sums of 32 bits were too short, else unchanged
   uint n;
   uint matrix_pitch;
   uint block_shift;

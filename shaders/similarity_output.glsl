@@ -11,6 +11,13 @@ layout(buffer_reference, std430, buffer_reference_align = 16) writeonly buffer O
   ivec4 at[];
 };
 
+layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Rows {
+  uint at[];
+};
+
+// The row of the unit vectors that holds item i's.
+uint units_row(uint i) { return push.units_rows == 0 ? i : Rows(push.units_rows).at[i]; }
+
 // Row and column of this workgroup's tile. In a triangle, tiles are numbered down the columns of
 // the upper half: 0 | 1 2 | 3 4 5 | ...
 uvec2 tile_of_workgroup() {

@@ -31,8 +31,8 @@ void main() {
   const uint item = local / (SLICE / 4);
   const uint dims = local % (SLICE / 4);
   const uint vector_pitch = push.units_pitch / 4;
-  Units row_source = Units(push.units + uint64_t(first_row + item) * push.units_pitch * 4);
-  Units column_source = Units(push.units + uint64_t(first_column + item) * push.units_pitch * 4);
+  Units row_source = Units(push.units + uint64_t(units_row(first_row + item)) * push.units_pitch * 4);
+  Units column_source = Units(push.units + uint64_t(units_row(first_column + item)) * push.units_pitch * 4);
 
   int64_t sums[4][4];
   [[unroll]] for (uint r = 0; r < 4; ++r) {

@@ -24,8 +24,8 @@ layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer Ou
 
 void cosines_of_lanes(uint i, uint j) {
   const int texel_pitch = int(push.units_pitch / 4);
-  const int row_texel = int(i + gl_LocalInvocationID.x) * texel_pitch;
-  const int column_texel = int(j + gl_LocalInvocationID.x) * texel_pitch;
+  const int row_texel = int(units_row(i + gl_LocalInvocationID.x)) * texel_pitch;
+  const int column_texel = int(units_row(j + gl_LocalInvocationID.x)) * texel_pitch;
   int64_t sums[LANES];
   [[unroll]] for (uint r = 0; r < LANES; ++r) sums[r] = 0;
   for (int texel = 0; texel < texel_pitch; texel += UNROLL) {

@@ -7,34 +7,13 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
-#include "walk.glsl"
+#include "walk_wide.glsl"
+#include "walk_gpu.glsl"
 
-layout(constant_id = 3) const uint ROUNDS = 8;
+layout(constant_id = 4) const uint ROUNDS = 8;  // at most 32
 
-layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer MatrixRow {
-  ivec4 at[];
-};
-
-// The best of each subgroup, of two steps in turn: a subgroup may write the next step's while
-// another still reads this step's. Subgroups have four invocations or more.
-shared Candidate subgroup_best[2][INVOCATIONS / 4];
-
-uint64_t row_address(uint i) {
-  const uint64_t block = Addresses(push.blocks).at[i >> push.block_shift];
-  return block + uint64_t(i & ((1u << push.block_shift) - 1)) * push.matrix_pitch * 4;
-}
-
-Candidate best_of_workgroup(Candidate mine, uint step) {
-  const uint turn = step & 1;
-  const Candidate ours = best_of_subgroup(mine);
-  if (subgroupElect()) subgroup_best[turn][gl_SubgroupID] = ours;
-  barrier();
-  Candidate best = no_candidate();
-  for (uint s = gl_SubgroupInvocationID; s < gl_NumSubgroups; s += gl_SubgroupSize) {
-    best = better(best, subgroup_best[turn][s]);
-  }
-  return best_of_subgroup(best);
-}
+// Steps between two looks for rounds without candidates, which need not be read any more.
+const uint LOOK = 64;
 
 void main() {
   const uint invocation = gl_LocalInvocationIndex;
@@ -59,33 +38,38 @@ void main() {
     }
   }
 
+  uint live = 0;  // a bit for each round that had candidates at the latest look
   uint item = latest.at[slot];
   for (uint step = 0; step < push.steps; ++step) {
     MatrixRow row = MatrixRow(row_address(item));
     const int weight = WEIGHTED ? Integers(push.weights).at[item] : FIXED_POINT_ONE;
     const bvec4 is_item = equal(uvec4(item & 3), uvec4(0, 1, 2, 3));
+    if (step % LOOK == 0) {
+      live = 0;
+      [[unroll]] for (uint r = 0; r < ROUNDS; ++r) live |= any_candidate(sums[r]) ? 1u << r : 0;
+    }
     Candidate best = no_candidate();
 
     ivec4 cosines[ROUNDS + 1];
     [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
       const uint v = r * INVOCATIONS + invocation;
-      cosines[r] = v < vectors ? row.at[v] : ivec4(0);
+      cosines[r] = (live & (1u << r)) != 0 ? row.at[v] : ivec4(0);
     }
     [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
       const uint v = r * INVOCATIONS + invocation;
-      sums[r] += contribution(cosines[r], weight);
+      sums[r] += contributions(cosines[r], weight);
       if (v == item / 4) sums[r] = mix(sums[r], i64vec4(NOT_A_CANDIDATE), is_item);
       best = better_of_four(best, sums[r], v * 4);
     }
     for (uint v = ROUNDS * INVOCATIONS + invocation; v < vectors; v += INVOCATIONS) {
-      i64vec4 in_memory = state.at[v] + contribution(row.at[v], weight);
+      i64vec4 in_memory = state.at[v] + contributions(row.at[v], weight);
       if (v == item / 4) in_memory = mix(in_memory, i64vec4(NOT_A_CANDIDATE), is_item);
       state.at[v] = in_memory;
       best = better_of_four(best, in_memory, v * 4);
     }
-
-    item = best_of_workgroup(best, step).item;
-    if (invocation == 0) chosen.at[step] = item;
+    best = best_of_workgroup(best, step);
+    item = row_of(best);
+    if (invocation == 0) chosen.at[step] = id_of(best);
   }
 
   [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {

@@ -8,11 +8,12 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
+#extension GL_KHR_shader_subgroup_ballot : require
 
-#include "walk.glsl"
+#include "walk_wide.glsl"
 
-layout(constant_id = 3) const uint BLOCKS = 1;          // of the matrix
-layout(constant_id = 4) const uint MOST_VECTORS = 256;  // of four sums a lane
+layout(constant_id = 4) const uint BLOCKS = 1;          // of the matrix
+layout(constant_id = 5) const uint MOST_VECTORS = 256;  // of four sums a lane
 
 const uint MOST_BLOCKS = 16;  // the host's kMostTexelBlocks
 layout(set = 0, binding = 0) uniform isamplerBuffer matrix[MOST_BLOCKS];
@@ -56,6 +57,8 @@ void main() {
   Items chosen = Items(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
 
   i64vec4 sums[MOST_VECTORS];
+  uint live[MOST_VECTORS];  // which vectors still had candidates, in any lane, when we began
+  uint live_count = 0;
   for (uint g = 0; g < vectors_of_lane; ++g) {
     const uint v = g * INVOCATIONS + lane;
     if (push.fresh == 1) {
@@ -63,6 +66,8 @@ void main() {
     } else {
       sums[g] = state.at[v];
     }
+    const bool any_here = any_candidate(sums[g]);
+    if (subgroupBallotBitCount(subgroupBallot(any_here)) > 0) live[live_count++] = g;
   }
 
   uint item = latest.at[slot];
@@ -72,15 +77,17 @@ void main() {
     const int weight = WEIGHTED ? Integers(push.weights).at[item] : FIXED_POINT_ONE;
     const bvec4 is_item = equal(uvec4(item & 3), uvec4(0, 1, 2, 3));
     Candidate best = no_candidate();
-    for (uint g = 0; g < vectors_of_lane; ++g) {
+    for (uint k = 0; k < live_count; ++k) {
+      const uint g = live[k];
       const uint v = g * INVOCATIONS + lane;
-      i64vec4 next = sums[g] + contribution(cosines_at(block, int(row + v)), weight);
+      i64vec4 next = sums[g] + contributions(cosines_at(block, int(row + v)), weight);
       if (v == item / 4) next = mix(next, i64vec4(NOT_A_CANDIDATE), is_item);
       sums[g] = next;
       best = better_of_four(best, next, v * 4);
     }
-    item = best_of_subgroup(best).item;
-    if (lane == 0) chosen.at[step] = item;
+    best = best_of_subgroup(best);
+    item = row_of(best);
+    if (lane == 0) chosen.at[step] = id_of(best);
   }
 
   for (uint g = 0; g < vectors_of_lane; ++g) state.at[g * INVOCATIONS + lane] = sums[g];

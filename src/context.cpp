@@ -58,7 +58,7 @@ void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* ou
   const bool whole =
       count == n && vkc::MatrixRows::bytes(n, n) <= vkc::MatrixRows::most_bytes(device_, n) / 2;
   if (resident_->matrix || whole) {
-    vkc::download_rows(device_, matrix(), first, count, n, output);
+    vkc::download_rows(device_, matrix(), first, count, n, resident_->embeddings.rows, output);
     return;
   }
   const uint64_t row_bytes = vkc::MatrixRows::bytes(1, n);
@@ -68,7 +68,7 @@ void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* ou
   for (uint32_t done = 0; done < count;) {
     const uint32_t part = std::min(at_once, count - done);
     resident_->similarity.fill_rows(passing, first + done, part);
-    vkc::download_rows(device_, passing, 0, part, n, output + std::size_t{done} * n);
+    vkc::download_rows(device_, passing, 0, part, n, {}, output + std::size_t{done} * n);
     done += part;
   }
 }
@@ -77,7 +77,8 @@ void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uin
                                            uint32_t* output) {
   if (!resident_->diversity) {
     resident_->diversity =
-        std::make_unique<vkc::Diversity>(device_, resident_->embeddings, matrix());
+        std::make_unique<vkc::Diversity>(device_, resident_->embeddings, matrix(),
+                                         vkc::fastest_form(device_, resident_->embeddings));
   }
   resident_->diversity->walk(starts, length, output);
 }

@@ -1,15 +1,16 @@
 #include "diversity.hpp"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <chrono>
 #include <cstring>
 
 #include "../shaders/interface.h"
+#include "embeddings.hpp"
 #include "equal_sets.hpp"
 #include "shaders/walk_address.h"
 #include "shaders/walk_texel.h"
+#include "shaders/walk_window.h"
 #include "submission.hpp"
 
 namespace vkc {
@@ -31,37 +32,67 @@ constexpr double kGpuRate = 2e10;
 // How much slower it may be: the first submission is to be short rather than long.
 constexpr double kCaution = 4;
 
-// Items of whose ids and sums the kernels make one 64-bit key.
-constexpr uint32_t kMostPacked = 1U << 16;
+// Walks that leave a GPU's processors idle: each had better be fast by itself.
+constexpr std::size_t kFewWalks = 64;
 
-// How a workgroup of walk_address.comp holds the sums: rounds of a vector of four an invocation.
+// How a workgroup holds the sums: rounds of a vector of four an invocation.
 struct WalkShape {
   uint32_t invocations;
   uint32_t rounds;
 };
 
-WalkShape gpu_shape(const Device& device, uint32_t pitch) {
-  // Did best on an H100: more rounds spill registers, fewer leave too few loads under way.
-  constexpr uint32_t kRounds = 8;
-  // Subgroups of any size up to this are full: the kernel has all lanes of one share its
-  // reductions.
+// As much of the sums in registers as does no harm, found on an H100: more rounds than kept there
+// spill, and fewer leave too few loads under way. Most invocations for few walks.
+WalkShape gpu_shape(const Device& device, WalkForm form, uint32_t pitch, bool few) {
+  // Subgroups of any size up to this are full: the kernels have all lanes of one share reductions.
   constexpr uint32_t kFullSubgroup = 64;
+  constexpr uint32_t kRounds = 8;
+  constexpr uint32_t kFewestForMany = 256;
   const uint32_t vectors = pitch / 4;
-  const auto wanted =
-      static_cast<uint32_t>(round_up((vectors + kRounds - 1) / kRounds, kFullSubgroup));
-  const uint32_t invocations = std::min({wanted, 512U, device.limits().max_workgroup_size});
+  const auto invocations_for = [&](uint32_t rounds) {
+    return static_cast<uint32_t>(round_up((vectors + rounds - 1) / rounds, kFullSubgroup));
+  };
+  const uint32_t most = device.limits().max_workgroup_size;
+  uint32_t invocations = 0;
+  if (few) {
+    // Of 1,024 invocations each has half the registers.
+    const bool spills = form == WalkForm::kWide && vectors > 3 * 1024U;
+    invocations = std::min({invocations_for(1), spills ? 512U : 1024U, most});
+  } else if (form == WalkForm::kWide) {
+    invocations = std::min({invocations_for(kRounds), 512U, most});
+  } else {
+    const uint32_t wanted = vectors <= 10 * kFewestForMany ? kFewestForMany : 512U;
+    invocations = std::min({invocations_for(kRounds), wanted, most});
+  }
   const uint32_t rounds = (vectors + invocations - 1) / invocations;
-  return {invocations, std::min(rounds, kRounds)};
+  return {invocations, form == WalkForm::kWide ? std::min(rounds, kRounds) : rounds};
 }
 
-Kernel make_kernel(const Device& device, bool weighted, const MatrixRows& matrix) {
-  const uint32_t weighted_constant = weighted ? 1 : 0;
-  const uint32_t packed = matrix.rows() <= kMostPacked ? 1 : 0;
+// Whether registers hold all sums of walk_window.comp.
+bool fits_window(const Device& device, uint32_t pitch) {
+  constexpr uint32_t kMostRounds = 20;
+  return gpu_shape(device, WalkForm::kWindow, pitch, false).rounds <= kMostRounds;
+}
+
+Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings,
+                   const MatrixRows& matrix, WalkForm form, bool few) {
+  const uint32_t weighted = embeddings.weighted ? 1 : 0;
+  if (form == WalkForm::kWindow) {
+    constexpr uint32_t kBatch = 4;
+    const WalkShape shape = gpu_shape(device, form, matrix.pitch(), few);
+    return {device,
+            {.spirv = walk_window,
+             .constants = {shape.invocations, weighted, shape.rounds, kBatch},
+             .push_bytes = sizeof(WalkPush),
+             .texel_buffers = {}}};
+  }
+  const uint32_t packed = matrix.rows() <= kMostOrdered ? 1 : 0;
+  const uint32_t ordered = embeddings.ids.empty() ? 0 : 1;
   if (!device.limits().is_cpu) {
-    const WalkShape shape = gpu_shape(device, matrix.pitch());
+    const WalkShape shape = gpu_shape(device, form, matrix.pitch(), few);
     return {device,
             {.spirv = walk_address,
-             .constants = {shape.invocations, weighted_constant, packed, shape.rounds},
+             .constants = {shape.invocations, weighted, packed, ordered, shape.rounds},
              .push_bytes = sizeof(WalkPush),
              .texel_buffers = {}}};
   }
@@ -74,7 +105,7 @@ Kernel make_kernel(const Device& device, bool weighted, const MatrixRows& matrix
   return {device,
           {.spirv = walk_texel,
            // A power of two, so that drivers compile one kernel for many sizes.
-           .constants = {lanes, weighted_constant, packed, blocks,
+           .constants = {lanes, weighted, packed, ordered, blocks,
                          std::bit_ceil(matrix.pitch() / 4 / lanes)},
            .push_bytes = sizeof(WalkPush),
            .texel_buffers = ranges}};
@@ -111,7 +142,7 @@ class WalkGroup {
         chosen_capacity_(std::max(uint64_t{capacity} * 2 * kInterval, uint64_t{embeddings.n})),
         most_steps_(most_steps(device, matrix.pitch())),
         sums_(device, uint64_t{capacity} * matrix.pitch() * sizeof(int64_t), MemoryUse::kDevice),
-        inputs_(device, uint64_t{capacity} * 2 * sizeof(uint32_t), MemoryUse::kDevice),
+        inputs_(device, (uint64_t{capacity} * 2 + 1) * sizeof(uint32_t), MemoryUse::kDevice),
         inputs_staging_(device, inputs_.bytes(), MemoryUse::kReadback),
         chosen_(device, chosen_capacity_ * sizeof(uint32_t), MemoryUse::kDevice),
         chosen_staging_(device, chosen_.bytes(), MemoryUse::kReadback),
@@ -132,10 +163,11 @@ class WalkGroup {
       const auto walk = static_cast<uint32_t>(job.next_start + i);
       const uint32_t start = job.starts[walk];
       active_.push_back({static_cast<uint32_t>(i), walk});
-      latest[i] = start;
+      latest[i] = embeddings_.rows.empty() ? start : embeddings_.rows[start];
       job.output[static_cast<std::size_t>(walk) * job.length] = start;
       if (job.sets != nullptr) job.sets->add(walk, 0, 1);
     }
+    latest[capacity_] = 0;  // `outside`
     job.next_start += count;
     return count > 0;
   }
@@ -162,15 +194,18 @@ class WalkGroup {
     const bool fresh = chosen_count_ == 1;
     const uint64_t slot_bytes = uint64_t{capacity_} * sizeof(uint32_t);
     commands.copyBuffer(inputs_staging_.handle(), inputs_.handle(),
-                        vk::BufferCopy(0, 0, fresh ? 2 * slot_bytes : slot_bytes));
+                        vk::BufferCopy(0, 0, fresh ? inputs_.bytes() : slot_bytes));
     full_barrier(commands);
     kernel.record(commands,
                   WalkPush{.blocks = matrix_.block_table(),
                            .weights = embeddings_.weights.address(),
+                           .ids = embeddings_.ids_table.address(),
+                           .rows = embeddings_.rows_table.address(),
                            .slots = inputs_.address(),
                            .sums = sums_.address(),
                            .latest = inputs_.address() + slot_bytes,
                            .chosen = chosen_.address(),
+                           .outside = inputs_.address() + 2 * slot_bytes,
                            .n = embeddings_.n,
                            .matrix_pitch = matrix_.pitch(),
                            .block_shift = matrix_.block_shift(),
@@ -180,12 +215,16 @@ class WalkGroup {
     full_barrier(commands);
     commands.copyBuffer(chosen_.handle(), chosen_staging_.handle(),
                         vk::BufferCopy(0, 0, uint64_t{count} * steps_ * sizeof(uint32_t)));
+    commands.copyBuffer(inputs_.handle(), inputs_staging_.handle(),
+                        vk::BufferCopy(2 * slot_bytes, 2 * slot_bytes, sizeof(uint32_t)));
     submission_.submit();
   }
 
-  // Waits for the steps that are in flight and puts what they chose into the output.
-  void collect(const WalkJob& job) {
+  // Waits for the steps that are in flight and puts what they chose into the output. False: the
+  // window was too small, and nothing that this group computed holds.
+  bool collect(const WalkJob& job) {
     seconds_per_step_ = submission_.wait() / steps_;
+    if (inputs_staging_.mapped_as<uint32_t>()[std::size_t{capacity_} * 2] != 0) return false;
     measured_walks_ = static_cast<double>(active_.size());
     const uint32_t* chosen = chosen_staging_.mapped_as<uint32_t>();
     for (const ActiveWalk& walk : active_) {
@@ -208,6 +247,7 @@ class WalkGroup {
         next_look_ += rare ? 2 * kInterval : kInterval;
       }
     }
+    return true;
   }
 
  private:
@@ -222,7 +262,7 @@ class WalkGroup {
   uint64_t chosen_capacity_;  // items chosen in one dispatch, over all walks
   uint32_t most_steps_;
   Buffer sums_;            // int64 [capacity][matrix pitch]
-  Buffer inputs_;          // uint32 [capacity] slots, then uint32 [capacity] latest items
+  Buffer inputs_;          // uint32: [capacity] slots, [capacity] latest rows, then `outside`
   Buffer inputs_staging_;  // the same
   Buffer chosen_;          // uint32 [walks][steps]
   Buffer chosen_staging_;  // the same
@@ -235,18 +275,33 @@ class WalkGroup {
   uint32_t next_look_ = 0;     // for walks that have met: at as many items
 };
 
+WalkForm fastest_form(const Device& device, const ResidentEmbeddings& embeddings) {
+  const bool has_common_direction = !embeddings.ids.empty();
+  if (device.limits().is_cpu || has_common_direction) return WalkForm::kWide;
+  return fits_window(device, MatrixRows::pitch_of(embeddings.n)) ? WalkForm::kWindow
+                                                                 : WalkForm::kWide;
+}
+
 Diversity::Diversity(const Device& device, const ResidentEmbeddings& embeddings,
-                     const MatrixRows& matrix)
+                     const MatrixRows& matrix, WalkForm form, bool reuse)
     : device_(device),
       embeddings_(embeddings),
       matrix_(matrix),
-      kernel_(make_kernel(device, embeddings.weighted, matrix)),
+      form_(form),
+      reuse_(reuse),
       walk_steps_per_second_(expected_rate(device, embeddings.n)) {}
 
 Diversity::~Diversity() = default;
 
 double Diversity::expected_rate(const Device& device, uint32_t n) {
   return (device.limits().is_cpu ? kCpuRate : kGpuRate) / n;
+}
+
+const Kernel& Diversity::kernel_for(std::size_t count) {
+  const bool few = !device_.limits().is_cpu && count <= kFewWalks;
+  std::optional<Kernel>& kernel = few ? kernel_for_few_ : kernel_for_many_;
+  if (!kernel) kernel.emplace(make_kernel(device_, embeddings_, matrix_, form_, few));
+  return *kernel;
 }
 
 void Diversity::make_groups(std::size_t count) {
@@ -272,31 +327,49 @@ void Diversity::walk(std::span<const uint32_t> starts, uint32_t length, uint32_t
   }
   const auto begin = std::chrono::steady_clock::now();
   make_groups(starts.size());
-  std::unique_ptr<EqualSets> sets;
-  if (starts.size() > 1 && length > kInterval) {
-    sets = std::make_unique<EqualSets>(embeddings_.n, static_cast<uint32_t>(starts.size()), length,
-                                       kInterval, output);
-  }
-  WalkJob job{.starts = starts, .length = length, .output = output, .sets = sets.get()};
-  const std::size_t share = (starts.size() + groups_.size() - 1) / groups_.size();
   try {
-    for (bool busy = true; busy;) {
-      busy = false;
-      for (const auto& group : groups_) {
-        if (group->in_flight()) group->collect(job);
-        if (!group->under_way() && !group->load(job, share)) continue;
-        group->advance(kernel_, job);
-        busy = true;
-      }
-    }
+    walk_all(starts, length, output);
   } catch (...) {
     groups_.clear();  // the next call must not go on with these walks
     throw;
   }
-  if (sets) sets->finish();
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
   walk_steps_per_second_ =
       static_cast<double>(starts.size()) * (length - 1) / std::max(taken.count(), 1e-6);
+}
+
+void Diversity::walk_all(std::span<const uint32_t> starts, uint32_t length, uint32_t* output) {
+  std::unique_ptr<EqualSets> sets;
+  if (reuse_ && starts.size() > 1 && length > kInterval) {
+    sets = std::make_unique<EqualSets>(embeddings_.n, static_cast<uint32_t>(starts.size()), length,
+                                       kInterval, output);
+  }
+  WalkJob job{.starts = starts, .length = length, .output = output, .sets = sets.get()};
+  if (!run(kernel_for(starts.size()), job)) {
+    // These embeddings need the wide form, in this call and those to come.
+    form_ = WalkForm::kWide;
+    groups_.clear();  // waits for what is still in flight
+    kernel_for_few_.reset();
+    kernel_for_many_.reset();
+    make_groups(starts.size());
+    walk_all(starts, length, output);
+    return;
+  }
+  if (sets) sets->finish();
+}
+
+bool Diversity::run(const Kernel& kernel, WalkJob& job) {
+  const std::size_t share = (job.starts.size() + groups_.size() - 1) / groups_.size();
+  for (bool busy = true; busy;) {
+    busy = false;
+    for (const auto& group : groups_) {
+      if (group->in_flight() && !group->collect(job)) return false;
+      if (!group->under_way() && !group->load(job, share)) continue;
+      group->advance(kernel, job);
+      busy = true;
+    }
+  }
+  return true;
 }
 
 }  // namespace vkc

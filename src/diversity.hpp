@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -11,12 +12,24 @@
 
 namespace vkc {
 
-class EqualSets;
 class WalkGroup;
+struct WalkJob;
+
+// The kernels that walk; all give the same sequences.
+enum class WalkForm {
+  kWide,   // sums of 64 bits: any embeddings
+  kWindow  // sums of 32 bits, for GPUs and embeddings whose sums stay close together
+};
+
+// The form for some embeddings on a device.
+WalkForm fastest_form(const Device& device, const ResidentEmbeddings& embeddings);
 
 class Diversity {
  public:
-  Diversity(const Device& device, const ResidentEmbeddings& embeddings, const MatrixRows& matrix);
+  // Where the window turns out too small for the embeddings, walks go on in the wide form. Without
+  // reuse, walks that have chosen the same items go on side by side.
+  Diversity(const Device& device, const ResidentEmbeddings& embeddings, const MatrixRows& matrix,
+            WalkForm form, bool reuse = true);
   Diversity(const Diversity&) = delete;
   Diversity& operator=(const Diversity&) = delete;
   Diversity(Diversity&&) = delete;
@@ -34,12 +47,18 @@ class Diversity {
   [[nodiscard]] double walk_steps_per_second() const { return walk_steps_per_second_; }
 
  private:
+  const Kernel& kernel_for(std::size_t count);
   void make_groups(std::size_t count);
+  bool run(const Kernel& kernel, WalkJob& job);
+  void walk_all(std::span<const uint32_t> starts, uint32_t length, uint32_t* output);
 
   const Device& device_;
   const ResidentEmbeddings& embeddings_;
   const MatrixRows& matrix_;
-  Kernel kernel_;
+  WalkForm form_;
+  bool reuse_;
+  std::optional<Kernel> kernel_for_few_;
+  std::optional<Kernel> kernel_for_many_;
   std::vector<std::unique_ptr<WalkGroup>> groups_;
   double walk_steps_per_second_;
 };

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 
 #include "error.hpp"
 
@@ -14,6 +15,9 @@ namespace {
 
 // Norms that agree to within this, relative to the largest, count as equal.
 constexpr double kEqualNorms = 1e-5;
+
+// Lengths of the mean of the unit vectors above this show a common direction.
+constexpr double kCommonDirection = 0.1;
 
 void require_finite(const float* embeddings, uint32_t n, uint32_t d) {
   for (uint32_t i = 0; i < n; ++i) {
@@ -56,6 +60,56 @@ void set_weights(const std::vector<double>& norms, FixedPointEmbeddings& out) {
   }
 }
 
+// The items in ascending similarity to the centroid of the unit vectors, or nothing if those have
+// no common direction.
+std::vector<uint32_t> order_by_centroid(const std::vector<int32_t>& units, uint32_t n, uint32_t d,
+                                        uint32_t pitch) {
+  std::vector<double> centroid(d, 0.0);
+  for (uint32_t i = 0; i < n; ++i) {
+    const int32_t* unit = units.data() + static_cast<std::size_t>(i) * pitch;
+    for (uint32_t k = 0; k < d; ++k) centroid[k] += unit[k];
+  }
+  double squares = 0;
+  for (double& c : centroid) {
+    c /= kFixedPointOne * n;
+    squares += c * c;
+  }
+  if (std::sqrt(squares) < kCommonDirection) return {};
+  std::vector<double> similarities(n, 0.0);
+  for (uint32_t i = 0; i < n; ++i) {
+    const int32_t* unit = units.data() + static_cast<std::size_t>(i) * pitch;
+    for (uint32_t k = 0; k < d; ++k) similarities[i] += unit[k] * centroid[k];
+  }
+  std::vector<uint32_t> order(n);
+  std::iota(order.begin(), order.end(), 0);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](uint32_t a, uint32_t b) { return similarities[a] < similarities[b]; });
+  return order;
+}
+
+// Moves the unit vectors and weights so that row r is the one of item order[r].
+void put_in_order(FixedPointEmbeddings& out, uint32_t pitch) {
+  const auto row = [&](uint32_t r) {
+    return out.units.begin() + static_cast<std::ptrdiff_t>(r) * pitch;
+  };
+  std::vector<int32_t> first_of_cycle(pitch);
+  std::vector<bool> moved(out.order.size(), false);
+  for (uint32_t start = 0; start < out.order.size(); ++start) {
+    if (moved[start]) continue;
+    std::copy_n(row(start), pitch, first_of_cycle.begin());
+    const int32_t first_weight = out.weights[start];
+    uint32_t to = start;
+    for (uint32_t from = out.order[to]; from != start; to = from, from = out.order[to]) {
+      std::copy_n(row(from), pitch, row(to));
+      out.weights[to] = out.weights[from];
+      moved[to] = true;
+    }
+    std::copy_n(first_of_cycle.begin(), pitch, row(to));
+    out.weights[to] = first_weight;
+    moved[to] = true;
+  }
+}
+
 }  // namespace
 
 FixedPointEmbeddings to_fixed_point(const float* embeddings, uint32_t n, uint32_t d, bool center,
@@ -84,6 +138,8 @@ FixedPointEmbeddings to_fixed_point(const float* embeddings, uint32_t n, uint32_
     }
   }
   set_weights(norms, out);
+  if (n <= kMostOrdered) out.order = order_by_centroid(out.units, n, d, pitch);
+  if (!out.order.empty()) put_in_order(out, pitch);
   return out;
 }
 

@@ -11,13 +11,21 @@ namespace vkc {
 inline constexpr int kFixedPointBits = 30;
 inline constexpr double kFixedPointOne = 1 << kFixedPointBits;
 
+// The most embeddings that are put into an order of their own: the kernels' 2^ID_BITS.
+inline constexpr uint32_t kMostOrdered = 1U << 15;
+
 struct FixedPointEmbeddings {
   std::vector<int32_t> units;    // rows x pitch unit vectors times 2^30, zero in the padding
   std::vector<int32_t> weights;  // n norms over the largest norm, times 2^30
   bool weighted = false;         // false: the norms agree, so every weight counts as 2^30
+  std::vector<uint32_t> order;   // empty: rows are in the order of ids; else the id of each row
 };
 
 // Follows steps 1 to 3 and the w_i of step 6 of the definition in vulkan_compute.h.
+//
+// Embeddings with a common direction, as text has before it is centred, come out in ascending
+// similarity to their centroid, which is nearly the order in which every walk chooses them: what a
+// walk has still to choose then lies together at the end of each row of the similarity matrix.
 //
 // embeddings: n x d, row-major. units is rows x pitch, rows >= n and pitch >= d.
 // Throws Error (NOT_FINITE) naming row and column of the first NaN or infinity.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <numeric>
 
 #include "embeddings.hpp"
 #include "error.hpp"
@@ -13,10 +14,15 @@ namespace {
 // Dimensions that the kernels take at a time.
 constexpr uint32_t kSlice = 16;
 
+// The most bytes of one buffer that kernels read.
+uint64_t largest_piece(const Device& device) {
+  const DeviceLimits& limits = device.limits();
+  if (!limits.is_cpu) return limits.max_buffer_bytes;
+  return std::min(limits.max_buffer_bytes, limits.max_texel_buffer_bytes);
+}
+
 uint32_t block_rows_shift(const Device& device, uint64_t row_bytes) {
-  uint64_t limit = device.limits().max_buffer_bytes;
-  if (device.limits().is_cpu) limit = std::min(limit, device.limits().max_texel_buffer_bytes);
-  const uint64_t rows = std::max<uint64_t>(limit / row_bytes, 1);
+  const uint64_t rows = std::max<uint64_t>(largest_piece(device) / row_bytes, 1);
   constexpr uint64_t kMostRows = 1ULL << 31;  // block_shift is applied to 32-bit rows
   return static_cast<uint32_t>(std::bit_width(std::min(rows, kMostRows)) - 1);
 }
@@ -37,23 +43,34 @@ ResidentEmbeddings::ResidentEmbeddings(const Device& device, const float* embedd
       centered(center),
       units_pitch(static_cast<uint32_t>(round_up(embedding_dim, kSlice))) {
   // A tile may begin at any row, and so reach kTile - 1 rows past the last.
-  const uint64_t rows = round_up(uint64_t{n} + kTile - 1, kTile);
-  const uint64_t bytes = rows * units_pitch * sizeof(int32_t);
-  uint64_t largest_piece = device.limits().max_buffer_bytes;
-  if (device.limits().is_cpu) {
-    largest_piece = std::min(largest_piece, device.limits().max_texel_buffer_bytes);
-  }
+  const uint64_t padded_rows = round_up(uint64_t{n} + kTile - 1, kTile);
+  const uint64_t bytes = padded_rows * units_pitch * sizeof(int32_t);
   const uint64_t available = device.available_bytes();
-  require_fit(n, d, bytes, std::min(largest_piece, available));
+  require_fit(n, d, bytes, std::min(largest_piece(device), available));
   // The host prepares them in memory of its own, which here is the same.
   if (device.limits().unified_memory) require_fit(n, d, 2 * bytes, available);
   const FixedPointEmbeddings fixed =
-      to_fixed_point(embeddings, n, d, center, static_cast<uint32_t>(rows), units_pitch);
+      to_fixed_point(embeddings, n, d, center, static_cast<uint32_t>(padded_rows), units_pitch);
   weighted = fixed.weighted;
   units = Buffer(device, bytes, MemoryUse::kDevice);
   weights = Buffer(device, fixed.weights.size() * sizeof(int32_t), MemoryUse::kDevice);
   upload(device, units, fixed.units.data(), bytes);
   upload(device, weights, fixed.weights.data(), fixed.weights.size() * sizeof(int32_t));
+  ids = fixed.order;
+  if (ids.empty()) return;
+  rows.resize(padded_rows);
+  std::iota(rows.begin(), rows.end(), 0);
+  for (uint32_t row = 0; row < n; ++row) rows[ids[row]] = row;
+  ids_table = Buffer(device, ids.size() * sizeof(uint32_t), MemoryUse::kDevice);
+  upload(device, ids_table, ids.data(), ids_table.bytes());
+  rows_table = Buffer(device, rows.size() * sizeof(uint32_t), MemoryUse::kDevice);
+  upload(device, rows_table, rows.data(), rows_table.bytes());
+  rows.resize(n);
+}
+
+MatrixRows::Place MatrixRows::place(uint32_t row) const {
+  const uint32_t in_block = row & ((1U << block_shift_) - 1);
+  return {blocks_.at(row >> block_shift_).handle(), in_block * row_bytes()};
 }
 
 const int32_t* MatrixRows::mapped_row(uint32_t row) const {
@@ -62,7 +79,7 @@ const int32_t* MatrixRows::mapped_row(uint32_t row) const {
 }
 
 uint64_t MatrixRows::bytes(uint32_t rows, uint32_t n) {
-  return rows * round_up(n, kTile) * sizeof(int32_t);
+  return uint64_t{rows} * pitch_of(n) * sizeof(int32_t);
 }
 
 uint64_t MatrixRows::most_bytes(const Device& device, uint32_t n) {
@@ -72,7 +89,7 @@ uint64_t MatrixRows::most_bytes(const Device& device, uint32_t n) {
 }
 
 MatrixRows::MatrixRows(const Device& device, uint32_t rows, uint32_t n)
-    : rows_(rows), pitch_(static_cast<uint32_t>(round_up(n, kTile))) {
+    : rows_(rows), pitch_(pitch_of(n)) {
   const uint64_t needed = bytes(rows, n);
   const uint64_t available = most_bytes(device, n);
   if (needed > available) {

@@ -31,7 +31,14 @@ struct ResidentEmbeddings {
   bool weighted = false;
   uint32_t units_pitch;  // elements
   Buffer units;          // int32 [rows][units_pitch], rows >= n + kTile - 1
-  Buffer weights;        // int32 [n]
+  Buffer weights;        // int32 [n], of each row
+
+  // The order of the rows of units, and so of the rows and columns of the similarity matrix that
+  // walks read: see to_fixed_point(). Empty where it is that of the ids.
+  std::vector<uint32_t> ids;   // [n]: the item in each row
+  std::vector<uint32_t> rows;  // [n]: where each item is
+  Buffer ids_table;            // uint32 [n], the same
+  Buffer rows_table;           // uint32 [rows of units], the same; padding is where it is
 };
 
 // Rows of the similarity matrix in fixed point, over as many allocations as the device's limits
@@ -48,8 +55,19 @@ class MatrixRows {
   [[nodiscard]] const std::vector<Buffer>& blocks() const { return blocks_; }
   [[nodiscard]] vk::DeviceAddress block_table() const { return block_table_.address(); }
 
+  // Where a row lies.
+  struct Place {
+    vk::Buffer block;
+    uint64_t offset;  // bytes
+    bool operator==(const Place&) const = default;
+  };
+  [[nodiscard]] Place place(uint32_t row) const;
+
   // A row's elements; only for blocks that are mapped.
   [[nodiscard]] const int32_t* mapped_row(uint32_t row) const;
+
+  // The elements of a row of n, padding included.
+  static uint32_t pitch_of(uint32_t n) { return static_cast<uint32_t>(round_up(n, kTile)); }
 
   // The bytes of `rows` rows of n elements, padding included.
   static uint64_t bytes(uint32_t rows, uint32_t n);

@@ -51,11 +51,15 @@ Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings, u
            .texel_buffers = {}}};
 }
 
-// int32 fixed point to float32: the product with a power of two is exact, so the conversion is the
-// one rounding.
-void to_float(const int32_t* from, uint32_t count, float* to) {
+// A row of n cosines in fixed point to float32: the product with a power of two is exact, so the
+// conversion is the one rounding. order: the column of each item, or empty.
+void to_float(const int32_t* from, uint32_t n, std::span<const uint32_t> order, float* to) {
   constexpr auto kScale = static_cast<float>(1.0 / kFixedPointOne);
-  for (uint32_t k = 0; k < count; ++k) to[k] = static_cast<float>(from[k]) * kScale;
+  if (order.empty()) {
+    for (uint32_t k = 0; k < n; ++k) to[k] = static_cast<float>(from[k]) * kScale;
+  } else {
+    for (uint32_t k = 0; k < n; ++k) to[k] = static_cast<float>(from[order[k]]) * kScale;
+  }
 }
 
 }  // namespace
@@ -74,6 +78,7 @@ void Similarity::fill(const MatrixRows& matrix) {
   const uint64_t side = tiles_along(embeddings_.n);
   fill_tiles({.units = embeddings_.units.address(),
               .blocks = matrix.block_table(),
+              .units_rows = 0,
               .units_pitch = embeddings_.units_pitch,
               .matrix_pitch = matrix.pitch(),
               .block_shift = matrix.block_shift(),
@@ -90,6 +95,7 @@ void Similarity::fill_rows(const MatrixRows& rows, uint32_t first, uint32_t coun
   const uint64_t down = tiles_along(count);
   fill_tiles({.units = embeddings_.units.address(),
               .blocks = rows.block_table(),
+              .units_rows = embeddings_.rows_table.address(),
               .units_pitch = embeddings_.units_pitch,
               .matrix_pitch = rows.pitch(),
               .block_shift = rows.block_shift(),
@@ -128,18 +134,21 @@ void Similarity::fill_tiles(const SimilarityPush& push, uint64_t tiles) {
   finish(turn ^ 1U);
 }
 
-void download_rows(const Device& device, const MatrixRows& rows, uint32_t first, uint32_t count,
-                   uint32_t n, float* output) {
-  const uint64_t row_bytes = rows.row_bytes();
-  if (rows.blocks().front().mapped() != nullptr) {
-    for (uint32_t r = 0; r < count; ++r) {
-      to_float(rows.mapped_row(first + r), n, output + static_cast<std::size_t>(r) * n);
+void download_rows(const Device& device, const MatrixRows& matrix, uint32_t first, uint32_t count,
+                   uint32_t n, std::span<const uint32_t> order, float* output) {
+  const auto row_of = [&](uint32_t item) { return order.empty() ? item : order[item]; };
+  const auto output_of = [&](uint32_t item) {
+    return output + static_cast<std::size_t>(item - first) * n;
+  };
+  if (matrix.blocks().front().mapped() != nullptr) {
+    for (uint32_t item = first; item < first + count; ++item) {
+      to_float(matrix.mapped_row(row_of(item)), n, order, output_of(item));
     }
     return;
   }
+  const uint64_t row_bytes = matrix.row_bytes();
   const auto rows_at_once =
       static_cast<uint32_t>(std::clamp<uint64_t>(kDownloadBytes / row_bytes, 1, count));
-  const uint32_t block_rows = 1U << rows.block_shift();
   struct Turn {
     Submission submission;
     Buffer staging;
@@ -149,27 +158,37 @@ void download_rows(const Device& device, const MatrixRows& rows, uint32_t first,
   std::array<Turn, 2> turns{
       Turn{Submission(device), Buffer(device, rows_at_once * row_bytes, MemoryUse::kReadback)},
       Turn{Submission(device), Buffer(device, rows_at_once * row_bytes, MemoryUse::kReadback)}};
+  const auto start = [&](Turn& turn, uint32_t item, uint32_t items) {
+    turn.first = item;
+    turn.count = items;
+    const vk::raii::CommandBuffer& commands = turn.submission.begin();
+    for (uint32_t r = 0; r < items;) {
+      const MatrixRows::Place place = matrix.place(row_of(item + r));
+      vk::BufferCopy copy(place.offset, r * row_bytes, 0);
+      // With what lies behind it and is wanted next.
+      while (r < items && matrix.place(row_of(item + r)) ==
+                              MatrixRows::Place{place.block, place.offset + copy.size}) {
+        copy.size += row_bytes;
+        ++r;
+      }
+      commands.copyBuffer(place.block, turn.staging.handle(), copy);
+    }
+    turn.submission.submit();
+  };
   const auto finish = [&](Turn& turn) {
     if (!turn.submission.in_flight()) return;
     turn.submission.wait();
     for (uint32_t r = 0; r < turn.count; ++r) {
-      to_float(turn.staging.mapped_as<int32_t>() + r * (row_bytes / sizeof(int32_t)), n,
-               output + static_cast<std::size_t>(turn.first - first + r) * n);
+      to_float(turn.staging.mapped_as<int32_t>() + r * (row_bytes / sizeof(int32_t)), n, order,
+               output_of(turn.first + r));
     }
   };
   std::size_t which = 0;
-  const uint32_t end = first + count;
-  for (uint32_t row = first; row < end; which ^= 1U) {
-    Turn& turn = turns.at(which);
-    finish(turn);
-    const uint32_t in_block = row & (block_rows - 1);
-    turn.first = row;
-    turn.count = std::min({rows_at_once, end - row, block_rows - in_block});
-    turn.submission.begin().copyBuffer(
-        rows.blocks().at(row >> rows.block_shift()).handle(), turn.staging.handle(),
-        vk::BufferCopy(in_block * row_bytes, 0, turn.count * row_bytes));
-    turn.submission.submit();
-    row += turn.count;
+  for (uint32_t done = 0; done < count; which ^= 1U) {
+    finish(turns.at(which));
+    const uint32_t items = std::min(rows_at_once, count - done);
+    start(turns.at(which), first + done, items);
+    done += items;
   }
   finish(turns.at(which));
   finish(turns.at(which ^ 1U));

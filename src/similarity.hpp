@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "kernel.hpp"
 #include "resident.hpp"
@@ -14,10 +15,12 @@ class Similarity {
  public:
   Similarity(const Device& device, const ResidentEmbeddings& embeddings);
 
-  // Fills the whole matrix: matrix.rows() == n. Each pair of items is multiplied once.
+  // Fills the whole matrix, in the order of the embeddings' rows: matrix.rows() == n. Each pair of
+  // items is multiplied once.
   void fill(const MatrixRows& matrix);
 
-  // Fills rows with those of items first, first + 1, ... first + count - 1; count <= rows.rows().
+  // Fills rows, in the order of the ids, with those of items first, first + 1, ... first + count -
+  // 1; count <= rows.rows().
   void fill_rows(const MatrixRows& rows, uint32_t first, uint32_t count);
 
  private:
@@ -31,8 +34,9 @@ class Similarity {
   double seconds_per_tile_;  // measured, to size the next submission
 };
 
-// Copies rows first .. first + count - 1 of `rows` to the host, as float32 of n columns.
-void download_rows(const Device& device, const MatrixRows& rows, uint32_t first, uint32_t count,
-                   uint32_t n, float* output);
+// Copies items first .. first + count - 1 of a similarity matrix of n items to the host, as
+// float32. order: the row and column of each item in the matrix; empty where that is its id.
+void download_rows(const Device& device, const MatrixRows& matrix, uint32_t first, uint32_t count,
+                   uint32_t n, std::span<const uint32_t> order, float* output);
 
 }  // namespace vkc

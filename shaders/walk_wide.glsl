@@ -1,0 +1,84 @@
+// Walks whose sums are int64.
+#include "walk.glsl"
+
+// The sums carry ids: a sum is A_j * 2^ID_BITS + the item's id, so that no two are equal and the
+// smallest is the one to choose, also on a tie. Up to 2^ID_BITS items, the host's kMostOrdered; for
+// more, sums are A_j and of equal ones the lowest row is chosen.
+layout(constant_id = 2) const bool PACKED = true;
+layout(constant_id = 3) const bool ORDERED = false;  // rows are not in the order of ids; then PACKED
+const int ID_BITS = 15;
+
+layout(buffer_reference, std430, buffer_reference_align = 16) buffer Sums {
+  i64vec4 at[];
+};
+
+// The sum of an item when it is chosen, and of padding. Sums of candidates stay below 2^60 in
+// magnitude, and so does what is added to this one while the walk goes on.
+const int64_t NOT_A_CANDIDATE = int64_t(1) << 61;
+
+bool any_candidate(i64vec4 sums) { return any(lessThan(sums, i64vec4(NOT_A_CANDIDATE / 2))); }
+
+i64vec4 contributions(ivec4 cosines, int weight) {
+  i64vec4 all;
+  [[unroll]] for (uint c = 0; c < 4; ++c) {
+    all[c] = int64_t(contribution(cosines[c], weight)) << (PACKED ? ID_BITS : 0);
+  }
+  return all;
+}
+
+// The sums of four items, from `column` on, before the first row is added.
+i64vec4 first_sums(uint column) {
+  i64vec4 sums;
+  [[unroll]] for (uint c = 0; c < 4; ++c) {
+    const uint item = column + c;
+    sums[c] = 0;
+    if (PACKED) sums[c] = ORDERED && item < push.n ? Items(push.ids).at[item] : item;
+    if (item >= push.n) sums[c] = NOT_A_CANDIDATE;
+  }
+  return sums;
+}
+
+struct Candidate {
+  int64_t sum;
+  uint item;  // its row; not kept where sums are packed
+};
+
+Candidate no_candidate() { return Candidate(NOT_A_CANDIDATE * 2, 0xffffffffu); }
+
+// The better of two: the smaller sum, the lower row on a tie.
+Candidate better(Candidate a, Candidate b) {
+  const bool take_b = b.sum < a.sum || (!PACKED && b.sum == a.sum && b.item < a.item);
+  return Candidate(take_b ? b.sum : a.sum, take_b ? b.item : a.item);
+}
+
+// The best of four items, from `column` on, and `best`, whose row is lower than theirs.
+Candidate better_of_four(Candidate best, i64vec4 sums, uint column) {
+  [[unroll]] for (uint c = 0; c < 4; ++c) {
+    const bool take = sums[c] < best.sum;
+    best.sum = take ? sums[c] : best.sum;
+    if (!PACKED) best.item = take ? column + c : best.item;
+  }
+  return best;
+}
+
+// The best candidate of the subgroup. In reductions of 32 bits, which devices have instructions for,
+// where one of 64 bits would be a tree of shuffles.
+Candidate best_of_subgroup(Candidate mine) {
+  const int high = int(mine.sum >> 32);
+  const int least_high = subgroupMin(high);
+  const uint low = high == least_high ? uint(mine.sum) : 0xffffffffu;
+  const uint least_low = subgroupMin(low);
+  Candidate best = mine;
+  best.sum = (int64_t(least_high) << 32) | int64_t(uint64_t(least_low));
+  if (!PACKED) best.item = subgroupMin(mine.sum == best.sum ? mine.item : 0xffffffffu);
+  return best;
+}
+
+uint id_of(Candidate best) {
+  return PACKED ? uint(best.sum) & ((1u << ID_BITS) - 1) : best.item;
+}
+
+uint row_of(Candidate best) {
+  const uint id = id_of(best);
+  return ORDERED ? Items(push.rows).at[id] : id;
+}

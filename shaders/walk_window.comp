@@ -1,0 +1,131 @@
+// Diversity sequences on GPUs, with sums of 32 bits: half the registers of int64 ones, so that more
+// workgroups share a multiprocessor and hide each other's waiting.
+//
+// Only differences between candidates' sums matter. A step changes each by at most 2^30. So while
+// the candidates' sums lie within 2^31 of each other, 32 bits above the smallest of them hold all
+// of the next step's sums exactly:
+//   sum = (smallest before - 2^30) + now,  0 <= now < 2^32.
+// Every step checks that they do. Where they do not, push.outside is set, and the walks must be
+// computed anew with int64 sums. Embeddings without a common direction stay far within the window.
+#version 460
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
+
+#include "walk.glsl"
+
+layout(constant_id = 2) const uint ROUNDS = 8;  // vectors of four sums an invocation
+layout(constant_id = 3) const uint BATCH = 4;   // rounds whose loads are under way together
+
+const uint WINDOW = 1u << 31;
+const uint CHOSEN = 0xffffffffu;  // in memory, in place of the sum of a chosen item or padding
+
+layout(buffer_reference, std430, buffer_reference_align = 16) buffer Sums {
+  uvec4 at[];
+};
+
+struct Candidate {
+  uint sum;
+  uint item;
+};
+
+Candidate no_candidate() { return Candidate(CHOSEN, 0xffffffffu); }
+
+// The better of two: the smaller sum, the lower id on a tie.
+Candidate better(Candidate a, Candidate b) {
+  const bool take_b = b.sum < a.sum || (b.sum == a.sum && b.item < a.item);
+  return Candidate(take_b ? b.sum : a.sum, take_b ? b.item : a.item);
+}
+
+Candidate best_of_subgroup(Candidate mine) {
+  const uint least = subgroupMin(mine.sum);
+  return Candidate(least, subgroupMin(mine.sum == least ? mine.item : 0xffffffffu));
+}
+
+#include "walk_gpu.glsl"
+
+void main() {
+  const uint invocation = gl_LocalInvocationIndex;
+  const uint vectors = push.matrix_pitch / 4;
+  const uint slot = Items(push.slots).at[gl_WorkGroupID.x];
+  Sums state = Sums(push.sums + uint64_t(slot) * push.matrix_pitch * 4);
+  Items latest = Items(push.latest);
+  Items chosen = Items(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
+
+  uvec4 sums[ROUNDS];             // above the smallest candidate's before the latest step
+  uint gone[(ROUNDS + 7) / 8];    // a bit a sum: its item is chosen, or padding
+  [[unroll]] for (uint w = 0; w < (ROUNDS + 7) / 8; ++w) gone[w] = 0;
+  [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
+    const uint v = r * INVOCATIONS + invocation;
+    const uvec4 columns = v * 4 + uvec4(0, 1, 2, 3);
+    if (push.fresh == 1 || v >= vectors) {
+      sums[r] = mix(uvec4(0), uvec4(CHOSEN), greaterThanEqual(columns, uvec4(push.n)));
+    } else {
+      sums[r] = state.at[v];
+    }
+    [[unroll]] for (uint c = 0; c < 4; ++c) {
+      if (sums[r][c] == CHOSEN) gone[r / 8] |= 1u << (r % 8 * 4 + c);
+    }
+  }
+
+  uint least = 0;  // the smallest candidate's sum
+  bool outside = false;
+  uint item = latest.at[slot];
+  for (uint step = 0; step < push.steps; ++step) {
+    MatrixRow row = MatrixRow(row_address(item));
+    const int weight = WEIGHTED ? Integers(push.weights).at[item] : FIXED_POINT_ONE;
+    const uint v_item = item / 4;
+    const uint bit_of_item = v_item / INVOCATIONS * 4 + item % 4;
+    [[unroll]] for (uint w = 0; w < (ROUNDS + 7) / 8; ++w) {
+      if (v_item % INVOCATIONS == invocation && bit_of_item / 32 == w) {
+        gone[w] |= 1u << (bit_of_item % 32);
+      }
+    }
+
+    const uint shift = uint(FIXED_POINT_ONE) - least;
+    Candidate best = no_candidate();
+    uint most = 0;  // the largest of our candidates' sums
+    [[unroll]] for (uint first = 0; first < ROUNDS; first += BATCH) {
+      ivec4 cosines[BATCH];
+      [[unroll]] for (uint b = 0; b < BATCH; ++b) {
+        const uint r = first + b;
+        if (r >= ROUNDS) continue;
+        const bool live = bitfieldExtract(gone[r / 8], int(r % 8 * 4), 4) != 15;
+        cosines[b] = live ? row.at[r * INVOCATIONS + invocation] : ivec4(0);
+      }
+      [[unroll]] for (uint b = 0; b < BATCH; ++b) {
+        const uint r = first + b;
+        if (r >= ROUNDS) continue;
+        [[unroll]] for (uint c = 0; c < 4; ++c) {
+          const uint now = sums[r][c] + uint(contribution(cosines[b][c], weight)) + shift;
+          sums[r][c] = now;
+          const bool is_gone = (gone[r / 8] & (1u << (r % 8 * 4 + c))) != 0;
+          most = max(most, is_gone ? 0 : now);
+          const bool take = !is_gone && now < best.sum;
+          best.sum = take ? now : best.sum;
+          best.item = take ? (r * INVOCATIONS + invocation) * 4 + c : best.item;
+        }
+      }
+    }
+
+    best = best_of_workgroup(best, step);
+    least = best.sum;
+    // Without a candidate of its own, an invocation's `most` is 0.
+    outside = outside || (most > least && most - least >= WINDOW);
+    item = min(best.item, push.n - 1);  // outside the window there may seem to be none
+    if (invocation == 0) chosen.at[step] = item;
+  }
+
+  [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
+    const uint v = r * INVOCATIONS + invocation;
+    uvec4 kept = sums[r] - least;
+    [[unroll]] for (uint c = 0; c < 4; ++c) {
+      if ((gone[r / 8] & (1u << (r % 8 * 4 + c))) != 0) kept[c] = CHOSEN;
+    }
+    if (v < vectors) state.at[v] = kept;
+  }
+  if (invocation == 0) latest.at[slot] = item;
+  if (outside) Items(push.outside).at[0] = 1;
+}
