@@ -166,7 +166,8 @@ end
 --- Puts a file at a path: complete and on disk, or not at all.
 -- @tparam string path
 -- @tparam function fill (put): writes the file by calling put(data, bytes), data a string or a pointer
-function files.replace_with(path, fill)
+-- @tparam[opt] number length the file's, to reserve the space before fill is called
+function files.replace_with(path, fill, length)
   local temporary = path .. ".new"
   local fd = files.open(temporary, "create")
   local offset = 0
@@ -176,6 +177,7 @@ function files.replace_with(path, fill)
   end
   local ok, message = pcall(function()
     files.resize(fd, temporary, 0)
+    if length then files.reserve(fd, temporary, length) end
     fill(put)
     files.sync(fd, temporary)
   end)

@@ -111,16 +111,26 @@ function npy.read_float32(path)
   return array
 end
 
---- The header of a version 1.0 file that holds rows x columns uint32, little-endian, in C order.
--- @treturn string a multiple of 64 bytes; the data follow it
-function npy.uint32_header(rows, columns)
-  local text = ("{'descr': '<u4', 'fortran_order': False, 'shape': (%.0f, %.0f), }"):format(rows,
-    columns)
+local function header(descr, rows, columns)
+  local text = ("{'descr': '%s', 'fortran_order': False, 'shape': (%.0f, %.0f), }"):format(descr,
+    rows, columns)
   -- 10 bytes stand before the text, and a line feed ends it.
   local padding = -(10 + #text + 1) % 64
   local length = #text + padding + 1
   return MAGIC .. "\1\0" .. string.char(length % 256, math.floor(length / 256)) .. text
     .. (" "):rep(padding) .. "\n"
+end
+
+--- The header of a version 1.0 file that holds rows x columns uint32, little-endian, in C order.
+-- @treturn string a multiple of 64 bytes; the data follow it
+function npy.uint32_header(rows, columns)
+  return header("<u4", rows, columns)
+end
+
+--- The same for float32.
+-- @treturn string
+function npy.float32_header(rows, columns)
+  return header("<f4", rows, columns)
 end
 
 return npy

@@ -82,7 +82,8 @@ describe("the library", function()
   end)
 
   it("is found in the prefix that the modules are installed in", function()
-    for _, lib in ipairs({ "lib64", "lib" }) do
+    local multiarch = "lib/" .. ({ x64 = "x86_64", arm64 = "aarch64" })[jit.arch] .. "-linux-gnu"
+    for _, lib in ipairs({ multiarch, "lib64", "lib" }) do
       local modules = install_modules(folder .. "/prefix/share/lua/5.1")
       install_library(folder .. "/prefix/" .. lib .. "/libvulkan_compute.so.0")
       assert_loads(folder .. "/prefix/" .. lib .. "/libvulkan_compute.so.0", modules)
@@ -148,7 +149,8 @@ describe("the library", function()
     assert_fails(install_modules(folder .. "/prefix/share/lua/5.1"), { LD_LIBRARY_PATH = "" },
       folder .. "/prefix/share/lua/5.1/libvulkan_compute.so\n",
       folder .. "/prefix/lib/libvulkan_compute.so.0\n",
-      folder .. "/prefix/lib64/libvulkan_compute.so.0\n")
+      folder .. "/prefix/lib64/libvulkan_compute.so.0\n",
+      "-linux-gnu/libvulkan_compute.so.0\n")
   end)
 
   it("that VKC_LIBRARY names wrongly is reported, whatever else there is", function()
