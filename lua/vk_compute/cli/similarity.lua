@@ -1,11 +1,14 @@
 --- vulkan-compute similarity.
 -- @module vk_compute.cli.similarity
 
+local ffi = require("ffi")
 local time = require("posix.time")
+local check = require("vk_compute.errors").check
 local fail = require("vk_compute.fail")
 local files = require("vk_compute.files")
 local input = require("vk_compute.cli.input")
 local layout = require("vk_compute.cache.layout")
+local library = require("vk_compute.library")
 local lock = require("vk_compute.cache.lock")
 local npy = require("vk_compute.npy")
 local options_of = require("vk_compute.cli.options")
@@ -60,17 +63,19 @@ local function check_output(path, embeddings)
 end
 
 -- Computes rows, batch by batch, and calls put(rows, bytes) for each. As many a batch as take about
--- BATCH_SECONDS: between two of them progress is shown, and a wish to stop is heard.
+-- BATCH_SECONDS: between two of them progress is shown, and a wish to stop is heard. All lie in the same
+-- memory, one after the other.
 local function each_batch(context, n, path, put, progress)
   local most = math.max(STEP, STEP * math.floor(BATCH_BYTES / (4 * n * STEP)))
+  local lib, rows = library.load(), files.memory(most * n * 4)
   local done, count = 0, STEP
   while done < n do
     if stop.count() > 0 then fail("stopped: %s was not written", path) end
     count = math.min(count, n - done)
     local began = monotonic()
-    local rows = context:compute_similarity_rows(done, count, { as = "view" })
+    check(lib, lib.vkc_compute_similarity_rows(context.handle, done, count, ffi.cast("float *", rows)))
     local seconds = monotonic() - began
-    put(rows.data, count * n * 4)
+    put(rows, count * n * 4)
     done = done + count
     progress(done)
     count = STEP * math.max(1, math.floor(count / STEP * BATCH_SECONDS / seconds))
