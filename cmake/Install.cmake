@@ -5,7 +5,8 @@ include(CMakePackageConfigHelpers)
 
 set(cmake_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/vulkan_compute)
 
-install(TARGETS vulkan_compute EXPORT vulkan_compute)
+install(TARGETS vulkan_compute EXPORT vulkan_compute
+        INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES include/vulkan_compute.h TYPE INCLUDE)
 
 # Within a major version, 0 included, the C interface only grows: the same promise as SOVERSION makes.
