@@ -212,6 +212,21 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
     end
   end)
 
+  it("similarity refuses a second writer, and minds no dead one", function()
+    local output = place.folder .. "/output"
+    local pid = start(output, "similarity", cache_helper.PSALMS, path)
+    cache_helper.await(function() return cache_helper.exists(path .. ".new") end, "a file")
+    cache_helper.kill(pid, signal.SIGSTOP)
+    fail(("process %d is writing %s"):format(pid, path), "similarity", place.input, path)
+    cache_helper.kill(pid)
+    cache_helper.wait(pid)
+    os.remove(output)
+    assert.is_true(cache_helper.exists(path .. ".new"))
+    succeed("similarity", place.input, path)
+    assert.are.same({ "out.npy" }, cache_helper.names(folder))
+    assert.is_true(cache_helper.contents(path):sub(-n * n * 4) == matrix_bytes(false))
+  end)
+
   -- ---- cache, check, verify, export ----------------------------------------------------------------
 
   it("cache makes the same file as compute-diversity-cache.lua", function()

@@ -23,7 +23,7 @@ local cache_command = {
 }
 
 function cache_command.declare(parser)
-  options_of.embeddings(parser)
+  input.declare(parser)
   parser:argument("CACHE", "file to make, such as diversity.npy")
   options_of.center(parser)
   options_of.device(parser)

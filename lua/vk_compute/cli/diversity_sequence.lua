@@ -15,7 +15,7 @@ local diversity_sequence = {
 }
 
 function diversity_sequence.declare(parser)
-  options_of.embeddings(parser)
+  input.declare(parser)
   parser:option("--start", "id to begin with: a row of EMBEDDINGS, counted from 0"):argname("ID")
     :convert(options_of.id):count(1)
   options_of.length(parser)

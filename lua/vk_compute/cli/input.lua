@@ -7,6 +7,11 @@ local vk = require("vk_compute")
 
 local input = {}
 
+--- Adds the argument EMBEDDINGS to a parser.
+function input.declare(parser)
+  parser:argument("EMBEDDINGS", ".npy file, float32, one row an item")
+end
+
 --- Reads the file EMBEDDINGS.
 -- @tparam table options of the command
 -- @treturn table as from npy.read_float32, with its `path`

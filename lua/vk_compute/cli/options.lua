@@ -17,10 +17,6 @@ options.count = integer_from(1)
 --- Converts an argument that is an id: 0, 1, ...
 options.id = integer_from(0)
 
-function options.embeddings(parser)
-  parser:argument("EMBEDDINGS", ".npy file, float32, one row an item")
-end
-
 function options.center(parser)
   parser:flag("--center", "subtract the mean embedding first")
 end

@@ -30,7 +30,7 @@ local STEP = 64
 local BATCH_SECONDS, BATCH_BYTES = 0.3, 64 * 1024 * 1024
 
 function similarity.declare(parser)
-  options_of.embeddings(parser)
+  input.declare(parser)
   parser:argument("OUTPUT", "file to make, such as similarity.npy")
   options_of.center(parser)
   options_of.device(parser)

@@ -19,7 +19,7 @@ local verify = {
 
 function verify.declare(parser)
   parser:argument("CACHE", "the file to verify")
-  options_of.embeddings(parser)
+  input.declare(parser)
   parser:flag("--center", "demand that it was made with --center")
   parser:option("--length", "demand so many ids a row"):argname("K"):convert(options_of.count)
   options_of.device(parser)
