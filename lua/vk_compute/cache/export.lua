@@ -5,6 +5,7 @@ local ffi = require("ffi")
 local cjson = require("cjson")
 local fail = require("vk_compute.fail")
 local files = require("vk_compute.files")
+local kinds = require("vk_compute.cache.kinds")
 local rows = require("vk_compute.cache.rows")
 local source = require("vk_compute.cache.source")
 local xxhash = require("vk_compute.xxhash")
@@ -34,7 +35,8 @@ local function write(path, output, parts)
   end)
 end
 
---- Exports as JSON: `{"metadata": {..}, "sequences": {"0": [0, ..], "1": [1, ..], ..}}`.
+--- Exports as JSON: `{"metadata": {..}, "sequences": {"0": [0, ..], "1": [1, ..], ..}}`; nearest
+-- neighbours as "neighbors" instead of "sequences".
 -- @tparam string path the cache
 -- @tparam string output the file to write
 function export.json(path, output)
@@ -48,7 +50,8 @@ function export.json(path, output)
       for k, name in ipairs(METADATA_MEMBERS) do
         members[k] = ('"%s": %s'):format(name, cjson.encode(what[name]))
       end
-      put_text(put, ('{"metadata": {%s},\n"sequences": {'):format(table.concat(members, ", ")))
+      put_text(put, ('{"metadata": {%s},\n"%s": {'):format(table.concat(members, ", "),
+        kinds[what.kind].member))
     end,
     each = function(put, row, pointer)
       for k = 1, length do list[k] = text_of[pointer[k - 1]] end
