@@ -263,8 +263,9 @@ VKC_API VkcResult vkc_recommended_batch(VkComputeContext* ctx, uint32_t length, 
  *
  * ids: n x k item ids, row-major, row i for item i. similarities: n x k float32, of the same shape,
  * C_ij * 2^-30 rounded once, as in the similarity matrix; or NULL where they are not wanted.
- * k: 1 to n - 1. The similarity matrix is not built: about 250 MB of device memory serve for any n
- * whose embeddings fit, or more where one row is longer than that.
+ * k: 1 to n - 1; up to 1,024 are put in order by the device, more by one thread of the host. The
+ * similarity matrix is not built: blocks of its rows are computed, searched and overwritten. What
+ * serves for that, at most 256 MiB unless one row is longer, stays for the calls that follow.
  * Errors: NULL_POINTER (ctx, ids), NO_EMBEDDINGS, INVALID_LENGTH (k), DOES_NOT_FIT, out of memory,
  * DEVICE_LOST. */
 VKC_API VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint32_t* ids,
