@@ -17,7 +17,7 @@ local stop = require("vk_compute.cli.stop")
 local cli = {}
 
 local COMMANDS = {
-  "devices", "diversity-sequence", "similarity", "cache", "check", "verify", "export",
+  "devices", "diversity-sequence", "similarity", "cache", "neighbors", "check", "verify", "export",
 }
 
 local modules = {}

@@ -115,6 +115,13 @@ VkcResult vkc_compute_diversity_sequences(VkComputeContext* ctx, const uint32_t*
                                           uint32_t count, uint32_t length, uint32_t* output);
 VkcResult vkc_recommended_batch(VkComputeContext* ctx, uint32_t length, uint32_t* count);
 
+VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint32_t* ids,
+                                        float* similarities);
+VkcResult vkc_compute_nearest_neighbors_of(VkComputeContext* ctx, uint32_t first,
+                                           uint32_t count, uint32_t k, uint32_t* ids,
+                                           float* similarities);
+VkcResult vkc_recommended_neighbors_batch(VkComputeContext* ctx, uint32_t k, uint32_t* count);
+
 uint32_t vkc_validation_message_count(void);
 const char* vkc_validation_message(uint32_t index);
 ]]

@@ -11,6 +11,7 @@ local helper = require("helper")
 local cache_helper = {}
 
 cache_helper.COMPUTE = helper.ROOT .. "/scripts/compute-diversity-cache.lua"
+cache_helper.NEIGHBORS = helper.ROOT .. "/scripts/compute-nearest-neighbors.lua"
 cache_helper.CHECK = helper.ROOT .. "/scripts/check-diversity-progress.lua"
 cache_helper.EXPORT = helper.ROOT .. "/scripts/export-diversity-cache.lua"
 cache_helper.PSALMS = helper.ROOT .. "/data/psalms.npy"
@@ -126,10 +127,10 @@ function cache_helper.must_compute(...)
   return output
 end
 
---- Starts compute-diversity-cache.lua and does not wait for it. Its output goes to a file.
+--- Starts a script under LuaJIT and does not wait for it. Its output goes to a file.
 -- @treturn number process id
-function cache_helper.start(output, ...)
-  local words = { cache_helper.COMPUTE, ... }
+function cache_helper.start_script(output, ...)
+  local words = { ... }
   local pid = assert(unistd.fork())
   if pid == 0 then
     local fcntl = require("posix.fcntl")
@@ -140,6 +141,11 @@ function cache_helper.start(output, ...)
     unistd._exit(127)
   end
   return pid
+end
+
+--- Starts compute-diversity-cache.lua, likewise.
+function cache_helper.start(output, ...)
+  return cache_helper.start_script(output, cache_helper.COMPUTE, ...)
 end
 
 function cache_helper.sleep(seconds)

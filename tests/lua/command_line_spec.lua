@@ -9,7 +9,7 @@ local helper = require("helper")
 
 local PROGRAM = helper.ROOT .. "/bin/vulkan-compute"
 local COMMANDS = {
-  "devices", "diversity-sequence", "similarity", "cache", "check", "verify", "export",
+  "devices", "diversity-sequence", "similarity", "cache", "neighbors", "check", "verify", "export",
 }
 
 describe("vulkan-compute", function()
@@ -256,6 +256,22 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
     assert.are.same({ "finished", done - 1, n - done + 1 }, { answer.outcome, answer.kept, answer.computed })
     assert.is_truthy(answer.notices[1]:find("the last line is incomplete", 1, true))
     assert.is_true(cache_helper.contents(path) == place.expected)
+  end)
+
+  it("neighbors makes a cache of them, which the other commands take", function()
+    local expected = with_context(true, function(context)
+      local ids = context:compute_nearest_neighbors(7, { as = "view", similarities = false })
+      return ffi.string(ids.data, n * 7 * 4)
+    end)
+    local answer = document("neighbors", place.input, path, "--k", 7, "--center", "--json")
+    assert.are.same({ "finished", n, n }, { answer.outcome, answer.total, answer.computed })
+    assert.is_true(cache_helper.contents(path):sub(-#expected) == expected)
+    assert.are.equal("finished", document("check", path, "--json").state)
+    assert.are.equal("verified", document("verify", path, place.input, "--json").outcome)
+    succeed("export", path, folder .. "/out.json")
+    local exported = cjson.decode(cache_helper.contents(folder .. "/out.json"))
+    assert.are.equal(7, #exported.neighbors["0"])
+    fail("kind (the cache has nearest neighbours", "cache", place.input, path, "--length", 7, "--center")
   end)
 
   it("check tells what check-diversity-progress.lua tells", function()

@@ -5,6 +5,7 @@ local ffi = require("ffi")
 local cjson = require("cjson")
 local fail = require("vk_compute.fail")
 local files = require("vk_compute.files")
+local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
 local rows = require("vk_compute.cache.rows")
 local source = require("vk_compute.cache.source")
@@ -50,7 +51,8 @@ local function write(path, output, stop, parts)
   end)
 end
 
---- Exports as JSON: `{"metadata": {..}, "sequences": {"0": [0, ..], "1": [1, ..], ..}}`.
+--- Exports as JSON: `{"metadata": {..}, "sequences": {"0": [0, ..], "1": [1, ..], ..}}`; nearest
+-- neighbours as "neighbors" instead of "sequences".
 -- @tparam string path the cache
 -- @tparam string output the file to write; a file that is there is replaced when all is written
 -- @tparam[opt] function stop () -> how often the user has asked to stop
@@ -65,7 +67,8 @@ function export.json(path, output, stop)
       for k, name in ipairs(METADATA_MEMBERS) do
         members[k] = ('"%s": %s'):format(name, cjson.encode(what[name]))
       end
-      put_text(put, ('{"metadata": {%s},\n"sequences": {'):format(table.concat(members, ", ")))
+      put_text(put, ('{"metadata": {%s},\n"%s": {'):format(table.concat(members, ", "),
+        kinds[what.kind].member))
     end,
     each = function(put, row, pointer)
       for k = 1, length do list[k] = text_of[pointer[k - 1]] end

@@ -4,6 +4,7 @@
 local cache = require("vk_compute.cache")
 local check = require("vk_compute.cli.check")
 local command = require("vk_compute.command")
+local kinds = require("vk_compute.cache.kinds")
 local input = require("vk_compute.cli.input")
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
@@ -12,12 +13,12 @@ local stop = require("vk_compute.cli.stop")
 local verify = require("vk_compute.cli.verify")
 local vk = require("vk_compute")
 
-local function declare(parser, texts)
+local function declare(parser, kind, length)
   input.declare(parser)
-  parser:argument("CACHE", "file to make, such as " .. texts.example)
+  parser:argument("CACHE", "file to make, such as " .. kinds[kind].example)
   options_of.center(parser)
   options_of.device(parser)
-  parser:option(texts.length_option, texts.length):argname("K"):target("length")
+  parser:option(kinds[kind].option, length):argname("K"):target("length")
     :convert(options_of.count)
   parser:option("--batch", "bring to disk after at most so many rows (default: about half a second's)")
     :argname("ROWS"):convert(options_of.count)
@@ -48,12 +49,13 @@ local function tell_finished(out, options, result)
   out:say("  fingerprint  " .. result.fingerprint)
 end
 
-local function compute(options)
+local function compute(kind, options)
   stop.catch()
   local out = output.new(options)
   local result = cache.compute({
-    path = options.CACHE, embeddings = input.read(options), length = options.length,
-    center = options.center, device = options.device, force = options.force, batch = options.batch,
+    kind = kind, path = options.CACHE, embeddings = input.read(options),
+    length = options.length, center = options.center, device = options.device, force = options.force,
+    batch = options.batch,
     definition_version = vk.definition_version(), library_version = vk.version(),
     report = function(state) out:progress(state) end,
     notice = function(text) out:notice(text) end,
@@ -74,25 +76,25 @@ local function print_status(options)
   return check.exit_code(status)
 end
 
-local function main(options)
+local function main(kind, options)
   if options.repair and not options.verify then command.refuse_use("--repair goes with --verify") end
   if options.status then return print_status(options) end
-  if options.verify then return verify.main(options) end
-  return compute(options)
+  if options.verify then return verify.main(options, kind) end
+  return compute(kind, options)
 end
 
 --- Makes such a command.
--- @tparam table texts `summary`; `description` of the rows; `example`, a file name; `length_option` and
--- `length`, how users say how many ids a row has, and what that means
+-- @tparam string kind of cache: a name in kinds.lua
+-- @tparam table texts `summary`; `description` of the rows; `length`, what the number of ids in a row means
 -- @treturn table a command as cli.lua takes it
-return function(texts)
+return function(kind, texts)
   return {
     summary = texts.summary,
     description = texts.description .. " Ids and rows count from 0. A run that was stopped, by whatever,"
       .. " goes on where it was when started again.",
     epilog = "Exit codes: 0 done; 1 failed, refused or found damaged; 2 wrong use; 130 stopped with"
       .. " Ctrl-C.",
-    declare = function(parser) declare(parser, texts) end,
-    main = main,
+    declare = function(parser) declare(parser, kind, texts.length) end,
+    main = function(options) return main(kind, options) end,
   }
 end

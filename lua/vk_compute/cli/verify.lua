@@ -33,15 +33,16 @@ local function outcome_of(result)
   return result.problems[1] and "damaged" or "verified"
 end
 
-function verify.main(options)
+-- kind: what the cache must be of, where given.
+function verify.main(options, kind)
   stop.catch()
   local out = output.new(options)
   local result = cache.verify({
-    path = options.CACHE, embeddings = input.read(options), length = options.length,
+    kind = kind, path = options.CACHE, embeddings = input.read(options), length = options.length,
     center = options.center or nil, device = options.device, repair = options.repair,
     definition_version = vk.definition_version(),
     report = function(phase, done, total)
-      out:progress({ phase = phase == "computing" and "checking" or phase, done = done, total = total,
+      out:progress({ kind = kind, phase = phase == "computing" and "checking" or phase, done = done, total = total,
         seconds = 0 })
     end,
     stop = stop.count,
