@@ -1,5 +1,5 @@
 #!/usr/bin/env luajit
--- Computes the diversity sequences from all embeddings of a .npy file into a cache file.
+-- Computes the diversity sequences from all embeddings of a file into a cache file.
 
 package.path = (arg[0]:match("^(.*)/") or ".") .. "/../lua/?.lua;" .. package.path
 
@@ -9,7 +9,7 @@ local time = require("posix.time")
 local unistd = require("posix.unistd")
 local cache = require("vk_compute.cache")
 local command = require("vk_compute.command")
-local npy = require("vk_compute.npy")
+local embedding_file = require("vk_compute.embedding_file")
 local report = require("vk_compute.report")
 local vk = require("vk_compute")
 
@@ -27,10 +27,15 @@ local function read_arguments()
     .. " holds item ids, s first, each next one farthest from the centroid of those before it."
     .. " A run that was stopped, by whatever, goes on where it was when started again.",
     "Exit codes: 0 done; 1 failed, refused or found damaged; 2 wrong use; 130 stopped with Ctrl-C.")
-  parser:argument("EMBEDDINGS", ".npy file, float32, one row an item")
+  parser:argument("EMBEDDINGS", "file of embeddings: .npy, JSON, JSONL, .fvecs, .fbin or raw float32")
   parser:argument("CACHE", "file to make, such as diversity.npy")
   parser:flag("--center", "subtract the mean embedding first")
   parser:option("--device", "index of the device list, or part of a device's name"):argname("D")
+  parser:option("--dim", "numbers of an embedding; raw float32 needs this or --rows"):argname("D")
+    :convert(positive_integer)
+  parser:option("--rows", "number of embeddings"):argname("N"):convert(positive_integer)
+  parser:flag("--skip-missing", "leave out items of JSON that have no embedding; ids are then the numbers"
+    .. " of the items kept")
   parser:option("--length", "ids of each sequence (default: all)"):argname("K")
     :convert(positive_integer)
   parser:option("--batch", "bring to disk after at most so many rows (default: about half a second's)")
@@ -92,8 +97,10 @@ local function catch_signals()
 end
 
 local function read_embeddings()
-  local embeddings = npy.read_float32(options.EMBEDDINGS)
-  embeddings.path = options.EMBEDDINGS
+  local embeddings = embedding_file.read(options.EMBEDDINGS, {
+    n = options.rows, d = options.dim, skip_missing = options.skip_missing,
+  })
+  say(("%s: %s"):format(embeddings.path, embeddings.description))
   return embeddings
 end
 

@@ -281,7 +281,7 @@ end
 -- process that has made a context (see compute_process.lua).
 -- @tparam table job
 --
--- - `path`: the cache; `embeddings`: as from npy.read_float32, with their `path`
+-- - `path`: the cache; `embeddings`: as from embedding_file.read
 -- - `length` of a row (default n), `center`, `device`, `force` (start over), `batch` (rows at most
 --   between two records; default: what takes about half a second)
 -- - `definition_version`, `library_version`: of the library
