@@ -44,12 +44,12 @@ local function header_of(prefix, path)
   end
   local text = prefix:sub(first, first + length - 1)
   if #text < length then fail("%s is cut off in its header", path) end
-  return text, first - 1 + length
+  return (text:gsub("[^\32-\126]", " ")), first - 1 + length
 end
 
 local function field(text, name, pattern, path)
   local value = text:match("['\"]" .. name .. "['\"]%s*:%s*" .. pattern)
-  if not value then fail("the header of %s has no plain %s: %s", path, name, text) end
+  if not value then fail("the header of %s has no plain %s: %.99s", path, name, text) end
   return value
 end
 
@@ -78,14 +78,14 @@ function npy.rows_and_columns(header, path)
   local shape = header.shape
   local n, d = shape:match("^%(%s*(%d+)%s*,%s*(%d+)%s*,?%s*%)$")
   if not n then
-    fail("%s has shape %s; embeddings are two-dimensional: one row an item", path, shape)
+    fail("%s has shape %.60s; embeddings are two-dimensional: one row an item", path, shape)
   end
   n, d = tonumber(n), tonumber(d)
   if n == 0 or d == 0 then
-    fail("%s has shape %s: there is nothing in it to compute from", path, shape)
+    fail("%s has shape %.60s: there is nothing in it to compute from", path, shape)
   end
   if n > UINT32_MAX or d > UINT32_MAX then
-    fail("%s has shape %s; at most 2^32 - 1 rows and columns are possible", path, shape)
+    fail("%s has shape %.60s; at most 2^32 - 1 rows and columns are possible", path, shape)
   end
   return n, d
 end

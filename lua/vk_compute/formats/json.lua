@@ -38,7 +38,8 @@ local Reader = {}
 Reader.__index = Reader
 
 local function id_text(id)
-  return type(id) == "number" and ("id %.14g"):format(id) or ('id "%s"'):format(id)
+  if type(id) == "number" then return ("id %.14g"):format(id) end
+  return ('id "%.60s"'):format((id:gsub("%c", "?")))
 end
 
 local function item_text(item)

@@ -62,7 +62,7 @@ local TYPES = {
 local function type_of(header, path)
   local order, name = header.descr:match("^([<>])(f[248])$")
   if not order then
-    fail("%s holds the type %s; embeddings must be float32, float64 or float16: save "
+    fail("%s holds the type %.60s; embeddings must be float32, float64 or float16: save "
       .. "array.astype('<f4')", path, header.descr)
   end
   return TYPES[name], order == ">"
