@@ -101,6 +101,8 @@ describe("damaged files of embeddings", function()
       local path = folder .. "/" .. (random(2) == 0 and "embeddings" or seed[1])
       cache_helper.write(path, contents)
       local ok, result = pcall(embedding_file.read, path, seed[3])
+      -- Some file systems bring a file to disk that is written anew in place: that takes long.
+      os.remove(path)
       if ok then
         read = read + 1
         assert_sound(result, contents, ("round %d: %q"):format(round, contents))

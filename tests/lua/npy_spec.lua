@@ -90,7 +90,7 @@ describe("npy", function()
     local function contents(kind, source, bytes)
       return header(1, dict(kind, "False", "(3, 2)")) .. ffi.string(source, bytes)
     end
-    refused("row 2, column 0 (both from 0) is 1e+39, which float32 cannot hold",
+    refused("row 2, column 0 (both from 0) is infinite, or too large for float32",
       contents("<f8", doubles, 48))
     doubles[4], doubles[3] = 5, 0 / 0
     refused("row 1, column 1 (both from 0) is NaN", contents("<f8", doubles, 48))
@@ -98,6 +98,17 @@ describe("npy", function()
     refused("row 0, column 1 (both from 0) is infinite", contents("<f4", floats, 24))
     refused("row 2, column 1 (both from 0) is NaN",
       header(1, dict(">f2", "False", "(3, 2)")) .. ("\60\0"):rep(5) .. "\126\0")
+    -- Every kind of NaN: LuaJIT would take some for other values than numbers.
+    for _, high in ipairs({ "\127\240", "\127\248", "\255\240", "\255\248", "\255\255" }) do
+      for _, low in ipairs({ ("\0"):rep(5) .. "\1", ("\255"):rep(6) }) do
+        refused("row 2, column 1 (both from 0) is NaN",
+          header(1, dict(">f8", "False", "(3, 2)")) .. ("\63\240\0\0\0\0\0\0"):rep(5) .. high .. low)
+      end
+    end
+    for _, bytes in ipairs({ "\127\128\0\1", "\127\255\255\255", "\255\128\0\1", "\255\255\255\255" }) do
+      refused("row 2, column 1 (both from 0) is NaN",
+        header(1, dict(">f4", "False", "(3, 2)")) .. ("\63\128\0\0"):rep(5) .. bytes)
+    end
   end)
 
   -- A script for NumPy. It is in Debian's Python, which need not be the first on the path.

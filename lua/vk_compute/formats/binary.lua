@@ -26,9 +26,8 @@ end
 
 --- The result of reading n x d float32 that lie at the beginning of memory.
 function binary.result(file, format, memory, n, d)
-  local data = ffi.cast("float *", memory)
-  float32.check(data, n * d, 0, d, file.path)
-  return { format = format, n = n, d = d, data = data, memory = memory }
+  float32.check(ffi.cast("uint32_t *", memory), n * d, 0, d, file.path)
+  return { format = format, n = n, d = d, data = ffi.cast("float *", memory), memory = memory }
 end
 
 return binary

@@ -52,11 +52,28 @@ local function swap_8(words, count)
   end
 end
 
--- For each type: its size, the words it is swapped in, and what its numbers are read through.
+-- Each takes count numbers from a buffer to data, the first of which is number `first` of the array.
+
+local function take_2(buffer, count, data)
+  local bits, values = ffi.cast("uint16_t *", buffer), half_table()
+  for k = 0, count - 1 do data[k] = values[bits[k]] end
+end
+
+local function take_4(buffer, count, data)
+  ffi.copy(data, buffer, count * 4)
+end
+
+local function take_8(buffer, count, data, first, d, path)
+  float32.check_doubles(ffi.cast("uint32_t *", buffer), count, first, d, path)
+  local doubles = ffi.cast("double *", buffer)
+  for k = 0, count - 1 do data[k] = doubles[k] end
+end
+
+-- For each type its size, how its bytes are swapped and in what words, and how its numbers are taken.
 local TYPES = {
-  f2 = { name = "float16", bytes = 2, words = "uint16_t *", swap = swap_2, numbers = "uint16_t *" },
-  f4 = { name = "float32", bytes = 4, words = "uint32_t *", swap = swap_4, numbers = "float *" },
-  f8 = { name = "float64", bytes = 8, words = "uint32_t *", swap = swap_8, numbers = "double *" },
+  f2 = { name = "float16", bytes = 2, words = "uint16_t *", swap = swap_2, take = take_2 },
+  f4 = { name = "float32", bytes = 4, words = "uint32_t *", swap = swap_4, take = take_4 },
+  f8 = { name = "float64", bytes = 8, words = "uint32_t *", swap = swap_8, take = take_8 },
 }
 
 local function type_of(header, path)
@@ -68,12 +85,6 @@ local function type_of(header, path)
   return TYPES[name], order == ">"
 end
 
-local function widen(numbers, count)
-  local table_of_halves, wide = half_table(), ffi.new("float[?]", count)
-  for k = 0, count - 1 do wide[k] = table_of_halves[numbers[k]] end
-  return wide
-end
-
 -- Reads count numbers, from the number first on, to where they belong.
 local function read_chunk(file, offset, kind, swapped, buffer, first, count, d, data)
   local bytes = count * kind.bytes
@@ -81,10 +92,8 @@ local function read_chunk(file, offset, kind, swapped, buffer, first, count, d, 
     fail("%s became shorter while it was read", file.path)
   end
   if swapped then kind.swap(ffi.cast(kind.words, buffer), count) end
-  local numbers = ffi.cast(kind.numbers, buffer)
-  if kind.bytes == 2 then numbers = widen(numbers, count) end
-  float32.check(numbers, count, first, d, file.path)
-  for k = 0, count - 1 do data[first + k] = numbers[k] end
+  kind.take(buffer, count, data + first, first, d, file.path)
+  float32.check(ffi.cast("uint32_t *", data + first), count, first, d, file.path)
 end
 
 --- Reads such a file: two-dimensional, in C order; header versions 1 to 3. The data are read, not mapped:
