@@ -65,6 +65,7 @@ local function read(file, options)
   result.path, result.bytes = file.path, 4 * result.n * result.d
   result.description = ("%s, %s embedding%s of %s number%s%s"):format(result.format, thousands(result.n),
     result.n == 1 and "" or "s", thousands(result.d), result.d == 1 and "" or "s", result.details or "")
+  result.details = nil
   return result
 end
 

@@ -184,6 +184,24 @@ describe("a file of embeddings", function()
     assert.are.equal(before, open_files())
   end)
 
+  it("gets no memory before its size is known to fit what it claims", function()
+    local files = require("vk_compute.files")
+    local memory, asked = files.memory, 0
+    finally(function() files.memory = memory end)
+    files.memory = function(bytes)
+      asked = asked + bytes
+      return memory(bytes)
+    end
+    local header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2000000, 768), }\n"
+    refused("cut off", "\147NUMPY\1\0" .. string.char(#header) .. "\0" .. header .. floats(1, 2))
+    refused("cut off", uint32(2000000) .. uint32(768) .. floats(1, 2), nil, "a.fbin")
+    refused("cut off", uint32(1.5e9) .. floats(1, 2), nil, "a.fvecs")
+    refused("no raw float32", floats(1, 2), { n = 2000000, d = 768 })
+    assert.are.equal(0, asked)
+    reads("raw float32", 1, 2, { 1, 2 }, floats(1, 2), { d = 2 })
+    assert.are.equal(8, asked)
+  end)
+
   describe("through vk.read_embeddings", function()
     it("goes into a context without a copy, and matches a table of the same numbers", function()
       local context = helper.new()

@@ -227,7 +227,8 @@ with open(sys.argv[2] + '/lines.jsonl', 'w') as file:
       refused("here is '\"1\"]]'", '[["1"]]')
       refused("here is '[1]]]'", "[[[1]]]")
       for _, bad in ipairs({ "01", "-01", "+1", ".5", "1.", "-", "--1", "0x10", "-0x1", "1e", "1e+", "1.5.2", "1,,2",
-        "1,", ",1", "1 2", "1_0", "inf", "nan", "-nan", "-inf", "1f" }) do
+        "1,", ",1", "1 2", "1_0", "inf", "nan", "-nan", "-inf", "1f",
+        "-nan(0xfffffffffffff)", "-NAN(1)", "0X1" }) do
         refused("should follow, but here is", "[[0," .. bad .. "]]")
       end
       refused("more than 4095 digits", "[[" .. ("1"):rep(300000) .. "]]")

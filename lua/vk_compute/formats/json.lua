@@ -148,7 +148,10 @@ function Reader:keep(item, kind)
   end
   self.items = self.items + 1
   if item.numbers == 0 then
-    self.missing[#self.missing + 1] = { item = item.index, id = item.id, line = item.line }
+    self.missing_count = self.missing_count + 1
+    if self.keep_missing or self.missing_count <= NAMED then
+      self.missing[self.missing_count] = { item = item.index, id = item.id, line = item.line }
+    end
     return
   end
   self.d = item.numbers
@@ -236,27 +239,29 @@ function Reader:read_file()
 end
 
 -- Missing items by id, else by place.
-local function list_missing(missing, is_list)
+function Reader:list_missing()
   local names = {}
-  for k = 1, math.min(NAMED, #missing) do
-    local entry = missing[k]
-    local place = is_list and ("item %.0f"):format(entry.item) or ("line %.0f"):format(entry.line)
+  for k = 1, math.min(NAMED, self.missing_count) do
+    local entry = self.missing[k]
+    local place = self.is_list and ("item %.0f"):format(entry.item) or ("line %.0f"):format(entry.line)
     names[k] = entry.id ~= nil and ("%s (%s)"):format(id_text(entry.id), place) or place
   end
-  if #missing > NAMED then names[NAMED + 1] = ("and %.0f more"):format(#missing - NAMED) end
+  if self.missing_count > NAMED then
+    names[NAMED + 1] = ("and %.0f more"):format(self.missing_count - NAMED)
+  end
   return table.concat(names, ", ")
 end
 
-local function check_missing(self, options)
-  local path, missing = self.scanner.file.path, self.missing
+function Reader:check_missing()
+  local path = self.scanner.file.path
   if self.n == 0 then
     fail('%s holds no embedding, in %.0f item(s): an item is an array of numbers, or an object with one '
       .. 'under "embedding"; a list of items may be under "embeddings"', path, self.items)
   end
-  if missing[1] and not options.skip_missing then
+  if self.missing_count > 0 and not self.keep_missing then
     fail("%s: %.0f of %.0f items have no embedding: %s (items from 0). Compute these embeddings, or leave "
       .. "the items out with skip_missing (--skip-missing): ids then are the numbers of the items kept",
-      path, #missing, self.items, list_missing(missing, self.is_list))
+      path, self.missing_count, self.items, self:list_missing())
   end
 end
 
@@ -267,16 +272,16 @@ end
 function json.read(file, options)
   local self = setmetatable({
     scanner = json_scanner.new(file), list = new_float_list(), n = 0, items = 0, ids = {}, missing = {},
-    without_id = false, is_list = false,
+    missing_count = 0, keep_missing = options.skip_missing, without_id = false, is_list = false,
   }, Reader)
   self:read_file()
-  check_missing(self, options)
+  self:check_missing()
   local name = (self.is_list or self.items == 1) and "JSON" or "JSONL"
   local details = ", of " .. self.kind .. (self.without_id and "" or " with id")
-  if self.missing[1] then
+  if self.missing_count > 0 then
     details = details .. ("; %.0f of %.0f items have no embedding and are left out: %s (items from 0). Ids are "
-      .. "the numbers of the items kept"):format(#self.missing, self.items,
-      list_missing(self.missing, self.is_list))
+      .. "the numbers of the items kept"):format(self.missing_count, self.items,
+      self:list_missing())
   end
   return {
     format = name, details = details, n = self.n, d = self.d, data = self.list:finish(self.n * self.d),

@@ -208,15 +208,16 @@ end
 function Scanner:number()
   if self.stop - self.at < TOKEN and not self.ended then refill(self) end
   local buffer, at, rest = self.buffer, self.at, self.rest
-  local value = C.strtod_l(self.chars + at, rest, PLAIN_LOCALE)
-  local past = rest[0] - self.chars
   local first = buffer[at] == MINUS and at + 1 or at
-  -- strtod takes more than JSON does: hexadecimal, infinity, leading zeros, a point at the end.
-  if not is_digit(buffer[first]) or not is_digit(buffer[past - 1])
-    or buffer[first] == ZERO and first + 1 < past and is_digit(buffer[first + 1])
-    or bit.bor(buffer[first + 1], 32) == LOWER_X then
+  local c, second = buffer[first], buffer[first + 1]
+  -- strtod takes more than JSON does: NaN, infinity, hexadecimal, leading zeros, a point at the end. A NaN
+  -- it must not even return: its text can set bits that LuaJIT would take for another value.
+  if not is_digit(c) or c == ZERO and (is_digit(second) or bit.bor(second, 32) == LOWER_X) then
     self:fail_expected("a number")
   end
+  local value = C.strtod_l(self.chars + at, rest, PLAIN_LOCALE)
+  local past = rest[0] - self.chars
+  if not is_digit(buffer[past - 1]) then self:fail_expected("a number") end
   if past == self.stop and not self.ended then
     self:fail_at(self:offset(), "this number has more than %d digits: it can be none of an embedding", TOKEN - 1)
   end
