@@ -14,7 +14,7 @@ FloatList.__index = FloatList
 
 local function resize(self, capacity)
   local block = C.realloc(self.data, capacity * 4)
-  if block == nil then fail("this machine refuses %.0f bytes for the embeddings", capacity * 4) end
+  if block == nil then fail("%s: this machine refuses %.0f bytes for the embeddings", self.path, capacity * 4) end
   ffi.gc(self.data, nil)
   self.data = ffi.gc(ffi.cast("float *", block), C.free)
   self.capacity = capacity
@@ -33,8 +33,9 @@ function FloatList:finish(count)
 end
 
 --- An empty list: `data` (a `float*`, another one after every growth) and `capacity`.
-return function()
-  local self = setmetatable({ data = ffi.cast("float *", nil), capacity = 0 }, FloatList)
+-- @tparam string path of the file, for error messages
+return function(path)
+  local self = setmetatable({ path = path, data = ffi.cast("float *", nil), capacity = 0 }, FloatList)
   resize(self, 1024)
   return self
 end

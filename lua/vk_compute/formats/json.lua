@@ -271,7 +271,7 @@ end
 -- @treturn table as @{vk_compute.embedding_file.read} describes it
 function json.read(file, options)
   local self = setmetatable({
-    scanner = json_scanner.new(file), list = new_float_list(), n = 0, items = 0, ids = {}, missing = {},
+    scanner = json_scanner.new(file), list = new_float_list(file.path), n = 0, items = 0, ids = {}, missing = {},
     missing_count = 0, keep_missing = options.skip_missing, without_id = false, is_list = false,
   }, Reader)
   self:read_file()
@@ -280,8 +280,7 @@ function json.read(file, options)
   local details = ", of " .. self.kind .. (self.without_id and "" or " with id")
   if self.missing_count > 0 then
     details = details .. ("; %.0f of %.0f items have no embedding and are left out: %s (items from 0). Ids are "
-      .. "the numbers of the items kept"):format(self.missing_count, self.items,
-      self:list_missing())
+      .. "the numbers of the items kept"):format(self.missing_count, self.items, self:list_missing())
   end
   return {
     format = name, details = details, n = self.n, d = self.d, data = self.list:finish(self.n * self.d),
