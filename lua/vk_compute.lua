@@ -100,6 +100,33 @@ function vk.definition_version()
   return library.load().vkc_definition_version()
 end
 
+-- ---- Files of embeddings ------------------------------------------------------------------------
+
+--- Reads a file of embeddings: .npy, JSON (of Ollama, or with metadata), JSONL, .fvecs, .fbin or raw
+-- float32. The format is told by the contents. Needs no context, no device and not the library;
+-- lua-posix and lua-cjson must be installed.
+--
+--     local embeddings = vk.read_embeddings("embeddings.json")
+--     print(embeddings.description)
+--     vk.upload_embeddings(embeddings, { center = true })
+-- @tparam string path
+-- @tparam[opt] table options `n`, `d`, `skip_missing`: see @{vk_compute.embedding_file.read}
+-- @treturn table `data` (`float*`, n x d, valid while the table is held), `n`, `d`, `bytes`, `path`,
+-- `format`, `description`, `ids`, `skipped`: see there. @{Context:upload_embeddings} takes it, without
+-- a copy
+-- @raise wrong options; with the file's name, the place in it and what to do: what cannot be read, is
+-- damaged, ragged, empty or not finite, and items without an embedding
+function vk.read_embeddings(path, options)
+  if type(path) ~= "string" then raise("path must be a string, but is %s", arguments.describe(path)) end
+  options = arguments.options(options, { n = "number", d = "number", skip_missing = "boolean" })
+  for _, name in ipairs({ "n", "d" }) do
+    if options[name] and arguments.uint32(options[name], "option " .. name) == 0 then
+      raise("option %s must be 1 or more", name)
+    end
+  end
+  return require("vk_compute.embedding_file").read(path, options)
+end
+
 -- ---- Caches ------------------------------------------------------------------------------------
 
 local function load_cache(path, options, kind)
@@ -246,15 +273,16 @@ function Context:device_info()
 end
 
 --- Uploads embeddings, n of dimension d, as float32. Replaces those uploaded before; on an error they
--- stay. Nothing of what is given is kept or changed. Three forms:
+-- stay. Nothing of what is given is kept or changed. Four forms:
 --
 -- - `upload_embeddings(rows [, options])`: a table of n tables of d numbers each
 -- - `upload_embeddings(flat, n, d [, options])`: a table of n x d numbers, row after row
 -- - `upload_embeddings(memory, n, d [, options])`: FFI `float*` or `float[]`, n x d, row-major, read
 --   in place; the caller answers for a pointer's size, an array's is checked
+-- - `upload_embeddings(file [, options])`: what @{read_embeddings} gives, read in place
 --
 -- Options: `center`: true subtracts the mean embedding first (default false).
--- @param source rows, flat or memory
+-- @param source rows, flat, memory or file
 -- @tparam[opt] number n rows
 -- @tparam[opt] number d columns
 -- @tparam[opt] table options

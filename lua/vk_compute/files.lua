@@ -51,6 +51,11 @@ function files.is_directory(path)
   return info ~= nil and stat.S_ISDIR(info.st_mode) ~= 0
 end
 
+--- Whether a path is an ordinary file, by what files.stat gave.
+function files.is_regular(info)
+  return stat.S_ISREG(info.st_mode) ~= 0
+end
+
 --- Opens a file.
 -- @tparam string path
 -- @tparam string how "read", "write" (an existing file) or "create" (write; made where missing)

@@ -115,6 +115,13 @@ function cache_helper.run(...)
   return cache_helper.shell(environment .. " luajit " .. table.concat(words, " "))
 end
 
+--- Runs a Python script with NumPy at hand: Debian's package is of Debian's Python.
+function cache_helper.run_python(...)
+  local words = {}
+  for k, word in ipairs({ ... }) do words[k] = quote(word) end
+  return cache_helper.shell("/usr/bin/python3 " .. table.concat(words, " "))
+end
+
 --- Runs compute-diversity-cache.lua.
 function cache_helper.compute(...)
   return cache_helper.run(cache_helper.COMPUTE, ...)

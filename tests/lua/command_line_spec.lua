@@ -56,6 +56,8 @@ describe("vulkan-compute", function()
   -- One line says what is wrong.
   local function fail(words, ...)
     local output, code, errors = run(...)
+    -- What the embeddings were found to be may have been told by then.
+    output = output:gsub("^[^\n]+ embeddings of [^\n]+\n", "")
     assert.are.same({ "", 1 }, { output, code }, output .. errors)
     assert.is_truthy(errors:match("^error: [^\n]+\n$"), errors)
     assert.is_truthy(errors:find(words, 1, true), ("%q is not in: %s"):format(words, errors))
@@ -126,6 +128,29 @@ describe("vulkan-compute", function()
     end
   end)
 
+  it("takes embeddings of any format, and tells what it found", function()
+    local lists = {}
+    for row, values in ipairs(helper.nested(place.embeddings, n, d)) do
+      for k, value in ipairs(values) do values[k] = ("%.9g"):format(value) end
+      lists[row] = "[" .. table.concat(values, ",") .. "]"
+    end
+    local input = folder .. "/ollama.json"
+    cache_helper.write(input, '{"embeddings": [' .. table.concat(lists, ",") .. "]}")
+    local answer = document("diversity-sequence", input, "--start", 3, "--json")
+    assert.are.same(document("diversity-sequence", place.input, "--start", 3, "--json").sequence, answer.sequence)
+    assert.is_truthy(answer.input:find("JSON, 130 embeddings of 9 numbers", 1, true), answer.input)
+    local text = succeed("cache", input, path)
+    assert.is_truthy(text:find(input .. ": JSON, 130 embeddings of 9 numbers", 1, true), text)
+    assert.is_true(cache_helper.contents(path) == place.expected)
+
+    cache_helper.write(input, '{"embeddings": [' .. table.concat(lists, ",") .. ",null]}")
+    fail("130", "similarity", input, path .. ".s")
+    assert.are.equal(n, document("similarity", input, path .. ".s", "--skip-missing", "--json").n)
+    local raw = folder .. "/raw.bin"
+    cache_helper.write(raw, ffi.string(place.embeddings, n * d * 4))
+    assert.are.equal(n, document("diversity-sequence", raw, "--dim", d, "--start", 3, "--json").n)
+  end)
+
   it("diversity-sequence names what is wrong with its input, and where", function()
     fail(("--start %d: %s holds %d embeddings, with ids from 0 to %d"):format(n, place.input, n, n - 1),
       "diversity-sequence", place.input, "--start", n)
@@ -192,7 +217,7 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
   it("similarity that does not fit on the disk says so before it computes, and keeps what was there", function()
     cache_helper.write(path, "an earlier matrix")
     -- Files limited in size stand for the disk: in this shell's units of 512 bytes.
-    local output, code = cache_helper.shell("ulimit -f 100; " .. quoted(PROGRAM, "similarity", place.input, path))
+    local output, code = cache_helper.shell("ulimit -f 100; " .. quoted(PROGRAM, "similarity", place.input, path, "--quiet"))
     assert.are.equal(1, code, output)
     assert.is_truthy(output:match("^error: cannot reserve %d+ bytes for [^\n]+: File too large\n$"), output)
     assert.are.equal("an earlier matrix", cache_helper.contents(path))

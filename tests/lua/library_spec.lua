@@ -140,6 +140,14 @@ describe("the library", function()
     assert.is_nil(output:find("libvulkan_compute", 1, true), output)
   end)
 
+  it("is not needed to read embeddings", function()
+    local modules = install_modules(folder .. "/lua")
+    local output, code = run(([[
+      print(require("vk_compute").read_embeddings("%s/data/psalms.npy").description)]]):format(helper.ROOT),
+      modules, {})
+    assert.are.same({ ".npy of float32, 2,461 embeddings of 512 numbers\n", 0 }, { output, code })
+  end)
+
   it("is declared once, however often the modules are loaded", function()
     local modules = install_modules(folder .. "/lua")
     local output, code = run([[

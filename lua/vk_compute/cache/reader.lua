@@ -3,13 +3,13 @@
 
 local ffi = require("ffi")
 local arguments = require("vk_compute.arguments")
+local embedding_file = require("vk_compute.embedding_file")
 local embeddings = require("vk_compute.embeddings")
 local errors = require("vk_compute.errors")
 local fail = require("vk_compute.fail")
 local files = require("vk_compute.files")
 local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
-local npy = require("vk_compute.npy")
 local source = require("vk_compute.cache.source")
 local view = require("vk_compute.view")
 local xxhash = require("vk_compute.xxhash")
@@ -20,7 +20,7 @@ local Cache = {}
 Cache.__index = Cache
 
 local function read_embeddings(given)
-  if type(given) == "string" then return npy.read_float32(given) end
+  if type(given) == "string" then return embedding_file.read(given) end
   local data, n, d
   if type(given) == "table" and type(given[2]) == "number" and type(given[1]) ~= "number" then
     data, n, d = embeddings.read(given[1], given[2], given[3])
@@ -46,8 +46,9 @@ local OPTIONS = { embeddings = "string|table", partial = "boolean" }
 -- @tparam string path
 -- @tparam[opt] table options
 --
--- - `embeddings`: what the cache must have been made from: the name of a .npy file, a table of tables,
---   or `{source, n, d}` with what upload_embeddings takes as (source, n, d)
+-- - `embeddings`: what the cache must have been made from: the name of a file of them, what
+--   vk.read_embeddings gives, a table of tables, or `{source, n, d}` with what upload_embeddings takes as
+--   (source, n, d)
 -- - `partial`: true takes a cache that is not finished too, with the rows that are done
 -- @tparam[opt] string kind that it must be of: "diversity" or "neighbors"
 -- @treturn Cache with the fields `kind`, `n`, `d`, `length`, `centered`, `fingerprint`, `finished` and

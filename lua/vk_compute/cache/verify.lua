@@ -139,7 +139,7 @@ end
 -- not be called in a process that has made a context (see compute_process.lua).
 -- @tparam table job
 --
--- - `path`: the cache; `embeddings`: as from npy.read_float32
+-- - `path`: the cache; `embeddings`: as from embedding_file.read
 -- - `kind`, `length`, `center`: what the cache must have, where given
 -- - `device`; `definition_version`: of the library
 -- - `repair`: whether to put right what is damaged, by computing those rows

@@ -291,7 +291,7 @@ end
 -- process that has made a context (see compute_process.lua).
 -- @tparam table job
 --
--- - `path`: the cache; `embeddings`: as from npy.read_float32, with their `path`
+-- - `path`: the cache; `embeddings`: as from embedding_file.read
 -- - `kind`: "diversity" (default) or "neighbors"
 -- - `length`: ids of a row (default: of a sequence n; of neighbours 100, or n - 1 where that is less),
 --   `center`, `device`, `force` (start over), `batch` (rows at most

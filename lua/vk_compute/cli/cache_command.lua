@@ -52,8 +52,9 @@ end
 local function compute(kind, options)
   stop.catch()
   local out = output.new(options)
+  local embeddings = input.read(options, out)
   local result = cache.compute({
-    kind = kind, path = options.CACHE, embeddings = input.read(options),
+    kind = kind, path = options.CACHE, embeddings = embeddings,
     length = options.length, center = options.center, device = options.device, force = options.force,
     batch = options.batch,
     definition_version = vk.definition_version(), library_version = vk.version(),
@@ -63,7 +64,7 @@ local function compute(kind, options)
   })
   local stopped = result.outcome == "stopped"
   if stopped then tell_stopped(options, result) else tell_finished(out, options, result) end
-  result.path, result.notices = options.CACHE, out.notices
+  result.path, result.input, result.notices = options.CACHE, embeddings.description, out.notices
   out:document(result)
   return stopped and stop.exit_code() or 0
 end

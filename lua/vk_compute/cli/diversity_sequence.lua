@@ -38,6 +38,7 @@ function diversity_sequence.main(options)
   local out = output.new(options)
   out:say(table.concat(sequence, "\n"))
   out:document({
+    input = embeddings.description,
     start = start, n = n, d = embeddings.d, length = length, centered = options.center or false,
     device = context:device_info().name, definition_version = vk.definition_version(),
     sequence = sequence,

@@ -1,23 +1,32 @@
 --- The embeddings that a command is given.
 -- @module vk_compute.cli.input
 
+local embedding_file = require("vk_compute.embedding_file")
 local fail = require("vk_compute.fail")
-local npy = require("vk_compute.npy")
+local options_of = require("vk_compute.cli.options")
 local vk = require("vk_compute")
 
 local input = {}
 
---- Adds the argument EMBEDDINGS to a parser.
+--- Adds the argument EMBEDDINGS, and the options that say how to read it, to a parser.
 function input.declare(parser)
-  parser:argument("EMBEDDINGS", ".npy file, float32, one row an item")
+  parser:argument("EMBEDDINGS", "file of embeddings: .npy, JSON, JSONL, .fvecs, .fbin or raw float32")
+  parser:option("--dim", "numbers of an embedding; raw float32 needs this or --rows"):argname("D")
+    :convert(options_of.count)
+  parser:option("--rows", "number of embeddings"):argname("N"):convert(options_of.count)
+  parser:flag("--skip-missing", "leave out items of JSON that have no embedding; ids are then the numbers"
+    .. " of the items kept")
 end
 
 --- Reads the file EMBEDDINGS.
 -- @tparam table options of the command
--- @treturn table as from npy.read_float32, with its `path`
-function input.read(options)
-  local embeddings = npy.read_float32(options.EMBEDDINGS)
-  embeddings.path = options.EMBEDDINGS
+-- @tparam[opt] Output out is told what the file was found to be
+-- @treturn table as from embedding_file.read
+function input.read(options, out)
+  local embeddings = embedding_file.read(options.EMBEDDINGS, {
+    n = options.rows, d = options.dim, skip_missing = options.skip_missing,
+  })
+  if out then out:say(("%s: %s"):format(embeddings.path, embeddings.description)) end
   return embeddings
 end
 

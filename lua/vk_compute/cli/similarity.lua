@@ -93,7 +93,7 @@ end
 
 local function compute(options, out)
   local began = monotonic()
-  local embeddings = input.read(options)
+  local embeddings = input.read(options, out)
   local context = input.upload(options, embeddings)
   local device, n, path = context:device_info().name, embeddings.n, options.OUTPUT
   local started = monotonic()
@@ -109,7 +109,8 @@ local function compute(options, out)
   out:say(("  seconds      %.2f"):format(seconds))
   out:say("  device       " .. device)
   out:document({
-    path = path, n = n, d = embeddings.d, centered = options.center or false, dtype = "float32",
+    path = path, input = embeddings.description,
+    n = n, d = embeddings.d, centered = options.center or false, dtype = "float32",
     bytes = files.stat(path).st_size, seconds = seconds, device = device,
   })
 end

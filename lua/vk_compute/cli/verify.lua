@@ -38,7 +38,7 @@ function verify.main(options, kind)
   stop.catch()
   local out = output.new(options)
   local result = cache.verify({
-    kind = kind, path = options.CACHE, embeddings = input.read(options), length = options.length,
+    kind = kind, path = options.CACHE, embeddings = input.read(options, out), length = options.length,
     center = options.center or nil, device = options.device, repair = options.repair,
     definition_version = vk.definition_version(),
     report = function(phase, done, total)
