@@ -35,7 +35,7 @@ find src -name '*.cpp' -print0 |
     grep -v -E '^[0-9]+ warnings? generated|^Suppressed|^Use -header-filter' >&2 || true)
 
 step "luacheck"
-luacheck --quiet lua scripts tests/lua
+luacheck --quiet lua scripts tests/lua tests/bench
 
 # counted LABEL COMMAND...: runs a test runner, shows what it says and keeps it for counting.
 log=$(mktemp)

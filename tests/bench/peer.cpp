@@ -158,8 +158,9 @@ uint32_t step(const int32_t* row, uint32_t n, int64_t* sums) {
     int64_t least = INT64_MAX;
 #pragma omp simd reduction(min : least)
     for (uint32_t j = first; j < end; ++j) {
-      sums[j] += row[j];
-      least = std::min(least, sums[j]);
+      const int64_t sum = sums[j] + row[j];
+      sums[j] = sum;
+      least = sum < least ? sum : least;
     }
     if (least < smallest) {
       smallest = least;

@@ -63,12 +63,13 @@ std::string of_all(uint32_t count, uint32_t n) {
   return count == n ? "" : std::to_string(count) + " of " + std::to_string(n);
 }
 
-// The measurements of one set of embeddings on one context.
+// The measurements of one set of embeddings, on a context of their own.
 class Measurement {
  public:
-  Measurement(VkComputeContext* ctx, const Options& options, const Report& report,
-              const reference::Embeddings& embeddings, bool center)
-      : ctx_(ctx),
+  Measurement(const Options& options, const Report& report, const reference::Embeddings& embeddings,
+              bool center)
+      : owner_(make_context(options)),
+        ctx_(owner_.get()),
         options_(options),
         report_(report),
         embeddings_(embeddings),
@@ -353,6 +354,7 @@ class Measurement {
     }
   }
 
+  Context owner_;
   VkComputeContext* ctx_;
   const Options& options_;
   const Report& report_;
@@ -443,7 +445,6 @@ reference::Embeddings first_rows(const reference::Embeddings& embeddings, uint32
 }  // namespace
 
 Report run_suite(const Options& options) {
-  const uint32_t largest = options.sizes.empty() ? 0 : options.sizes.back();
   const reference::Embeddings real = npy::read<float>(options.embeddings);
   const std::string name = options.embeddings.substr(options.embeddings.rfind('/') + 1);
   const Data data = real_like(real, name, options.n, options.d);
@@ -460,27 +461,29 @@ Report run_suite(const Options& options) {
   report.torch = torch.is_null() ? "not asked for" : torch.at("program").get<std::string>();
 
   report.first_use = first_use(options, data.embeddings);
-  const Context ctx = make_context(options);
-  report.device.struct_size = sizeof(report.device);
-  require(vkc_get_device_info(ctx.get(), &report.device));
-  report.device_copy = copy_bandwidth(ctx->device());
-  report.host_copy = memcpy_bandwidth(options.threads);
+  {
+    const Context ctx = make_context(options);
+    report.device.struct_size = sizeof(report.device);
+    require(vkc_get_device_info(ctx.get(), &report.device));
+    report.device_copy = copy_bandwidth(ctx->device());
+    report.host_copy = memcpy_bandwidth(options.threads);
+  }
 
   for (const bool center : options.center) {
-    Measurement measurement(ctx.get(), options, report, data.embeddings, center);
-    for (Figure& figure : measurement.all(openblas, torch)) {
+    for (Figure& figure :
+         Measurement(options, report, data.embeddings, center).all(openblas, torch)) {
       report.figures.push_back(std::move(figure));
     }
     report.memory.push_back(
         measure_memory(options, data.embeddings, report.figures.back().subject));
   }
-  if (largest > 0) {
-    const Data sized = real_like(real, name, largest, options.d);
-    for (const bool center : options.center) {
-      for (const uint32_t n : options.sizes) {
-        const reference::Embeddings rows = first_rows(sized.embeddings, n);
-        Measurement measurement(ctx.get(), options, report, rows, center);
-        for (Figure& figure : measurement.of_size()) report.by_size.push_back(std::move(figure));
+  if (options.sizes.empty()) return report;
+  const Data sized = real_like(real, name, options.sizes.back(), options.d);
+  for (const bool center : options.center) {
+    for (const uint32_t n : options.sizes) {
+      const reference::Embeddings rows = first_rows(sized.embeddings, n);
+      for (Figure& figure : Measurement(options, report, rows, center).of_size()) {
+        report.by_size.push_back(std::move(figure));
       }
     }
   }
