@@ -63,15 +63,9 @@ std::vector<int32_t> Exact::contributions(const Peer& peer) {
   const uint32_t n = units_.n;
   std::vector<int32_t> matrix(std::size_t{n} * n);
   peer.similarity_int(units_.values.data(), n, units_.d, matrix.data(), threads_);
+  check_cosines(matrix.data());
   for (uint32_t i = 0; i < n; ++i) {
     if (norms_[i] == 0) matrix[std::size_t{i} * n + i] = 0;
-  }
-  for (const uint32_t i : sampled_rows()) {
-    const std::vector<int32_t>& wanted = cosines(i);
-    for (uint32_t j = 0; j < n; ++j) {
-      const int32_t got = matrix[std::size_t{i} * n + j];
-      if (got != wanted[j]) differs("the peer's cosine", i, j, got, wanted[j]);
-    }
   }
   if (reference::weighted(norms_)) {
     parallel(threads_, n, [&](uint32_t i) {
@@ -84,14 +78,27 @@ std::vector<int32_t> Exact::contributions(const Peer& peer) {
   return matrix;
 }
 
-void Exact::check_matrix(const float* matrix) {
+void Exact::check_matrix(const float* matrix, float tolerance) {
   const uint32_t n = units_.n;
   for (const uint32_t i : sampled_rows()) {
     const std::vector<int32_t>& row = cosines(i);
     for (uint32_t j = 0; j < n; ++j) {
       const auto wanted = static_cast<float>(row[j] * std::ldexp(1.0, -30));
       const float got = matrix[std::size_t{i} * n + j];
-      if (got != wanted) differs("the similarity of items", i, j, got, wanted);
+      if (!(std::abs(got - wanted) <= tolerance)) {
+        differs("the similarity of items", i, j, got, wanted);
+      }
+    }
+  }
+}
+
+void Exact::check_cosines(const int32_t* matrix) {
+  const uint32_t n = units_.n;
+  for (const uint32_t i : sampled_rows()) {
+    const std::vector<int32_t>& row = cosines(i);
+    for (uint32_t j = 0; j < n; ++j) {
+      const int32_t got = matrix[std::size_t{i} * n + j];
+      if (i != j && got != row[j]) differs("a peer's cosine of items", i, j, got, row[j]);
     }
   }
 }

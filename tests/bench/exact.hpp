@@ -19,14 +19,16 @@ class Exact {
   // Unit vectors in float32, as the peers multiply them.
   [[nodiscard]] std::vector<float> float_units() const;
 
-  // What choosing item i adds to every sum, for all i, n x n: made by a peer and compared with the
-  // reference in sampled rows.
+  // What choosing item i adds to every sum, for all i, n x n, made by a peer.
   std::vector<int32_t> contributions(const Peer& peer);
 
-  // These throw std::runtime_error, naming the place, where a value differs from the reference.
-  void check_matrix(const float* matrix);                        // n x n: some rows
-  void check_walk(const uint32_t* sequence, uint32_t length);    // see compared_items
-  [[nodiscard]] uint32_t compared_items(uint32_t length) const;  // of a walk: its first ones
+  // These throw std::runtime_error, naming the place, where a value differs from the reference, by
+  // more than `tolerance` for float32 peers. Of matrices, n x n, some rows are compared; of a walk
+  // its first compared_items().
+  void check_matrix(const float* matrix, float tolerance = 0);
+  void check_cosines(const int32_t* matrix);  // as Peer::similarity_int gives them
+  void check_walk(const uint32_t* sequence, uint32_t length);
+  [[nodiscard]] uint32_t compared_items(uint32_t length) const;
 
  private:
   const std::vector<int32_t>& cosines(uint32_t item);

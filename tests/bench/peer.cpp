@@ -78,13 +78,14 @@ void similarity_float(const float* rows, uint32_t n, uint32_t d, float* out, uns
     }
   });
   parallel(threads, (n + kStripRows - 1) / kStripRows, [&](uint32_t strip) {
-    const uint32_t end = std::min((strip + 1) * kStripRows, n);
+    const uint32_t begin = strip * kStripRows;
+    const uint32_t end = std::min(begin + kStripRows, n);
+    const uint32_t height = std::min(kTileRows, end - begin);
     // Only from the diagonal on: the other half is the same.
-    for (uint32_t p = strip * kStripRows / kTileColumns; p < panels; ++p) {
-      for (uint32_t i = strip * kStripRows; i < end; i += kTileRows) {
+    for (uint32_t p = begin / kTileColumns; p < panels; ++p) {
+      for (uint32_t i = begin; i < end; i += kTileRows) {
         // The last tile reaches back over rows already done rather than past the end.
-        const uint32_t first = n < kTileRows ? 0 : std::min(i, n - kTileRows);
-        const uint32_t height = std::min(kTileRows, n);
+        const uint32_t first = std::min(i, end - height);
         float tile[kTileRows][kTileColumns];
         if (height == kTileRows) {
           Vector sums[kTileRows * 2];
@@ -95,7 +96,7 @@ void similarity_float(const float* rows, uint32_t n, uint32_t d, float* out, uns
             for (uint32_t c = 0; c < kTileColumns; ++c) {
               tile[r][c] = 0;
               for (uint32_t k = 0; k < d; ++k) {
-                tile[r][c] += rows[std::size_t{r} * d + k] *
+                tile[r][c] += rows[std::size_t{first + r} * d + k] *
                               packed[p * panel_size + std::size_t{k} * kTileColumns + c];
               }
             }

@@ -171,20 +171,22 @@ class Measurement {
   // The similarity in float32 from the peers, into `out`.
   void add_float_peers(std::vector<Contender>& contenders, const std::vector<float>& units,
                        std::vector<float>& out) {
-    for (const Peer* peer : native_) {
-      contenders.push_back({"native C++, float32, " + std::string(peer->target), [&, peer] {
-                              return wall_seconds([&] {
-                                peer->similarity_float(units.data(), n_, embeddings_.d, out.data(),
-                                                       options_.threads);
-                              });
+    constexpr float kTolerance = 1e-4F;
+    const auto add = [&](const std::string& name, auto compute) {
+      contenders.push_back({name, [this, &out, compute] {
+                              const double seconds = wall_seconds(compute);
+                              exact_.check_matrix(out.data(), kTolerance);
+                              return seconds;
                             }});
+    };
+    for (const Peer* peer : native_) {
+      add("native C++, float32, " + std::string(peer->target), [&, peer] {
+        peer->similarity_float(units.data(), n_, embeddings_.d, out.data(), options_.threads);
+      });
     }
     if (openblas_ != nullptr) {
-      contenders.push_back({"OpenBLAS sgemm, float32", [&] {
-                              return wall_seconds([&] {
-                                openblas_->similarity(units.data(), n_, embeddings_.d, out.data());
-                              });
-                            }});
+      add("OpenBLAS sgemm, float32",
+          [&] { openblas_->similarity(units.data(), n_, embeddings_.d, out.data()); });
     }
   }
 
@@ -212,11 +214,13 @@ class Measurement {
     add_float_peers(contenders, units, products);
     for (const Peer* peer : native_) {
       contenders.push_back({"native C++, integer, " + std::string(peer->target), [&, peer] {
-                              return wall_seconds([&] {
+                              const double seconds = wall_seconds([&] {
                                 peer->similarity_int(exact_.units().values.data(), n_,
                                                      embeddings_.d, cosines.data(),
                                                      options_.threads);
                               });
+                              exact_.check_cosines(cosines.data());
+                              return seconds;
                             }});
     }
     return measure("similarity_kernel", subject(), std::move(contenders));
