@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iomanip>
 #include <limits>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 
@@ -16,11 +18,15 @@ namespace {
 // 2,461 x 512.
 constexpr uint64_t kMostProducts = 3'200'000'000;
 
-[[noreturn]] void differs(const std::string& what, uint32_t row, uint32_t column, double got,
-                          double wanted) {
-  throw std::runtime_error(what + " " + std::to_string(row) + ", " + std::to_string(column) +
-                           " is " + std::to_string(got) + " and must be " + std::to_string(wanted));
+template <typename T>
+[[noreturn]] void differs(const std::string& place, T got, T wanted) {
+  std::ostringstream message;
+  message << std::setprecision(std::numeric_limits<T>::max_digits10) << place << " is " << got
+          << " and must be " << wanted;
+  throw std::runtime_error(message.str());
 }
+
+std::string pair(uint32_t i, uint32_t j) { return std::to_string(i) + " and " + std::to_string(j); }
 
 }  // namespace
 
@@ -86,7 +92,7 @@ void Exact::check_matrix(const float* matrix, float tolerance) {
       const auto wanted = static_cast<float>(row[j] * std::ldexp(1.0, -30));
       const float got = matrix[std::size_t{i} * n + j];
       if (!(std::abs(got - wanted) <= tolerance)) {
-        differs("the similarity of items", i, j, got, wanted);
+        differs("the similarity of items " + pair(i, j), got, wanted);
       }
     }
   }
@@ -98,7 +104,7 @@ void Exact::check_cosines(const int32_t* matrix) {
     const std::vector<int32_t>& row = cosines(i);
     for (uint32_t j = 0; j < n; ++j) {
       const int32_t got = matrix[std::size_t{i} * n + j];
-      if (i != j && got != row[j]) differs("a peer's cosine of items", i, j, got, row[j]);
+      if (i != j && got != row[j]) differs("a peer's cosine of items " + pair(i, j), got, row[j]);
     }
   }
 }
@@ -123,7 +129,7 @@ void Exact::check_walk(const uint32_t* sequence, uint32_t length) {
       if (!chosen[j] && (best == n || sums[j] < sums[best])) best = j;
     }
     if (sequence[k + 1] != best) {
-      differs("the walk from item " + std::to_string(sequence[0]) + ": item", 0, k + 1,
+      differs("item " + std::to_string(k + 1) + " of the walk from " + std::to_string(sequence[0]),
               sequence[k + 1], best);
     }
   }
