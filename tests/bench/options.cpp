@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <stdexcept>
 #include <string_view>
@@ -69,8 +70,13 @@ std::vector<bool> centerings(const std::string& text) {
 
 }  // namespace
 
+std::string source_directory() {
+  return std::filesystem::exists(VKC_SOURCE_DIR) ? VKC_SOURCE_DIR : ".";
+}
+
 Options parse_options(int argc, char** argv) {
   Options out;
+  out.embeddings = source_directory() + "/data/psalms.npy";
   constexpr std::array<option, 17> kLong = {{
       {"device", required_argument, nullptr, 0},
       {"embeddings", required_argument, nullptr, 0},

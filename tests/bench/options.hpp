@@ -7,9 +7,12 @@
 
 namespace bench {
 
+// Where this project's files are: where it was built, or the current directory if they have moved.
+std::string source_directory();
+
 struct Options {
-  std::string device{};  // as VkcOptions.device
-  std::string embeddings = VKC_SOURCE_DIR "/data/psalms.npy";
+  std::string device{};            // as VkcOptions.device
+  std::string embeddings{};        // path
   std::string write_embeddings{};  // path; "": not
   std::string json{};              // likewise
   std::string torch{};             // path of its JSON; "run": make it; "": no PyTorch

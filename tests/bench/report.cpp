@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -226,8 +227,11 @@ std::string value_of(const char* path, const std::string& key) {
 }  // namespace
 
 std::string describe_host(unsigned threads) {
+  double load = 0;
+  const bool known = getloadavg(&load, 1) == 1;
   return value_of("/proc/cpuinfo", "model name") + ", " + std::to_string(threads) + " threads, " +
-         value_of("/etc/os-release", "PRETTY_NAME");
+         value_of("/etc/os-release", "PRETTY_NAME") +
+         (known ? format(", load average before the run %.1f", load) : "");
 }
 
 std::string markdown(const Report& report) {

@@ -61,7 +61,7 @@ struct Report {
   std::vector<MemoryUse> memory{};
 };
 
-// Such as "AMD EPYC 9B45, 2 threads, Debian GNU/Linux 12 (bookworm)".
+// The processor, the system, and how busy it is.
 std::string describe_host(unsigned threads);
 
 std::string markdown(const Report& report);

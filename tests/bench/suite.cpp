@@ -428,7 +428,7 @@ nlohmann::json torch_figures(const Options& options, const reference::Embeddings
     const std::string rows = path + ".npy";
     write_npy(rows, embeddings);
     const std::string command =
-        "python3 '" VKC_SOURCE_DIR "/tests/bench/torch_walks.py' --embeddings '" + rows +
+        "python3 '" + source_directory() + "/tests/bench/torch_walks.py' --embeddings '" + rows +
         "' --json '" + path + "' --repeat " + std::to_string(options.repeat) + " --starts " +
         std::to_string(options.starts) + " --length " + std::to_string(options.length) +
         " --seconds " + std::to_string(options.seconds);
