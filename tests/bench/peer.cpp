@@ -38,7 +38,54 @@ constexpr uint32_t kTileRows = 4;
 bool runs_here() { return true; }
 #endif
 
-// ---- Similarity in float32 ----------------------------------------------------------------------
+// ---- Similarity, pair by pair
+// ---------------------------------------------------------------------
+
+constexpr uint32_t kBlock = 32;  // rows that stay in a cache together
+
+// Calls body(i, j) for every pair of items, i <= j.
+template <typename Body>
+void for_each_pair(uint32_t n, unsigned threads, Body body) {
+  const uint32_t blocks = (n + kBlock - 1) / kBlock;
+  parallel(threads, blocks, [&](uint32_t row_block) {
+    const uint32_t end_row = std::min((row_block + 1) * kBlock, n);
+    for (uint32_t column_block = row_block; column_block < blocks; ++column_block) {
+      const uint32_t end_column = std::min((column_block + 1) * kBlock, n);
+      for (uint32_t i = row_block * kBlock; i < end_row; ++i) {
+        for (uint32_t j = std::max(i, column_block * kBlock); j < end_column; ++j) body(i, j);
+      }
+    }
+  });
+}
+
+void similarity_plain(const float* rows, uint32_t n, uint32_t d, float* out, unsigned threads) {
+  for_each_pair(n, threads, [&](uint32_t i, uint32_t j) {
+    const float* left = rows + std::size_t{i} * d;
+    const float* right = rows + std::size_t{j} * d;
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (uint32_t k = 0; k < d; ++k) sum += left[k] * right[k];
+    out[std::size_t{i} * n + j] = sum;
+    out[std::size_t{j} * n + i] = sum;
+  });
+}
+
+constexpr int64_t kOne = int64_t{1} << 30;
+
+void similarity_int(const int32_t* units, uint32_t n, uint32_t d, int32_t* out, unsigned threads) {
+  for_each_pair(n, threads, [&](uint32_t i, uint32_t j) {
+    const int32_t* left = units + std::size_t{i} * d;
+    const int32_t* right = units + std::size_t{j} * d;
+    int64_t sum = 0;
+    for (uint32_t k = 0; k < d; ++k) sum += int64_t{left[k]} * right[k];
+    const int64_t cosine = std::clamp((sum + kOne / 2) >> 30, -kOne, kOne);
+    const auto entry = static_cast<int32_t>(i == j ? kOne : cosine);
+    out[std::size_t{i} * n + j] = entry;
+    out[std::size_t{j} * n + i] = entry;
+  });
+}
+
+// ---- Similarity in tiles ------------------------------------------------------------------------
 
 typedef float Vector __attribute__((vector_size(kVectorBytes)));
 
@@ -63,7 +110,7 @@ void multiply_tile(const float* rows, uint32_t d, const float* panel, Vector* su
   std::memcpy(sums, local, sizeof(local));
 }
 
-void similarity_float(const float* rows, uint32_t n, uint32_t d, float* out, unsigned threads) {
+void similarity_tiled(const float* rows, uint32_t n, uint32_t d, float* out, unsigned threads) {
   // Panels of columns, each with dimension after dimension side by side; zeros past the last item.
   const uint32_t panels = (n + kTileColumns - 1) / kTileColumns;
   const std::size_t panel_size = std::size_t{kTileColumns} * d;
@@ -116,33 +163,6 @@ void similarity_float(const float* rows, uint32_t n, uint32_t d, float* out, uns
   });
 }
 
-// ---- Similarity in integers ---------------------------------------------------------------------
-
-constexpr int64_t kOne = int64_t{1} << 30;
-constexpr uint32_t kBlock = 32;  // rows of units that stay in a cache together
-
-void similarity_int(const int32_t* units, uint32_t n, uint32_t d, int32_t* out, unsigned threads) {
-  const uint32_t blocks = (n + kBlock - 1) / kBlock;
-  parallel(threads, blocks, [&](uint32_t row_block) {
-    const uint32_t end_row = std::min((row_block + 1) * kBlock, n);
-    for (uint32_t column_block = row_block; column_block < blocks; ++column_block) {
-      const uint32_t end_column = std::min((column_block + 1) * kBlock, n);
-      for (uint32_t i = row_block * kBlock; i < end_row; ++i) {
-        const int32_t* left = units + std::size_t{i} * d;
-        for (uint32_t j = std::max(i, column_block * kBlock); j < end_column; ++j) {
-          const int32_t* right = units + std::size_t{j} * d;
-          int64_t sum = 0;
-          for (uint32_t k = 0; k < d; ++k) sum += int64_t{left[k]} * right[k];
-          const int64_t cosine = std::clamp((sum + kOne / 2) >> 30, -kOne, kOne);
-          const int64_t entry = i == j ? kOne : cosine;
-          out[std::size_t{i} * n + j] = static_cast<int32_t>(entry);
-          out[std::size_t{j} * n + i] = static_cast<int32_t>(entry);
-        }
-      }
-    }
-  });
-}
-
 // ---- Walks --------------------------------------------------------------------------------------
 
 // Added to the sums of chosen items, which are then the smallest no more: more than all
@@ -189,6 +209,7 @@ void walks(const int32_t* contributions, uint32_t n, const uint32_t* starts, uin
 
 }  // namespace
 
-const Peer VKC_PEER = {kTarget, runs_here, similarity_float, similarity_int, walks};
+const Peer VKC_PEER = {kTarget,          runs_here,      similarity_plain,
+                       similarity_tiled, similarity_int, walks};
 
 }  // namespace bench

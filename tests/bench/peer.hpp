@@ -12,8 +12,10 @@ struct Peer {
   // Whether this machine has the instructions that the compiler was allowed.
   bool (*runs_here)();
 
-  // out: n x n products of rows with rows, float32. rows: n x d.
-  void (*similarity_float)(const float* rows, uint32_t n, uint32_t d, float* out, unsigned threads);
+  // out: n x n products of rows with rows, float32. rows: n x d. The first as one would write it,
+  // pair by pair; the second in tiles that stay in registers, as a matrix library does it.
+  void (*similarity_plain)(const float* rows, uint32_t n, uint32_t d, float* out, unsigned threads);
+  void (*similarity_tiled)(const float* rows, uint32_t n, uint32_t d, float* out, unsigned threads);
 
   // out: n x n cosines in fixed point (step 4 of the definition, but for zero rows, whose diagonal
   // is to be 0). units: n x d.

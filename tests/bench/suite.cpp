@@ -180,8 +180,11 @@ class Measurement {
                             }});
     };
     for (const Peer* peer : native_) {
-      add("native C++, float32, " + std::string(peer->target), [&, peer] {
-        peer->similarity_float(units.data(), n_, embeddings_.d, out.data(), options_.threads);
+      add("native C++, float32, plain loops, " + std::string(peer->target), [&, peer] {
+        peer->similarity_plain(units.data(), n_, embeddings_.d, out.data(), options_.threads);
+      });
+      add("native C++, float32, register tiles, " + std::string(peer->target), [&, peer] {
+        peer->similarity_tiled(units.data(), n_, embeddings_.d, out.data(), options_.threads);
       });
     }
     if (openblas_ != nullptr) {
