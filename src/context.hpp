@@ -19,6 +19,7 @@ struct VkComputeContext {
  public:
   VkComputeContext(std::string_view device, bool validation) : device_(device, validation) {}
 
+  [[nodiscard]] const vkc::Device& device() const { return device_; }
   [[nodiscard]] const VkcDeviceInfo& device_info() const { return device_.info(); }
   [[nodiscard]] VkcEmbeddingsInfo embeddings_info() const;
 
