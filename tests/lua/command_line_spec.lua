@@ -192,7 +192,8 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
   it("similarity that does not fit on the disk says so before it computes, and keeps what was there", function()
     cache_helper.write(path, "an earlier matrix")
     -- Files limited in size stand for the disk: in this shell's units of 512 bytes.
-    local output, code = cache_helper.shell("ulimit -f 100; " .. quoted(PROGRAM, "similarity", place.input, path))
+    local command = quoted(PROGRAM, "similarity", place.input, path, "--quiet")
+    local output, code = cache_helper.shell("ulimit -f 100; " .. command)
     assert.are.equal(1, code, output)
     assert.is_truthy(output:match("^error: cannot reserve %d+ bytes for [^\n]+: File too large\n$"), output)
     assert.are.equal("an earlier matrix", cache_helper.contents(path))
