@@ -26,6 +26,9 @@
  *      w_i = llrint(norm_i / max_norm * 2^30); where all non-zero norms agree to within 1e-5
  *      (relative), every w_i = 2^30.
  *
+ *   7. Nearest neighbours of item i: the items j other than i, the greatest C_ij first, lowest id
+ * on a tie.
+ *
  *   The sequence is the walk that always goes to the item farthest, by cosine distance, from the
  *   centroid c of the items already chosen: cos(x_j, c) = sum_i norm_i cos(x_i, x_j) / (m |c|),
  *   and the divisor is the same for every candidate j. All sums are integer, so every device,
@@ -81,15 +84,16 @@ extern "C" {
 
 typedef enum VkcResult {
   VKC_SUCCESS = 0,
-  VKC_ERROR_NULL_POINTER = -1,          /* a pointer that is required is NULL */
-  VKC_ERROR_INVALID_ARGUMENT = -2,      /* an option or struct_size has no such value */
-  VKC_ERROR_EMPTY_EMBEDDINGS = -3,      /* num_embeddings or embedding_dim is 0 */
-  VKC_ERROR_NOT_FINITE = -4,            /* an embedding holds NaN or infinity */
-  VKC_ERROR_ITEM_OUT_OF_RANGE = -5,     /* a start or row is not below num_embeddings */
-  VKC_ERROR_INVALID_LENGTH = -6,        /* a sequence length is 0 or above num_embeddings */
-  VKC_ERROR_NO_EMBEDDINGS = -7,         /* computing was asked for before an upload */
-  VKC_ERROR_DOES_NOT_FIT = -8,          /* more device memory is needed than there is */
-  VKC_ERROR_OUT_OF_HOST_MEMORY = -9,    /* the host refused an allocation */
+  VKC_ERROR_NULL_POINTER = -1,       /* a pointer that is required is NULL */
+  VKC_ERROR_INVALID_ARGUMENT = -2,   /* an option or struct_size has no such value */
+  VKC_ERROR_EMPTY_EMBEDDINGS = -3,   /* num_embeddings or embedding_dim is 0 */
+  VKC_ERROR_NOT_FINITE = -4,         /* an embedding holds NaN or infinity */
+  VKC_ERROR_ITEM_OUT_OF_RANGE = -5,  /* a start or row is not below num_embeddings */
+  VKC_ERROR_INVALID_LENGTH = -6,     /* a sequence length is 0 or above num_embeddings; a number of
+                                        neighbours is 0 or above num_embeddings - 1 */
+  VKC_ERROR_NO_EMBEDDINGS = -7,      /* computing was asked for before an upload */
+  VKC_ERROR_DOES_NOT_FIT = -8,       /* more device memory is needed than there is */
+  VKC_ERROR_OUT_OF_HOST_MEMORY = -9, /* the host refused an allocation */
   VKC_ERROR_OUT_OF_DEVICE_MEMORY = -10, /* the device refused an allocation that should fit */
   VKC_ERROR_NO_VULKAN_LOADER = -11,     /* libvulkan cannot be loaded */
   VKC_ERROR_NO_VULKAN_DRIVER = -12,     /* no Vulkan driver, or none with a device */
@@ -250,6 +254,36 @@ VKC_API VkcResult vkc_compute_diversity_sequences(VkComputeContext* ctx, const u
  * before each call.
  * Errors: NULL_POINTER, NO_EMBEDDINGS, INVALID_LENGTH. */
 VKC_API VkcResult vkc_recommended_batch(VkComputeContext* ctx, uint32_t length, uint32_t* count);
+
+/* ---- Nearest neighbours ---------------------------------------------------------------------- */
+
+/* Finds for every item the k most similar others, the most similar first, the lowest id first among
+ * those equally similar: by the exact C_ij of the definition, of which float32 similarities can
+ * hide differences. The item itself is not among them; duplicates of it are.
+ *
+ * ids: n x k item ids, row-major, row i for item i. similarities: n x k float32, of the same shape,
+ * C_ij * 2^-30 rounded once, as in the similarity matrix; or NULL where they are not wanted.
+ * k: 1 to n - 1; up to 1,024 are put in order by the device, more by one thread of the host. The
+ * similarity matrix is not built: blocks of its rows are computed, searched and overwritten. What
+ * serves for that, at most 256 MiB unless one row is longer, stays for the calls that follow.
+ * Errors: NULL_POINTER (ctx, ids), NO_EMBEDDINGS, INVALID_LENGTH (k), DOES_NOT_FIT, out of memory,
+ * DEVICE_LOST. */
+VKC_API VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint32_t* ids,
+                                                float* similarities);
+
+/* The same for items first .. first + count - 1 only: ids and similarities are count x k. count may
+ * be 0. For those who show progress, stop and go on: see vkc_recommended_neighbors_batch.
+ * Errors: as for all items, and ITEM_OUT_OF_RANGE. */
+VKC_API VkcResult vkc_compute_nearest_neighbors_of(VkComputeContext* ctx, uint32_t first,
+                                                   uint32_t count, uint32_t k, uint32_t* ids,
+                                                   float* similarities);
+
+/* Gives in *count how many items to pass in the next call of vkc_compute_nearest_neighbors_of with
+ * this k, so that the call takes about half a second; but at least 64 (or n), since fewer take as
+ * long. It follows the speed measured so far: ask before each call. Errors: NULL_POINTER,
+ * NO_EMBEDDINGS, INVALID_LENGTH (k). */
+VKC_API VkcResult vkc_recommended_neighbors_batch(VkComputeContext* ctx, uint32_t k,
+                                                  uint32_t* count);
 
 /* ---- Validation ------------------------------------------------------------------------------ */
 

@@ -1,4 +1,5 @@
---- Similarity matrices and diversity sequences of embeddings, on any Vulkan device, exactly.
+--- Similarity matrices, diversity sequences and nearest neighbours of embeddings, on any Vulkan device,
+-- exactly.
 --
 --     local vk = require("vk_compute")
 --     vk.init()
@@ -99,7 +100,38 @@ function vk.definition_version()
   return library.load().vkc_definition_version()
 end
 
+-- ---- Files of embeddings ------------------------------------------------------------------------
+
+--- Reads a file of embeddings: .npy, JSON (of Ollama, or with metadata), JSONL, .fvecs, .fbin or raw
+-- float32. The format is told by the contents. Needs no context, no device and not the library;
+-- lua-posix and lua-cjson must be installed.
+--
+--     local embeddings = vk.read_embeddings("embeddings.json")
+--     print(embeddings.description)
+--     vk.upload_embeddings(embeddings, { center = true })
+-- @tparam string path
+-- @tparam[opt] table options `n`, `d`, `skip_missing`: see @{vk_compute.embedding_file.read}
+-- @treturn table `data` (`float*`, n x d, valid while the table is held), `n`, `d`, `bytes`, `path`,
+-- `format`, `description`, `ids`, `skipped`: see there. @{Context:upload_embeddings} takes it, without
+-- a copy
+-- @raise wrong options; with the file's name, the place in it and what to do: what cannot be read, is
+-- damaged, ragged, empty or not finite, and items without an embedding
+function vk.read_embeddings(path, options)
+  if type(path) ~= "string" then raise("path must be a string, but is %s", arguments.describe(path)) end
+  options = arguments.options(options, { n = "number", d = "number", skip_missing = "boolean" })
+  for _, name in ipairs({ "n", "d" }) do
+    if options[name] and arguments.uint32(options[name], "option " .. name) == 0 then
+      raise("option %s must be 1 or more", name)
+    end
+  end
+  return require("vk_compute.embedding_file").read(path, options)
+end
+
 -- ---- Caches ------------------------------------------------------------------------------------
+
+local function load_cache(path, options, kind)
+  return require("vk_compute.cache").load(path, options, kind)
+end
 
 --- Opens a diversity cache for reading. The file is mapped, not read. Needs no context, no device and
 -- not the library; lua-posix, lua-cjson and libxxhash must be installed.
@@ -108,7 +140,17 @@ end
 -- @treturn Cache with `cache:row(start, options)` and `cache:close()`: see @{vk_compute.cache.reader}
 -- @raise no such cache; one that is not finished; a damaged one; one of other embeddings
 function vk.load_diversity_cache(path, options)
-  return require("vk_compute.cache").load(path, options)
+  return load_cache(path, options, "diversity")
+end
+
+--- Opens a cache of nearest neighbours for reading, in the same way: `cache:row(id)` gives the ids of the
+-- nearest neighbours of id, the most similar first.
+-- @tparam string path of the .npy file
+-- @tparam[opt] table options see @{vk_compute.cache.reader.load}
+-- @treturn Cache see @{vk_compute.cache.reader}
+-- @raise as for @{load_diversity_cache}
+function vk.load_neighbors_cache(path, options)
+  return load_cache(path, options, "neighbors")
 end
 
 -- ---- Contexts ----------------------------------------------------------------------------------
@@ -231,15 +273,16 @@ function Context:device_info()
 end
 
 --- Uploads embeddings, n of dimension d, as float32. Replaces those uploaded before; on an error they
--- stay. Nothing of what is given is kept or changed. Three forms:
+-- stay. Nothing of what is given is kept or changed. Four forms:
 --
 -- - `upload_embeddings(rows [, options])`: a table of n tables of d numbers each
 -- - `upload_embeddings(flat, n, d [, options])`: a table of n x d numbers, row after row
 -- - `upload_embeddings(memory, n, d [, options])`: FFI `float*` or `float[]`, n x d, row-major, read
 --   in place; the caller answers for a pointer's size, an array's is checked
+-- - `upload_embeddings(file [, options])`: what @{read_embeddings} gives, read in place
 --
 -- Options: `center`: true subtracts the mean embedding first (default false).
--- @param source rows, flat or memory
+-- @param source rows, flat, memory or file
 -- @tparam[opt] number n rows
 -- @tparam[opt] number d columns
 -- @tparam[opt] table options
@@ -392,6 +435,22 @@ local function reused_memory(length)
   end
 end
 
+-- Gives a function (done, first_index, count) that reports progress and tells whether to go on.
+local function new_progress(self, options, total)
+  local uploads = self.uploads
+  return function(done, first_index, count)
+    local answer
+    if options.progress then
+      answer = options.progress(done, total, { first_index = first_index, count = count })
+    end
+    open(self)
+    if self.uploads ~= uploads then
+      raise("a callback replaced the embeddings that were being computed with")
+    end
+    return answer ~= false
+  end
+end
+
 local ALL_OPTIONS = {
   length = "number",
   starts = "table|cdata",
@@ -452,19 +511,7 @@ function Context:compute_all_diversity_sequences(options)
   end
   local batch_memory = reused_memory(length)
 
-  local uploads = self.uploads
-  local function goes_on(done, first_index, count)
-    local answer
-    if options.progress then
-      answer = options.progress(done, total, { first_index = first_index, count = count })
-    end
-    open(self)
-    if self.uploads ~= uploads then
-      raise("a callback replaced the embeddings while their sequences were being computed")
-    end
-    return answer ~= false
-  end
-
+  local goes_on = new_progress(self, options, total)
   local done = 0
   local wanted = goes_on(0, 0, 0)
   while wanted and done < total do
@@ -478,6 +525,74 @@ function Context:compute_all_diversity_sequences(options)
   end
   return all and view.grid(all, done, length) or tables or done,
     done < total and "cancelled" or nil
+end
+
+-- ---- Nearest neighbours ------------------------------------------------------------------------
+
+local NEIGHBORS_OPTIONS = {
+  first = "number",
+  count = "number",
+  similarities = "boolean",
+  as = "string",
+  progress = "function",
+}
+
+--- Finds for every embedding the k most similar others: the most similar first, the lowest id first
+-- among those equally similar. The embedding itself is not among them; duplicates of it are. The
+-- order is exact: it is not that of the rounded similarities. Goes batch by batch, each taking about
+-- half a second, and needs no room for the similarity matrix.
+-- @tparam number k 1 to n - 1
+-- @tparam[opt] table options
+--
+-- - `first`: id of the first embedding whose neighbours are wanted (default 0)
+-- - `count`: of how many, from there on (default: all that follow); may be 0
+-- - `similarities`: false leaves them out
+-- - `as`: "table" (default) or "view"
+-- - `progress`: `function(done, total, info)`, as for @{Context:compute_all_diversity_sequences}
+-- @treturn table for each embedding a table of k ids; or a view of count x k `uint32_t`. After a stop,
+-- what was finished by then
+-- @treturn table of the same shape, the cosine similarities; or a view of count x k `float`; or nil
+-- @treturn nil|string "cancelled" after a stop, else nil
+-- @raise no embeddings; a k of 0 or above n - 1; embeddings that are not there; what does not fit; a
+-- callback that replaces the embeddings or shuts the context down
+function Context:compute_nearest_neighbors(k, options)
+  local handle, lib = open(self)
+  arguments.uint32(k, "k")
+  options = arguments.options(options, NEIGHBORS_OPTIONS)
+  local as_view = arguments.wants_view(options)
+  local n = embeddings_info(handle, lib).num_embeddings
+  local first = arguments.uint32(options.first or 0, "option first")
+  local total = arguments.uint32(options.count or math.max(n - first, 0), "option count")
+  -- The library judges k and the range here, before memory is taken for them.
+  local recommended = ffi.new("uint32_t[1]")
+  check(lib, lib.vkc_recommended_neighbors_batch(handle, k, recommended))
+  if first + total > n then
+    check(lib, lib.vkc_compute_nearest_neighbors_of(handle, first, total, k, nil, nil))
+  end
+
+  local ids = memory.allocate("uint32_t", total * k, "the neighbours")
+  local similarities
+  if options.similarities ~= false then
+    similarities = memory.allocate("float", total * k, "the similarities of the neighbours")
+  end
+  local goes_on = new_progress(self, options, total)
+  local done = 0
+  local wanted = goes_on(0, 0, 0)
+  while wanted and done < total do
+    check(lib, lib.vkc_recommended_neighbors_batch(handle, k, recommended))
+    local count = math.min(recommended[0], total - done)
+    check(lib, lib.vkc_compute_nearest_neighbors_of(handle, first + done, count, k, ids + done * k,
+      similarities and similarities + done * k))
+    done = done + count
+    wanted = goes_on(done, done - count, count)
+  end
+
+  local id_rows = view.grid(ids, done, k)
+  local similarity_rows = similarities and view.grid(similarities, done, k)
+  if not as_view then
+    id_rows, similarity_rows = id_rows:totable(), similarity_rows and similarity_rows:totable()
+  end
+  return id_rows, similarity_rows, done < total and "cancelled" or nil
 end
 
 -- ---- The same as functions of the module, on the default context --------------------------------

@@ -3,10 +3,10 @@
 # shows some of it.
 #
 # usage: generate-diversity-cache.sh                                   the Psalms, of this repository
-#        generate-diversity-cache.sh EMBEDDINGS.npy CACHE.npy [OPTION...]
+#        generate-diversity-cache.sh EMBEDDINGS CACHE.npy [OPTION...]
 #
 # Options are those of compute-diversity-cache.lua, such as --center. Texts for the items are taken from
-# EMBEDDINGS.jsonl, {"id": .., "text": ..} a line, where there is such a file.
+# NAME.jsonl, for embeddings in NAME.npy, {"id": .., "text": ..} a line, where there is such a file.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

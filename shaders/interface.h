@@ -42,6 +42,21 @@ struct WalkPush {
   uint fresh;  // 1: the walks are at their start, and the sums hold nothing yet
 };
 
+// A neighbour is a key of 32 + id_bits bits: 2^30 less its cosine, and below that its id. So the most
+// similar has the smallest key, and of equally similar ones that with the lowest id.
+struct NeighborsPush {
+  uint64_t blocks;     // uint64 addresses of blocks of rows, int32 [rows][matrix_pitch]
+  uint64_t neighbors;  // uint64 [workgroups][k]: out, keys
+  uint n;
+  uint matrix_pitch;
+  uint block_shift;
+  uint first_item;  // the item in row 0 of the blocks
+  uint first_row;   // of this dispatch
+  uint k;           // 1 to n - 1
+  uint id_bits;     // that hold every id
+  uint sort_size;   // a power of two, k or more: keys go out in order; 0: in any order
+};
+
 #ifdef __cplusplus
 }  // namespace vkc
 #endif

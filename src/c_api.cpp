@@ -91,6 +91,24 @@ void require_length(uint32_t length, uint32_t n) {
   }
 }
 
+void require_neighbors(uint32_t k, uint32_t n) {
+  if (n == 1) {
+    fail(VKC_ERROR_INVALID_LENGTH,
+         "the one embedding there is has no neighbours: upload two or more");
+  }
+  if (k == 0 || k >= n) {
+    fail(VKC_ERROR_INVALID_LENGTH, "k is ", k, " and must be from 1 to ", n - 1,
+         ", the number of other embeddings");
+  }
+}
+
+void require_rows(uint32_t first, uint32_t count, uint32_t n) {
+  if (first > n || count > n - first) {
+    fail(VKC_ERROR_ITEM_OUT_OF_RANGE, "rows ", first, " to ", uint64_t{first} + count - 1,
+         " were asked for, and there are ", n, " embeddings: give rows from 0 to ", n - 1);
+  }
+}
+
 // Runs body as the one call in progress on a context.
 template <typename Body>
 VkcResult on_context(VkComputeContext* ctx, Body body) noexcept {
@@ -230,10 +248,7 @@ VkcResult vkc_compute_similarity_rows(VkComputeContext* ctx, uint32_t first, uin
                                       float* output) {
   return on_context(ctx, [&](VkComputeContext& context) {
     const uint32_t n = context.require_embeddings();
-    if (first > n || count > n - first) {
-      fail(VKC_ERROR_ITEM_OUT_OF_RANGE, "rows ", first, " to ", uint64_t{first} + count - 1,
-           " were asked for, and there are ", n, " embeddings: give rows from 0 to ", n - 1);
-    }
+    require_rows(first, count, n);
     if (count == 0) return;
     require_pointer(output, "output");
     context.similarity_rows(first, count, output);
@@ -273,6 +288,37 @@ VkcResult vkc_recommended_batch(VkComputeContext* ctx, uint32_t length, uint32_t
     require_pointer(count, "count");
     require_length(length, n);
     *count = context.recommended_batch(length);
+  });
+}
+
+VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint32_t* ids,
+                                        float* similarities) {
+  return on_context(ctx, [&](VkComputeContext& context) {
+    const uint32_t n = context.require_embeddings();
+    require_neighbors(k, n);
+    require_pointer(ids, "ids");
+    context.nearest_neighbors(0, n, k, ids, similarities);
+  });
+}
+
+VkcResult vkc_compute_nearest_neighbors_of(VkComputeContext* ctx, uint32_t first, uint32_t count,
+                                           uint32_t k, uint32_t* ids, float* similarities) {
+  return on_context(ctx, [&](VkComputeContext& context) {
+    const uint32_t n = context.require_embeddings();
+    require_neighbors(k, n);
+    require_rows(first, count, n);
+    if (count == 0) return;
+    require_pointer(ids, "ids");
+    context.nearest_neighbors(first, count, k, ids, similarities);
+  });
+}
+
+VkcResult vkc_recommended_neighbors_batch(VkComputeContext* ctx, uint32_t k, uint32_t* count) {
+  return on_context(ctx, [&](const VkComputeContext& context) {
+    const uint32_t n = context.require_embeddings();
+    require_pointer(count, "count");
+    require_neighbors(k, n);
+    *count = context.recommended_neighbors_batch();
   });
 }
 

@@ -92,3 +92,22 @@ uint32_t VkComputeContext::recommended_batch(uint32_t length) const {
   const double walks = std::clamp(kBatchSeconds * rate / length, fewest, static_cast<double>(n));
   return static_cast<uint32_t>(walks);
 }
+
+void VkComputeContext::nearest_neighbors(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
+                                         float* similarities) {
+  if (!resident_->neighbors) {
+    resident_->neighbors =
+        std::make_unique<vkc::Neighbors>(device_, resident_->embeddings, resident_->similarity);
+  }
+  resident_->neighbors->find(first, count, k, ids, similarities);
+}
+
+uint32_t VkComputeContext::recommended_neighbors_batch() const {
+  const uint32_t n = resident_->embeddings.n;
+  const double rate = resident_->neighbors
+                          ? resident_->neighbors->items_per_second()
+                          : vkc::Neighbors::expected_rate(device_, resident_->embeddings);
+  // Whole tiles of the similarity kernel: it computes those anyway.
+  const double tiles = std::clamp(kBatchSeconds * rate / vkc::kTile, 1.0, static_cast<double>(n));
+  return static_cast<uint32_t>(std::min<uint64_t>(static_cast<uint64_t>(tiles) * vkc::kTile, n));
+}

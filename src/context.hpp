@@ -9,6 +9,7 @@
 
 #include "device.hpp"
 #include "diversity.hpp"
+#include "neighbors.hpp"
 #include "resident.hpp"
 #include "similarity.hpp"
 #include "vulkan_compute.h"
@@ -18,6 +19,7 @@ struct VkComputeContext {
  public:
   VkComputeContext(std::string_view device, bool validation) : device_(device, validation) {}
 
+  [[nodiscard]] const vkc::Device& device() const { return device_; }
   [[nodiscard]] const VkcDeviceInfo& device_info() const { return device_.info(); }
   [[nodiscard]] VkcEmbeddingsInfo embeddings_info() const;
 
@@ -25,6 +27,9 @@ struct VkComputeContext {
   void similarity_rows(uint32_t first, uint32_t count, float* output);
   void diversity_sequences(std::span<const uint32_t> starts, uint32_t length, uint32_t* output);
   [[nodiscard]] uint32_t recommended_batch(uint32_t length) const;
+  void nearest_neighbors(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
+                         float* similarities);
+  [[nodiscard]] uint32_t recommended_neighbors_batch() const;
 
   // The number of embeddings. Throws Error (NO_EMBEDDINGS) before the first upload.
   [[nodiscard]] uint32_t require_embeddings() const;
@@ -44,6 +49,7 @@ struct VkComputeContext {
     vkc::Similarity similarity;
     std::unique_ptr<vkc::MatrixRows> matrix;    // made when first needed
     std::unique_ptr<vkc::Diversity> diversity;  // likewise
+    std::unique_ptr<vkc::Neighbors> neighbors;  // likewise
   };
 
   const vkc::MatrixRows& matrix();

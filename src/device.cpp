@@ -408,4 +408,13 @@ uint64_t Device::available_bytes() const {
   return std::min(bound, most);
 }
 
+void Device::record_work(uint64_t begin, uint64_t end, double seconds_a_tick) const {
+  const uint64_t alone_since = std::max(begin, std::min(idle_since_, end));
+  const double seconds = static_cast<double>(end - begin) * seconds_a_tick;
+  ++work_.submissions;
+  work_.seconds += static_cast<double>(end - alone_since) * seconds_a_tick;
+  work_.longest_seconds = std::max(work_.longest_seconds, seconds);
+  idle_since_ = end;
+}
+
 }  // namespace vkc

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 #include <vulkan/vulkan_raii.hpp>
 
@@ -42,6 +43,13 @@ struct DeviceLimits {
 // may count on for the loops that the host can size.
 inline constexpr uint32_t kMostCpuIterations = 60000;
 
+// What a device did, by its own timestamps (by the host's clock where it has none).
+struct DeviceWork {
+  uint32_t submissions = 0;
+  double seconds = 0;          // with a submission under way; where several overlap, once
+  double longest_seconds = 0;  // of one submission, waiting for an earlier one included
+};
+
 std::vector<VkcDeviceInfo> list_devices();
 
 class Device {
@@ -60,6 +68,13 @@ class Device {
   // Bytes of device-local memory that are still free, as well as the driver can tell.
   [[nodiscard]] uint64_t available_bytes() const;
 
+  // Takes note of a submission that began and ended at these ticks; in the order in which they were
+  // sent.
+  void record_work(uint64_t begin, uint64_t end, double seconds_a_tick) const;
+
+  // The work since the last call of this function.
+  DeviceWork take_work() const { return std::exchange(work_, {}); }
+
  private:
   Instance instance_;
   VkcDeviceInfo info_{};
@@ -71,6 +86,8 @@ class Device {
   vk::raii::Device device_;
   vk::raii::Queue queue_;
   vk::raii::CommandPool command_pool_;
+  mutable DeviceWork work_;          // a record about the device, which it does not change
+  mutable uint64_t idle_since_ = 0;  // ticks
 };
 
 }  // namespace vkc

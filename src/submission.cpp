@@ -76,13 +76,18 @@ double Submission::wait() {
 }
 
 double Submission::device_seconds() {
-  if (!*timestamps_) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - submitted_).count();
+  if (*timestamps_) {
+    const auto [result, ticks] = timestamps_.getResults<uint64_t>(
+        0, 2, 2 * sizeof(uint64_t), sizeof(uint64_t),
+        vk::QueryResultFlagBits::e64 | vk::QueryResultFlagBits::eWait);
+    device_.record_work(ticks[0], ticks[1], device_.limits().timestamp_period);
+    return static_cast<double>(ticks[1] - ticks[0]) * device_.limits().timestamp_period;
   }
-  const auto [result, ticks] = timestamps_.getResults<uint64_t>(
-      0, 2, 2 * sizeof(uint64_t), sizeof(uint64_t),
-      vk::QueryResultFlagBits::e64 | vk::QueryResultFlagBits::eWait);
-  return static_cast<double>(ticks[1] - ticks[0]) * device_.limits().timestamp_period;
+  const auto taken = std::chrono::steady_clock::now() - submitted_;
+  const auto begin = std::chrono::nanoseconds(submitted_.time_since_epoch()).count();
+  const auto end = begin + std::chrono::nanoseconds(taken).count();
+  device_.record_work(static_cast<uint64_t>(begin), static_cast<uint64_t>(end), 1e-9);
+  return std::chrono::duration<double>(taken).count();
 }
 
 void full_barrier(const vk::raii::CommandBuffer& commands) {

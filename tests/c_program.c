@@ -42,6 +42,7 @@ static void devices(void) {
 static void compute(VkComputeContext* ctx) {
   static const uint32_t expected[4] = {0, 3, 1, 2};
   static const uint32_t starts[2] = {2, 3};
+  static const uint32_t nearest[8] = {1, 2, 0, 2, 1, 0, 2, 1};
   VkcDeviceInfo device = {0};
   VkcEmbeddingsInfo info = {0};
   VkcUploadOptions options = {0};
@@ -49,6 +50,8 @@ static void compute(VkComputeContext* ctx) {
   float row[4];
   uint32_t sequence[4];
   uint32_t pairs[4];
+  uint32_t neighbors[8];
+  float similarities[8];
   uint32_t count = 0;
 
   device.struct_size = sizeof device;
@@ -72,6 +75,14 @@ static void compute(VkComputeContext* ctx) {
   REQUIRE(count >= 1);
   REQUIRE(vkc_compute_diversity_sequences(ctx, starts, 2, 2, pairs) == VKC_SUCCESS);
   REQUIRE(pairs[0] == 2 && pairs[1] == 0 && pairs[2] == 3 && pairs[3] == 0);
+
+  REQUIRE(vkc_compute_nearest_neighbors(ctx, 2, neighbors, similarities) == VKC_SUCCESS);
+  REQUIRE(memcmp(neighbors, nearest, sizeof nearest) == 0);
+  REQUIRE(similarities[0] == matrix[1] && similarities[7] == matrix[13]);
+  REQUIRE(vkc_recommended_neighbors_batch(ctx, 1, &count) == VKC_SUCCESS);
+  REQUIRE(count == 4);
+  REQUIRE(vkc_compute_nearest_neighbors_of(ctx, 2, 2, 1, neighbors, NULL) == VKC_SUCCESS);
+  REQUIRE(neighbors[0] == 1 && neighbors[1] == 2);
 
   REQUIRE(vkc_compute_diversity_sequence(ctx, 4, sequence) == VKC_ERROR_ITEM_OUT_OF_RANGE);
   REQUIRE(strlen(vkc_last_error()) > 0);

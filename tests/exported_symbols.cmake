@@ -8,8 +8,8 @@ list(TRANSFORM exported REPLACE "[ @].*" "")
 list(SORT exported)
 
 file(READ ${HEADER} header)
-string(REGEX MATCHALL "VKC_API [^;(]*(vkc_[a-z_]+)\\(" declared "${header}")
-list(TRANSFORM declared REPLACE ".*(vkc_[a-z_]+)\\(" "\\1")
+string(REGEX MATCHALL "VKC_API [^;(]*(vkc_[a-z0-9_]+)\\(" declared "${header}")
+list(TRANSFORM declared REPLACE ".*(vkc_[a-z0-9_]+)\\(" "\\1")
 list(SORT declared)
 
 if(NOT declared)

@@ -174,4 +174,47 @@ struct Results {
   }
 };
 
+// Step 7: the other items, nearest to item i first. Row i of the cosines has an entry for each.
+inline std::vector<uint32_t> neighbors(const int32_t* cosines, uint32_t n, uint32_t i) {
+  std::vector<uint32_t> others;  // lowest id first
+  for (uint32_t j = 0; j < n; ++j) {
+    if (j != i) others.push_back(j);
+  }
+  // Equal elements stay in order.
+  std::stable_sort(others.begin(), others.end(),
+                   [cosines](uint32_t a, uint32_t b) { return cosines[a] > cosines[b]; });
+  return others;
+}
+
+// The nearest neighbours of some items, count x k.
+struct NeighborLists {
+  std::vector<uint32_t> ids{};
+  std::vector<float> similarities{};
+};
+
+// All that there is to know of the neighbours in one set of embeddings.
+struct Neighbors {
+  Rows<int32_t> c;
+  std::vector<std::vector<uint32_t>> of;  // item i: all others, nearest first
+
+  Neighbors(const Embeddings& embeddings, bool center) {
+    const Rows<double> rows = in_double(embeddings, center);
+    const std::vector<double> row_norms = norms(rows);
+    c = cosines(unit_vectors(rows, row_norms), row_norms);
+    for (uint32_t i = 0; i < c.n; ++i) of.push_back(neighbors(c.row(i), c.n, i));
+  }
+
+  NeighborLists lists(uint32_t first, uint32_t count, uint32_t k) const {
+    NeighborLists result;
+    for (uint32_t i = first; i < first + count; ++i) {
+      for (uint32_t place = 0; place < k; ++place) {
+        const uint32_t j = of[i][place];
+        result.ids.push_back(j);
+        result.similarities.push_back(static_cast<float>(c.row(i)[j] * std::ldexp(1.0, -30)));
+      }
+    }
+    return result;
+  }
+};
+
 }  // namespace reference

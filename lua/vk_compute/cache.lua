@@ -1,4 +1,4 @@
---- Diversity caches on disk: durable, resumable, verifiable.
+--- Caches of diversity sequences and of nearest neighbours on disk: durable, resumable, verifiable.
 --
 -- This module and its parts own the format; scripts use nothing else. The files of a cache are in
 -- @{vk_compute.cache.layout}.

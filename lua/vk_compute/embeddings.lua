@@ -102,7 +102,8 @@ end
 --
 -- - `(rows [, options])`: a table of n tables of d numbers;
 -- - `(flat, n, d [, options])`: a table of n x d numbers, row after row;
--- - `(memory, n, d [, options])`: FFI `float*` or `float[]`, row-major, not copied.
+-- - `(memory, n, d [, options])`: FFI `float*` or `float[]`, row-major, not copied;
+-- - `(file [, options])`: a table with such memory as `data`, `n` and `d`, as from a file, not copied.
 -- @treturn cdata n x d floats, row-major
 -- @treturn number n
 -- @treturn number d
@@ -113,6 +114,13 @@ function embeddings.read(source, a, b, c)
       .. " n and d, but are %s", describe(source))
   end
 
+  if type(source) == "table" and type(source.data) == "cdata" then
+    if type(a) == "number" then
+      raise("embeddings: a table with data, n and d takes no other n and d: its own count")
+    end
+    local n, d = arguments.uint32(source.n, "n"), arguments.uint32(source.d, "d")
+    return from_memory(source.data, n, d), n, d, a
+  end
   if type(source) == "table" and type(source[1]) == "table" then
     if type(a) == "number" then
       raise("embeddings: a table of tables takes no n and d: its own sizes count")

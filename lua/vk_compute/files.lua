@@ -51,6 +51,11 @@ function files.is_directory(path)
   return info ~= nil and stat.S_ISDIR(info.st_mode) ~= 0
 end
 
+--- Whether a path is an ordinary file, by what files.stat gave.
+function files.is_regular(info)
+  return stat.S_ISREG(info.st_mode) ~= 0
+end
+
 --- Opens a file.
 -- @tparam string path
 -- @tparam string how "read", "write" (an existing file) or "create" (write; made where missing)
@@ -166,7 +171,8 @@ end
 --- Puts a file at a path: complete and on disk, or not at all.
 -- @tparam string path
 -- @tparam function fill (put): writes the file by calling put(data, bytes), data a string or a pointer
-function files.replace_with(path, fill)
+-- @tparam[opt] number length the file's, to reserve the space before fill is called
+function files.replace_with(path, fill, length)
   local temporary = path .. ".new"
   local fd = files.open(temporary, "create")
   local offset = 0
@@ -176,6 +182,7 @@ function files.replace_with(path, fill)
   end
   local ok, message = pcall(function()
     files.resize(fd, temporary, 0)
+    if length then files.reserve(fd, temporary, length) end
     fill(put)
     files.sync(fd, temporary)
   end)

@@ -4,8 +4,8 @@
 --
 -- 1. the environment variable VKC_LIBRARY, a path: where it is set, nothing else is tried;
 -- 2. beside the Lua modules: `libvulkan_compute.so` in their folder; for modules in `TREE/lua`,
---    `TREE/build/libvulkan_compute.so`; for modules in `PREFIX/share/lua/5.1`, `PREFIX/lib` and
---    `PREFIX/lib64`;
+--    `TREE/build/libvulkan_compute.so`; for modules in `PREFIX/share/lua/5.1`, `PREFIX/lib`,
+--    `PREFIX/lib64` and Debian's `PREFIX/lib/x86_64-linux-gnu` (or what the machine is);
 -- 3. the system's search, as for any shared library (LD_LIBRARY_PATH, ldconfig).
 -- @module vk_compute.library
 
@@ -115,6 +115,13 @@ VkcResult vkc_compute_diversity_sequences(VkComputeContext* ctx, const uint32_t*
                                           uint32_t count, uint32_t length, uint32_t* output);
 VkcResult vkc_recommended_batch(VkComputeContext* ctx, uint32_t length, uint32_t* count);
 
+VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint32_t* ids,
+                                        float* similarities);
+VkcResult vkc_compute_nearest_neighbors_of(VkComputeContext* ctx, uint32_t first,
+                                           uint32_t count, uint32_t k, uint32_t* ids,
+                                           float* similarities);
+VkcResult vkc_recommended_neighbors_batch(VkComputeContext* ctx, uint32_t k, uint32_t* count);
+
 uint32_t vkc_validation_message_count(void);
 const char* vkc_validation_message(uint32_t index);
 ]]
@@ -131,6 +138,9 @@ char* realpath(const char* path, char* resolved);
 
 local FILE = "libvulkan_compute.so"
 local SONAME = FILE .. "." .. library.VERSION_MAJOR
+
+-- Where Debian puts libraries, within lib.
+local MULTIARCH = { x64 = "x86_64-linux-gnu", arm64 = "aarch64-linux-gnu" }
 
 local REMEDY = "build it (cmake -S . -B build && cmake --build build), install it,"
   .. " or set VKC_LIBRARY to the path of " .. FILE
@@ -157,8 +167,11 @@ local function files_beside_modules()
   local tree = MODULES:match("^(.*)/lua$")
   if tree then files[#files + 1] = tree .. "/build/" .. FILE end
   local prefix = MODULES:match("^(.*)/share/lua/5%.1$")
-  for _, folder in ipairs(prefix and { "lib", "lib64" } or {}) do
-    files[#files + 1] = ("%s/%s/%s"):format(prefix, folder, SONAME)
+  if prefix then
+    files[#files + 1] = ("%s/lib/%s"):format(prefix, SONAME)
+    files[#files + 1] = ("%s/lib64/%s"):format(prefix, SONAME)
+    local multiarch = MULTIARCH[jit.arch]
+    if multiarch then files[#files + 1] = ("%s/lib/%s/%s"):format(prefix, multiarch, SONAME) end
   end
   return files
 end

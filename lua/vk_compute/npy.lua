@@ -1,4 +1,4 @@
---- NumPy's .npy files: embeddings in, uint32 rows out.
+--- Headers of NumPy's .npy files, to read and to write.
 -- @module vk_compute.npy
 
 local ffi = require("ffi")
@@ -12,10 +12,10 @@ local UINT32_MAX = 2 ^ 32 - 1
 -- The longest header a reader takes: ours is below 128 bytes, NumPy's for two numbers too.
 local MAX_HEADER = 65536
 
-local OTHER_TYPES = {
-  ["<f8"] = "float64", [">f8"] = "big-endian float64", [">f4"] = "big-endian float32",
-  ["<f2"] = "float16",
-}
+--- Whether a file that begins with these bytes is one.
+function npy.begins(bytes)
+  return bytes:sub(1, #MAGIC) == MAGIC
+end
 
 local function prefix_of(fd, path, size)
   local bytes = math.min(size, MAX_HEADER + 12)
@@ -25,7 +25,7 @@ end
 
 -- The header's text and where the data begin.
 local function header_of(prefix, path)
-  if prefix:sub(1, 6) ~= MAGIC then
+  if not npy.begins(prefix) then
     fail("%s is not a .npy file: write one with numpy.save", path)
   end
   if #prefix < 12 then fail("%s is cut off in its header", path) end
@@ -44,83 +44,72 @@ local function header_of(prefix, path)
   end
   local text = prefix:sub(first, first + length - 1)
   if #text < length then fail("%s is cut off in its header", path) end
-  return text, first - 1 + length
+  return (text:gsub("[^\32-\126]", " ")), first - 1 + length
 end
 
 local function field(text, name, pattern, path)
   local value = text:match("['\"]" .. name .. "['\"]%s*:%s*" .. pattern)
-  if not value then fail("the header of %s has no plain %s: %s", path, name, text) end
+  if not value then fail("the header of %s has no plain %s: %.99s", path, name, text) end
   return value
 end
 
-local function check_type(text, path)
-  local descr = field(text, "descr", "['\"]([^'\"]*)['\"]", path)
-  if descr ~= "<f4" then
-    fail("%s holds %s; embeddings must be float32 (save array.astype('<f4'))", path,
-      OTHER_TYPES[descr] or ("type " .. descr))
-  end
+--- Reads the header of an array in C order; versions 1 to 3.
+-- @tparam number fd
+-- @tparam string path for error messages
+-- @tparam number size of the file
+-- @treturn table `descr` (the type, such as "<f4"), `shape` (such as "(3, 1)"), `offset` of the data
+function npy.read(fd, path, size)
+  local text, offset = header_of(prefix_of(fd, path, size), path)
+  local header = {
+    descr = field(text, "descr", "['\"]([^'\"]*)['\"]", path),
+    shape = field(text, "shape", "(%b())", path),
+    offset = offset,
+  }
   if field(text, "fortran_order", "(%a+)", path) ~= "False" then
     fail("%s is in Fortran order; save numpy.ascontiguousarray(array)", path)
   end
+  return header
 end
 
-local function shape_of(text, path)
-  local shape = field(text, "shape", "(%b())", path)
+--- The numbers of rows and columns of a two-dimensional array that is not empty.
+-- @treturn number
+-- @treturn number
+function npy.rows_and_columns(header, path)
+  local shape = header.shape
   local n, d = shape:match("^%(%s*(%d+)%s*,%s*(%d+)%s*,?%s*%)$")
   if not n then
-    fail("%s has shape %s; embeddings are two-dimensional: one row an item", path, shape)
+    fail("%s has shape %.60s; embeddings are two-dimensional: one row an item", path, shape)
   end
   n, d = tonumber(n), tonumber(d)
   if n == 0 or d == 0 then
-    fail("%s has shape %s: there is nothing in it to compute from", path, shape)
+    fail("%s has shape %.60s: there is nothing in it to compute from", path, shape)
   end
   if n > UINT32_MAX or d > UINT32_MAX then
-    fail("%s has shape %s; at most 2^32 - 1 rows and columns are possible", path, shape)
+    fail("%s has shape %.60s; at most 2^32 - 1 rows and columns are possible", path, shape)
   end
   return n, d
 end
 
-local function read_float32(fd, path)
-  local size = files.stat(path).st_size
-  local text, offset = header_of(prefix_of(fd, path, size), path)
-  check_type(text, path)
-  local n, d = shape_of(text, path)
-  local bytes = n * d * 4
-  if size ~= offset + bytes then
-    fail("%s is %.0f bytes long, but its header (%.0f x %.0f float32) says %.0f: it is %s", path,
-      size, n, d, offset + bytes, size < offset + bytes and "cut off" or "more than one array")
-  end
-  local memory = files.memory(bytes)
-  if files.read(fd, path, memory, bytes, offset) < bytes then
-    fail("%s became shorter while it was read", path)
-  end
-  return { data = ffi.cast("float *", memory), n = n, d = d, bytes = bytes, memory = memory }
-end
-
---- Reads a two-dimensional float32 array in C order; header versions 1 to 3. The data are read, not
--- mapped: what is checked is then what is computed, whatever happens to the file.
--- @tparam string path
--- @treturn table `data` (`float*`, row-major), `n` rows, `d` columns, `bytes` of data, and `memory`,
--- which owns the data
-function npy.read_float32(path)
-  if files.is_directory(path) then fail("%s is a directory, not a .npy file", path) end
-  local fd = files.open(path, "read")
-  local ok, array = pcall(read_float32, fd, path)
-  files.close(fd)
-  if not ok then error(array, 0) end
-  return array
-end
-
---- The header of a version 1.0 file that holds rows x columns uint32, little-endian, in C order.
--- @treturn string a multiple of 64 bytes; the data follow it
-function npy.uint32_header(rows, columns)
-  local text = ("{'descr': '<u4', 'fortran_order': False, 'shape': (%.0f, %.0f), }"):format(rows,
-    columns)
+local function header(descr, rows, columns)
+  local text = ("{'descr': '%s', 'fortran_order': False, 'shape': (%.0f, %.0f), }"):format(descr,
+    rows, columns)
   -- 10 bytes stand before the text, and a line feed ends it.
   local padding = -(10 + #text + 1) % 64
   local length = #text + padding + 1
   return MAGIC .. "\1\0" .. string.char(length % 256, math.floor(length / 256)) .. text
     .. (" "):rep(padding) .. "\n"
+end
+
+--- The header of a version 1.0 file that holds rows x columns uint32, little-endian, in C order.
+-- @treturn string a multiple of 64 bytes; the data follow it
+function npy.uint32_header(rows, columns)
+  return header("<u4", rows, columns)
+end
+
+--- The same for float32.
+-- @treturn string
+function npy.float32_header(rows, columns)
+  return header("<f4", rows, columns)
 end
 
 return npy

@@ -1,6 +1,8 @@
 --- What scripts tell people.
 -- @module vk_compute.report
 
+local kinds = require("vk_compute.cache.kinds")
+
 local report = {}
 
 local BAR_WIDTH = 24
@@ -36,8 +38,8 @@ local PHASES = {
     return ("opening %s, %.0f s"):format(state.device or "the device", state.seconds)
   end,
   preparing = function(state)
-    return ("building the similarity matrix and the first rows on %s, %.0f s"):format(state.device,
-      state.seconds)
+    return ("building %sthe first rows on %s, %.0f s"):format(
+      state.kind == "diversity" and "the similarity matrix and " or "", state.device, state.seconds)
   end,
   computing = rows_text,
   checking = function(state)
@@ -72,6 +74,7 @@ function report.status(status)
   local function add(name, value)
     if value then lines[#lines + 1] = ("  %-12s %s"):format(name, value) end
   end
+  add("kind", status.kind and kinds[status.kind].rows)
   add("of", status.n and describe(status))
   add("rows", status.done and ("%.0f of %.0f (%.1f %%)"):format(status.done, status.total,
     100 * status.done / status.total))

@@ -322,11 +322,11 @@ describe("damage to a finished cache", function()
       package.path = %q .. package.path
       local cache_helper = require("cache_helper")
       local cache = require("vk_compute.cache")
-      local npy = require("vk_compute.npy")
+      local embedding_file = require("vk_compute.embedding_file")
       local input, path = %q, %q
       local function verify()
         return pcall(cache.verify, {
-          path = path, embeddings = npy.read_float32(input), definition_version = 1,
+          path = path, embeddings = embedding_file.read(input), definition_version = 1,
           report = function() end, stop = function() return 0 end,
         })
       end

@@ -11,6 +11,7 @@ local helper = require("helper")
 local cache_helper = {}
 
 cache_helper.COMPUTE = helper.ROOT .. "/scripts/compute-diversity-cache.lua"
+cache_helper.NEIGHBORS = helper.ROOT .. "/scripts/compute-nearest-neighbors.lua"
 cache_helper.CHECK = helper.ROOT .. "/scripts/check-diversity-progress.lua"
 cache_helper.EXPORT = helper.ROOT .. "/scripts/export-diversity-cache.lua"
 cache_helper.PSALMS = helper.ROOT .. "/data/psalms.npy"
@@ -114,6 +115,13 @@ function cache_helper.run(...)
   return cache_helper.shell(environment .. " luajit " .. table.concat(words, " "))
 end
 
+--- Runs a Python script with NumPy at hand: Debian's package is of Debian's Python.
+function cache_helper.run_python(...)
+  local words = {}
+  for k, word in ipairs({ ... }) do words[k] = quote(word) end
+  return cache_helper.shell("/usr/bin/python3 " .. table.concat(words, " "))
+end
+
 --- Runs compute-diversity-cache.lua.
 function cache_helper.compute(...)
   return cache_helper.run(cache_helper.COMPUTE, ...)
@@ -126,10 +134,10 @@ function cache_helper.must_compute(...)
   return output
 end
 
---- Starts compute-diversity-cache.lua and does not wait for it. Its output goes to a file.
+--- Starts a script under LuaJIT and does not wait for it. Its output goes to a file.
 -- @treturn number process id
-function cache_helper.start(output, ...)
-  local words = { cache_helper.COMPUTE, ... }
+function cache_helper.start_script(output, ...)
+  local words = { ... }
   local pid = assert(unistd.fork())
   if pid == 0 then
     local fcntl = require("posix.fcntl")
@@ -140,6 +148,11 @@ function cache_helper.start(output, ...)
     unistd._exit(127)
   end
   return pid
+end
+
+--- Starts compute-diversity-cache.lua, likewise.
+function cache_helper.start(output, ...)
+  return cache_helper.start_script(output, cache_helper.COMPUTE, ...)
 end
 
 function cache_helper.sleep(seconds)

@@ -1,7 +1,9 @@
 local cache_helper = require("cache_helper")
 local ffi = require("ffi")
 local helper = require("helper")
-local load = require("vk_compute").load_diversity_cache
+local vk = require("vk_compute")
+
+local load = vk.load_diversity_cache
 
 local raises = helper.assert_raises
 
@@ -72,7 +74,9 @@ describe("load_diversity_cache", function()
   end)
 
   it("takes the embeddings it was made from, in every form", function()
-    for _, form in ipairs({ place.input, helper.nested(place.embeddings, n, d),
+    local raw = place.folder .. "/input.f32"
+    cache_helper.write(raw, ffi.string(place.embeddings, n * d * 4))
+    for _, form in ipairs({ place.input, vk.read_embeddings(raw, { d = d }), helper.nested(place.embeddings, n, d),
       { helper.flat(place.embeddings, n, d), n, d }, { place.embeddings, n, d } }) do
       load(path, { embeddings = form }):close()
     end

@@ -103,6 +103,48 @@ print(a.dtype.str, a.shape, a.flags.c_contiguous, (a[:, 0] == numpy.arange(%d)).
     assert.is_nil(output:find("[\r\27]"))
   end)
 
+  -- The embeddings as JSON, with others between them that have no numbers.
+  local function json_of(with_missing)
+    local items = {}
+    for row = 0, n - 1 do
+      local numbers = {}
+      for k = 1, d do numbers[k] = ("%.9g"):format(place.embeddings[row * d + k - 1]) end
+      items[#items + 1] = ('{"id": "poem %d", "embedding": [%s]}'):format(row, table.concat(numbers, ", "))
+      if with_missing and row % 50 == 0 then items[#items + 1] = ('{"id": "empty %d"}'):format(row) end
+    end
+    return '{"metadata": {}, "embeddings": [' .. table.concat(items, ",\n") .. "]}"
+  end
+
+  it("takes the same embeddings in any format for the same", function()
+    local input = place.folder .. "/other"
+    cache_helper.write(input, json_of(false))
+    local output = cache_helper.must_compute(input, path)
+    assert.is_truthy(output:find("JSON, 130 embeddings of 9 numbers, of objects with id", 1, true), output)
+    assert.is_true(cache_helper.contents(path) == place.expected)
+
+    cache_helper.write(input, require("ffi").string(place.embeddings, n * d * 4))
+    for _, size in ipairs({ { "--dim", d }, { "--rows", n } }) do
+      output = cache_helper.must_compute(input, path, unpack(size))
+      assert.is_truthy(output:find("raw float32, 130 embeddings of 9 numbers", 1, true), output)
+      assert.is_truthy(output:find("already finished: " .. path, 1, true), output)
+    end
+    output = cache_helper.must_compute(place.input, path, "--verify")
+    assert.is_truthy(output:find("verified", 1, true), output)
+    os.remove(input)
+  end)
+
+  it("leaves out items without an embedding only when asked to", function()
+    local input = place.folder .. "/other"
+    cache_helper.write(input, json_of(true))
+    assert_refused('3 of 133 items have no embedding: id "empty 0" (item 1), id "empty 50" (item 52)',
+      compute(input, path))
+    assert.is_false(cache_helper.exists(path))
+    local output = cache_helper.must_compute(input, path, "--skip-missing")
+    assert.is_truthy(output:find("Ids are the numbers of the items kept", 1, true), output)
+    assert.is_true(cache_helper.contents(path) == place.expected)
+    os.remove(input)
+  end)
+
   it("prints nothing with --quiet", function()
     assert.are.equal("", (compute(place.input, path, "--quiet")))
     assert.is_true(cache_helper.contents(path) == place.expected)
@@ -125,7 +167,8 @@ print(a.dtype.str, a.shape, a.flags.c_contiguous, (a[:, 0] == numpy.arange(%d)).
     cache_helper.kill(pid)
     cache_helper.wait(pid)
     os.remove(shown)
-    assert.is_truthy(text:match("^opening .-\nbuilding the similarity matrix .-\n%d+ of 2461 rows"), text)
+    assert.is_truthy(text:match("^%S+: %.npy of float32, [^\n]*\n"
+      .. "opening .-\nbuilding the similarity matrix .-\n%d+ of 2461 rows"), text)
     assert.is_truthy(text:match("\n%d+ of 2461 rows %([%d.]+ %%%), [%d.]+ rows/s, ETA %d+:%d%d\n"), text)
   end)
 
@@ -246,7 +289,7 @@ print(a.dtype.str, a.shape, a.flags.c_contiguous, (a[:, 0] == numpy.arange(%d)).
     place.embeddings[5 * d + 2] = 0 / 0
     cache_helper.write_embeddings(nan, place.embeddings, n, d)
     place.embeddings[5 * d + 2] = 0
-    assert_refused("VKC_ERROR_NOT_FINITE", compute(nan, path))
+    assert_refused("row 5, column 2", compute(nan, path))
     os.remove(nan)
     -- None of these leaves anything.
     assert.are.same(fresh, cache_helper.names(place.folder))

@@ -155,9 +155,10 @@ end
 --- Runs a Lua script in a new LuaJIT.
 -- @tparam string script its text
 -- @tparam {[string]=string} environment added to this process's; "" unsets
+-- @tparam[opt="luajit"] string interpreter as a shell command
 -- @treturn string its output, errors among it
 -- @treturn number its exit code
-function helper.run_script(script, environment)
+function helper.run_script(script, environment, interpreter)
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
   file:write(script)
@@ -166,8 +167,8 @@ function helper.run_script(script, environment)
   for name, value in pairs(environment) do
     if value == "" then unset[#unset + 1] = "-u " .. name else set[#set + 1] = quote(name .. "=" .. value) end
   end
-  local pipe = assert(io.popen(("env %s %s luajit %s 2>&1; echo exit code $?"):format(
-    table.concat(unset, " "), table.concat(set, " "), quote(path))))
+  local pipe = assert(io.popen(("env %s %s %s %s 2>&1; echo exit code $?"):format(
+    table.concat(unset, " "), table.concat(set, " "), interpreter or "luajit", quote(path))))
   local output, code = pipe:read("*a"):match("^(.*)exit code (%d+)\n$")
   pipe:close()
   os.remove(path)

@@ -13,9 +13,11 @@ local function write(path, text)
   file:close()
 end
 
--- The first block of README.md in a language.
-local function example(language)
-  local block = read("README.md"):match("\n```" .. language .. "\n(.-)\n```")
+-- The first block of README.md in a language, or the first below a heading.
+local function example(language, heading)
+  local text = read("README.md")
+  if heading then text = assert(text:match("\n## " .. heading .. "(\n.*)"), "no heading " .. heading) end
+  local block = text:match("\n```" .. language .. "\n(.-)\n```")
   return assert(block, "README.md has no example in " .. language)
 end
 
@@ -59,5 +61,19 @@ describe("README.md", function()
       :format(folder, folder, library_folder(), library_folder(), folder))
     assert.is_true(succeeded, output)
     assert.equal("0 2 3 1 \n", output)
+  end)
+
+  it("has commands that run", function()
+    local commands = example("sh", "The command line")
+    assert.is_true(select(2, commands:gsub("vulkan%-compute ", "")) >= 7)
+    local output, succeeded = run(([[(root=$(pwd) && cd %s && ln -s "$root/data" . && PATH=$root/bin:$PATH
+      export PATH VKC_LIBRARY="$(cd "$root" && realpath %s/libvulkan_compute.so)" && set -e
+      %s)]]):format(folder, library_folder(), commands))
+    assert.is_true(succeeded, output)
+    assert.truthy(output:find("\n123\n%d+\n"), output)
+    assert.truthy(output:find("diversity.npy: 2461 of 2461 rows, 16 of them computed again and compared; verified\n",
+      1, true), output)
+    assert.truthy(read(folder .. "/similarity.npy"):find("'shape': (2461, 2461)", 1, true))
+    assert.truthy(read(folder .. "/diversity.json"):find('"0": [0,', 1, true))
   end)
 end)

@@ -125,6 +125,29 @@ function Reference:sequences(length)
   return all
 end
 
+--- The k nearest neighbours of count items from first on, and their similarities, a table for each item.
+function Reference:neighbors(k, first, count)
+  local matrix = self:matrix()
+  local ids, values = {}, {}
+  for i = first or 0, (first or 0) + (count or self.n) - 1 do
+    local others = {}
+    for j = 0, self.n - 1 do
+      if j ~= i then others[#others + 1] = j end
+    end
+    table.sort(others, function(a, b)
+      local x, y = self.C[i][a], self.C[i][b]
+      return x > y or (x == y and a < b)
+    end)
+    local id_list, value_list = {}, {}
+    for place = 1, k do
+      id_list[place] = others[place]
+      value_list[place] = matrix[i + 1][others[place] + 1]
+    end
+    ids[#ids + 1], values[#values + 1] = id_list, value_list
+  end
+  return ids, values
+end
+
 --- What must come of n x d floats.
 return function(data, n, d, center)
   local rows = prepared(data, n, d, center)

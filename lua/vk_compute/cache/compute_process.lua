@@ -58,7 +58,6 @@ end
 
 local function serve(self, job, requests, replies)
   local vk = require("vk_compute")
-  local check = require("vk_compute.errors").check
   local lib = require("vk_compute.library").load()
   local context = vk.new({ device = job.device })
   send(replies, { device = context:device_info().name })
@@ -66,16 +65,13 @@ local function serve(self, job, requests, replies)
   context:upload_embeddings(embeddings.data, embeddings.n, embeddings.d, { center = job.center })
   send(replies, { ready = true })
 
-  local recommended = ffi.new("uint32_t[1]")
   while true do
     local line = read_line(requests)
     if not line then break end
     local slot, count = line:match("^(%d+) (%d+)$")
     slot, count = tonumber(slot), tonumber(count)
-    check(lib, lib.vkc_recommended_batch(context.handle, job.length, recommended))
-    count = math.min(count, recommended[0])
-    check(lib, lib.vkc_compute_diversity_sequences(context.handle, self.starts[slot], count,
-      job.length, self.rows[slot]))
+    count = job.kind.compute(context.handle, lib, self.starts[slot], count, job.length,
+      self.rows[slot])
     send(replies, { slot = slot, count = count })
   end
   context:shutdown()
@@ -108,8 +104,8 @@ local function pipe()
 end
 
 --- Starts a computing process.
--- @tparam table job `embeddings` (`data`, `n`, `d`), `center`, `length`, `device` (or nil), `batch`
--- (rows a request at most, or nil)
+-- @tparam table job `kind` (as in kinds.lua), `embeddings` (`data`, `n`, `d`), `center`, `length`,
+-- `device` (or nil), `batch` (rows a request at most, or nil)
 -- @treturn Process
 function compute_process.start(job)
   local row_bytes = job.length * 4
@@ -145,7 +141,7 @@ end
 
 --- Asks for rows. One request at a time; what `wait` returns says how many of them came.
 -- @tparam number slot 0 or 1: where the rows are to lie
--- @tparam {number,...} rows their starts
+-- @tparam {number,...} rows their numbers
 -- @tparam number first place in the list to begin at, from 1
 function Process:request(slot, rows, first)
   local count = math.min(self.capacity, #rows - first + 1)

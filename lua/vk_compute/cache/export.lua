@@ -5,6 +5,8 @@ local ffi = require("ffi")
 local cjson = require("cjson")
 local fail = require("vk_compute.fail")
 local files = require("vk_compute.files")
+local kinds = require("vk_compute.cache.kinds")
+local layout = require("vk_compute.cache.layout")
 local rows = require("vk_compute.cache.rows")
 local source = require("vk_compute.cache.source")
 local xxhash = require("vk_compute.xxhash")
@@ -16,8 +18,21 @@ local METADATA_MEMBERS = {
   "date",
 }
 
+-- Raises where the output would take the place of one of the cache's own files.
+local function check_output(path, output)
+  local target = files.stat(output)
+  if not target then return end
+  for _, own in pairs(layout.paths(path)) do
+    local info = files.stat(own)
+    if info and info.st_dev == target.st_dev and info.st_ino == target.st_ino then
+      fail("%s belongs to the cache %s: name another file to write", output, path)
+    end
+  end
+end
+
 -- Calls begin(put, what), each(put, row, pointer), finish(put): put(data, bytes) appends to the output.
-local function write(path, output, parts)
+local function write(path, output, stop, parts)
+  check_output(path, output)
   local from = source.open(path)
   if not from.finished then
     fail("%s is not finished: %.0f of %.0f rows are done", path, from.done, from.what.n)
@@ -29,18 +44,22 @@ local function write(path, output, parts)
         fail("row %.0f of %s is damaged: verify and repair it (--verify --repair)", row, path)
       end
       parts.each(put, row, pointer)
+    end, function()
+      if stop and stop() > 0 then fail("stopped: %s was not written", output) end
     end)
     parts.finish(put)
   end)
 end
 
---- Exports as JSON: `{"metadata": {..}, "sequences": {"0": [0, ..], "1": [1, ..], ..}}`.
+--- Exports as JSON: `{"metadata": {..}, "sequences": {"0": [0, ..], "1": [1, ..], ..}}`; nearest
+-- neighbours as "neighbors" instead of "sequences".
 -- @tparam string path the cache
--- @tparam string output the file to write
-function export.json(path, output)
+-- @tparam string output the file to write; a file that is there is replaced when all is written
+-- @tparam[opt] function stop () -> how often the user has asked to stop
+function export.json(path, output, stop)
   local text_of, list, length = {}, {}, nil
   local function put_text(put, text) put(text, #text) end
-  write(path, output, {
+  write(path, output, stop, {
     begin = function(put, what)
       length = what.length
       for id = 0, what.n - 1 do text_of[id] = ("%.0f"):format(id) end
@@ -48,7 +67,8 @@ function export.json(path, output)
       for k, name in ipairs(METADATA_MEMBERS) do
         members[k] = ('"%s": %s'):format(name, cjson.encode(what[name]))
       end
-      put_text(put, ('{"metadata": {%s},\n"sequences": {'):format(table.concat(members, ", ")))
+      put_text(put, ('{"metadata": {%s},\n"%s": {'):format(table.concat(members, ", "),
+        kinds[what.kind].member))
     end,
     each = function(put, row, pointer)
       for k = 1, length do list[k] = text_of[pointer[k - 1]] end
@@ -60,10 +80,11 @@ end
 
 --- Exports as plain binary: uint32 n, then n rows of length uint32, all little-endian.
 -- @tparam string path the cache
--- @tparam string output the file to write
-function export.binary(path, output)
+-- @tparam string output the file to write; a file that is there is replaced when all is written
+-- @tparam[opt] function stop () -> how often the user has asked to stop
+function export.binary(path, output, stop)
   local row_bytes
-  write(path, output, {
+  write(path, output, stop, {
     begin = function(put, what)
       row_bytes = what.length * 4
       put(ffi.new("uint32_t[1]", what.n), 4)

@@ -4,7 +4,8 @@
 -- the XXH3-64 of the JSON text; in all lines but the first, of the fingerprint and the JSON text, so
 -- that a record counts for nothing but the input it was written for. Records:
 --
--- - the first line: `journal` (the format's version) and the identity of the cache (identity.lua)
+-- - the first line: `journal` (the format's version) and the identity of the cache (identity.lua); it has
+--   no `kind` where that is "diversity"
 -- - `{"run":{"pid":..,"device":..,"library_version":..},"time":..}`: a writer begins to compute
 -- - `{"rows":[[first,count],..],"checksums":"..","time":..}`: these rows are on disk; 16 digits of
 --   XXH3-64 for each row, in order. `time` is in seconds since 1970.
@@ -41,6 +42,8 @@ end
 
 local function header_line(what)
   local members = {}
+  -- There were diversity caches before there were kinds.
+  if what.kind ~= "diversity" then members[1] = ('"kind":%s'):format(cjson.encode(what.kind)) end
   for _, name in ipairs(IDENTITY_MEMBERS) do
     members[#members + 1] = ('"%s":%s'):format(name, cjson.encode(what[name]))
   end
@@ -90,6 +93,7 @@ local function read_header(state, line, expected)
     fail("%s has format version %s, and version %d is known here", state.path,
       tostring(header.journal), VERSION)
   end
+  if header then header.kind = header.kind or "diversity" end
   if header and identity.is_valid(header) then
     state.what = header
   else

@@ -2,7 +2,8 @@
 --
 -- For the cache NAME:
 --
--- - NAME           finished: a .npy file of uint32, shape (n, length); row s is the sequence from s
+-- - NAME           finished: a .npy file of uint32, shape (n, length); row s is the sequence from s, or
+--                  of nearest neighbours the list of s
 -- - NAME.json      beside it: what it was made from, its checksums (see metadata.lua)
 -- - NAME.partial   while it grows: the same layout as NAME, space reserved first
 -- - NAME.journal   while it grows: which rows of NAME.partial are on disk (see journal.lua)

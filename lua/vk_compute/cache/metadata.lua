@@ -2,7 +2,8 @@
 --
 -- One JSON object:
 --
--- - `format`, `format_version`: "vulkan_compute diversity cache", 1
+-- - `format`, `format_version`: what its kind is called (see kinds.lua), such as "vulkan_compute diversity
+--   cache"; 1
 -- - `n`, `d`, `length`, `centered`, `definition_version`, `embeddings_checksum`, `fingerprint`: see
 --   identity.lua
 -- - `device`, `library_version`, `date` (ISO 8601, UTC): of the last run
@@ -15,10 +16,10 @@
 local cjson = require("cjson")
 local files = require("vk_compute.files")
 local identity = require("vk_compute.cache.identity")
+local kinds = require("vk_compute.cache.kinds")
 local xxhash = require("vk_compute.xxhash")
 
 local metadata = {
-  FORMAT = "vulkan_compute diversity cache",
   FORMAT_VERSION = 1,
 }
 
@@ -27,6 +28,13 @@ local MEMBERS = {
   "embeddings_checksum", "fingerprint", "device", "library_version", "date", "rows_checksum",
   "row_checksums",
 }
+
+-- The name of the kind that has a format, or nil.
+local function kind_of(format)
+  for name, kind in pairs(kinds) do
+    if kind.format == format then return name end
+  end
+end
 
 local function with_checksum(body)
   return ('%s,\n  "checksum": "%s"\n}\n'):format(body, xxhash.hex128(body, #body))
@@ -47,9 +55,11 @@ local function decode(text)
     return nil, "its checksum does not fit: it is damaged"
   end
   local ok, fields = pcall(cjson.decode, text)
-  if not ok or type(fields) ~= "table" or fields.format ~= metadata.FORMAT then
-    return nil, "it does not describe a diversity cache"
+  local kind = ok and type(fields) == "table" and kind_of(fields.format)
+  if not kind then
+    return nil, "it does not describe a cache of a kind known here"
   end
+  fields.kind = kind
   if fields.format_version ~= metadata.FORMAT_VERSION then
     return nil, ("it has format version %s, and version %d is known here"):format(
       tostring(fields.format_version), metadata.FORMAT_VERSION)
@@ -62,7 +72,8 @@ local function decode(text)
 end
 
 --- Reads a metadata file.
--- @treturn table its members, or nil and what is wrong with it; nil and nil where there is none
+-- @treturn table its members, and `kind` (a name in kinds.lua); or nil and what is wrong with it; nil
+-- and nil where there is none
 function metadata.read(path)
   local text = files.contents(path)
   if not text then return nil end
@@ -73,10 +84,10 @@ end
 
 --- Writes a metadata file: complete and on disk, or not at all.
 -- @tparam string path
--- @tparam table fields all but format and format_version
+-- @tparam table fields `kind`, and all members but format and format_version
 function metadata.write(path, fields)
   local all = setmetatable({
-    format = metadata.FORMAT,
+    format = kinds[fields.kind].format,
     format_version = metadata.FORMAT_VERSION,
   }, { __index = fields })
   files.replace(path, encode(all))

@@ -3,12 +3,13 @@
 
 local ffi = require("ffi")
 local arguments = require("vk_compute.arguments")
+local embedding_file = require("vk_compute.embedding_file")
 local embeddings = require("vk_compute.embeddings")
 local errors = require("vk_compute.errors")
 local fail = require("vk_compute.fail")
 local files = require("vk_compute.files")
 local identity = require("vk_compute.cache.identity")
-local npy = require("vk_compute.npy")
+local kinds = require("vk_compute.cache.kinds")
 local source = require("vk_compute.cache.source")
 local view = require("vk_compute.view")
 local xxhash = require("vk_compute.xxhash")
@@ -19,7 +20,7 @@ local Cache = {}
 Cache.__index = Cache
 
 local function read_embeddings(given)
-  if type(given) == "string" then return npy.read_float32(given) end
+  if type(given) == "string" then return embedding_file.read(given) end
   local data, n, d
   if type(given) == "table" and type(given[2]) == "number" and type(given[1]) ~= "number" then
     data, n, d = embeddings.read(given[1], given[2], given[3])
@@ -45,18 +46,24 @@ local OPTIONS = { embeddings = "string|table", partial = "boolean" }
 -- @tparam string path
 -- @tparam[opt] table options
 --
--- - `embeddings`: what the cache must have been made from: the name of a .npy file, a table of tables,
---   or `{source, n, d}` with what upload_embeddings takes as (source, n, d)
+-- - `embeddings`: what the cache must have been made from: the name of a file of them, what
+--   vk.read_embeddings gives, a table of tables, or `{source, n, d}` with what upload_embeddings takes as
+--   (source, n, d)
 -- - `partial`: true takes a cache that is not finished too, with the rows that are done
--- @treturn Cache with the fields `n`, `d`, `length`, `centered`, `fingerprint`, `finished` and `done` (rows
--- there are)
--- @raise no such cache; one that is not finished; a damaged one; one of other embeddings
-function reader.load(path, options)
+-- @tparam[opt] string kind that it must be of: "diversity" or "neighbors"
+-- @treturn Cache with the fields `kind`, `n`, `d`, `length`, `centered`, `fingerprint`, `finished` and
+-- `done` (rows there are)
+-- @raise no such cache; one of another kind; one that is not finished; a damaged one; one of other
+-- embeddings
+function reader.load(path, options, kind)
   if type(path) ~= "string" then
     errors.raise("path must be a string, but is %s", arguments.describe(path))
   end
   options = arguments.options(options, OPTIONS)
   local from = source.open(path)
+  if kind and from.what.kind ~= kind then
+    fail("%s holds %s, not %s", path, kinds[from.what.kind].rows, kinds[kind].rows)
+  end
   if not from.finished and not options.partial then
     fail("%s is not finished: %.0f of %.0f rows are done. Run the computation again to go on", path,
       from.done, from.what.n)
@@ -69,16 +76,17 @@ function reader.load(path, options)
   if options.embeddings then check_embeddings(path, from.what, options.embeddings) end
   local what = from.what
   return setmetatable({
-    path = path, n = what.n, d = what.d, length = what.length, centered = what.centered,
+    path = path, kind = what.kind, n = what.n, d = what.d, length = what.length, centered = what.centered,
     fingerprint = what.fingerprint, finished = from.finished, done = from.done,
     source = from, mapping = files.map(from.file, size), viewed = false,
   }, Cache)
 end
 
---- Gives the diversity sequence from start.
+--- Gives a row: the diversity sequence from start, start first; or the nearest neighbours of start, the
+-- most similar first.
 -- @tparam number start an id, 0 to n - 1
 -- @tparam[opt] table options `as`: "table" (default) or "view"
--- @treturn table length ids, start first; or a view of length `uint32_t` in the mapped file, which
+-- @treturn table length ids; or a view of length `uint32_t` in the mapped file, which
 -- stays valid after close. Of a cache that is not finished, nil for a row that is not done
 -- @raise no such start; a damaged row; a closed cache
 function Cache:row(start, options)

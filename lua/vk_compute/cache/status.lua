@@ -30,7 +30,7 @@ local function check_length(result, path, what)
 end
 
 local function describe(result, what)
-  for _, name in ipairs({ "n", "d", "length", "centered", "fingerprint" }) do
+  for _, name in ipairs({ "kind", "n", "d", "length", "centered", "fingerprint" }) do
     result[name] = what[name]
   end
   result.total = what.n
@@ -78,7 +78,8 @@ end
 -- - `path`; `state`: "missing", "running", "stopped" or "finished"
 -- - `problems`: texts; empty where nothing is known to be wrong. Rows are not read: see verify.run
 -- - `writer`: process id, where there is one (0: in another container)
--- - `done`, `total` (rows); `n`, `d`, `length`, `centered`, `fingerprint`; `device`
+-- - `kind` ("diversity" or "neighbors"); `n`, `d`, `length`, `centered`, `fingerprint`
+-- - `done`, `total` (rows); `device`
 -- - `rate` (rows a second), `eta` (seconds), `updated` (seconds since 1970), of one that grows;
 --   `date` of one that is finished
 --

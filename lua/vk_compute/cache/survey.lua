@@ -13,11 +13,12 @@ local survey = {}
 
 --- Raises where no cache can be put at a path.
 -- @tparam string path
+-- @tparam string example a file name
 -- @tparam[opt] string input the file of the embeddings
-function survey.check_path(path, input)
+function survey.check_path(path, example, input)
   if files.is_directory(path) then
-    fail("%s is a directory: name the cache file, such as %s/diversity.npy", path,
-      (path:gsub("/+$", "")))
+    fail("%s is a directory: name the cache file, such as %s/%s", path, (path:gsub("/+$", "")),
+      example)
   end
   local directory = files.directory(path)
   if not files.is_directory(directory) then

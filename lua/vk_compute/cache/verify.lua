@@ -1,12 +1,12 @@
---- Verifies a cache: its checksums, that every row is a walk, and a sample of rows by computing them.
+--- Verifies a cache: its checksums, that every row is one that can be, and a sample of rows by computing them.
 -- @module vk_compute.cache.verify
 
 local ffi = require("ffi")
 local fail = require("vk_compute.fail")
 local files = require("vk_compute.files")
 local identity = require("vk_compute.cache.identity")
+local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
-local new_walk_check = require("vk_compute.cache.walk")
 local repair = require("vk_compute.cache.repair")
 local recompute = require("vk_compute.cache.recompute")
 local rows = require("vk_compute.cache.rows")
@@ -21,6 +21,7 @@ ffi.cdef("int memcmp(const void *a, const void *b, size_t bytes);")
 
 local function check_identity(job, what)
   local asked = identity.of(job.embeddings, {
+    kind = job.kind or what.kind,
     length = job.length or what.length,
     centered = job.center or what.centered,
     definition_version = job.definition_version,
@@ -31,10 +32,10 @@ local function check_identity(job, what)
   end
 end
 
--- Compares rows with their checksums and looks at each walk. The damaged rows; problems are added.
+-- Compares rows with their checksums and looks at the ids of each. The damaged rows; problems are added.
 local function check_rows(job, from, problems)
   local what, place = from.what, from.place
-  local walk_check = new_walk_check(what.n, what.length)
+  local row_check = kinds[what.kind].new_check(what.n, what.length)
   local whole = xxhash.stream128()
   local damaged = {}
   rows.each(from.file, place, what.n, function(row, pointer)
@@ -42,9 +43,9 @@ local function check_rows(job, from, problems)
     local checksum = from.checksum_of(row)
     if not checksum then return end
     local fits = xxhash.hex64(pointer, place.row_bytes) == checksum
-    local wrong = walk_check(pointer, row)
+    local wrong = row_check(pointer, row)
     if fits and wrong then
-      problems[#problems + 1] = ("row %.0f is no walk, though its checksum fits: %s"):format(row, wrong)
+      problems[#problems + 1] = ("row %.0f cannot be, though its checksum fits: %s"):format(row, wrong)
     elseif not fits then
       damaged[#damaged + 1] = row
     end
@@ -138,8 +139,8 @@ end
 -- not be called in a process that has made a context (see compute_process.lua).
 -- @tparam table job
 --
--- - `path`: the cache; `embeddings`: as from npy.read_float32
--- - `length`, `center`: what the cache must have, where given
+-- - `path`: the cache; `embeddings`: as from embedding_file.read
+-- - `kind`, `length`, `center`: what the cache must have, where given
 -- - `device`; `definition_version`: of the library
 -- - `repair`: whether to put right what is damaged, by computing those rows
 -- - `report`: function (phase, done, total): "checking", "starting", "computing"

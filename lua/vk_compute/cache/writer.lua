@@ -15,10 +15,10 @@ local fail = require("vk_compute.fail")
 local files = require("vk_compute.files")
 local identity = require("vk_compute.cache.identity")
 local journal = require("vk_compute.cache.journal")
+local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
 local lock = require("vk_compute.cache.lock")
 local metadata = require("vk_compute.cache.metadata")
-local new_walk_check = require("vk_compute.cache.walk")
 local partial = require("vk_compute.cache.partial")
 local rate = require("vk_compute.cache.rate")
 local survey = require("vk_compute.cache.survey")
@@ -43,6 +43,7 @@ Run.__index = Run
 
 function Run:report(phase, done)
   self.job.report({
+    kind = self.what.kind,
     phase = phase,
     done = done or self.done,
     total = self.what.n,
@@ -58,6 +59,7 @@ end
 
 function Run:start_process()
   self.process = compute_process.start({
+    kind = kinds[self.what.kind],
     embeddings = self.job.embeddings,
     center = self.what.centered,
     length = self.what.length,
@@ -118,7 +120,7 @@ function Run:commit(base, list, first, count)
   local batch, checksums = {}, {}
   for k = 0, count - 1 do
     local row, pointer = list[first + k], base + k * self.what.length
-    local wrong = self.walk_check(pointer, row)
+    local wrong = self.row_check(pointer, row)
     if wrong then
       fail("%s computed row %.0f wrongly (%s): its driver is at fault; this batch is not kept",
         self.device, row, wrong)
@@ -248,7 +250,7 @@ end
 local function new_run(job, paths, what, held)
   return setmetatable({
     job = job, paths = paths, what = what, held = held, place = layout.of(what),
-    walk_check = new_walk_check(what.n, what.length), began = seconds(time.CLOCK_MONOTONIC),
+    row_check = kinds[what.kind].new_check(what.n, what.length), began = seconds(time.CLOCK_MONOTONIC),
     samples = {}, checksums = {}, done = 0, kept = 0, computed = 0,
   }, Run)
 end
@@ -277,15 +279,25 @@ local function result_of(run, outcome)
   }
 end
 
+local function ids_of_row(kind, wanted, n)
+  local most = kind.most_ids(n)
+  if most == 0 then fail("one embedding has no neighbours: give two or more") end
+  local length = wanted or kind.default_ids(n)
+  if length > most then fail(kind.surplus, kind.option, length, most) end
+  return length
+end
+
 --- Computes a cache, from the beginning or from where an earlier run stopped. Must not be called in a
 -- process that has made a context (see compute_process.lua).
 -- @tparam table job
 --
--- - `path`: the cache; `embeddings`: as from npy.read_float32, with their `path`
--- - `length` of a row (default n), `center`, `device`, `force` (start over), `batch` (rows at most
+-- - `path`: the cache; `embeddings`: as from embedding_file.read
+-- - `kind`: "diversity" (default) or "neighbors"
+-- - `length`: ids of a row (default: of a sequence n; of neighbours 100, or n - 1 where that is less),
+--   `center`, `device`, `force` (start over), `batch` (rows at most
 --   between two records; default: what takes about half a second)
 -- - `definition_version`, `library_version`: of the library
--- - `report`: function (state), called some times a second while the device computes: `phase`
+-- - `report`: function (state), called some times a second while the device computes: `kind`, `phase`
 --   ("starting", "preparing", "computing", "checking", "finishing"), `done`, `total`, `seconds`,
 --   `device`, `rate` (rows a second; the last two may be nil)
 -- - `notice`: function (text), told what was found wrong and corrected
@@ -294,14 +306,13 @@ end
 -- of earlier runs), `computed`, `seconds`, `device`, `fingerprint`
 function writer.run(job)
   local paths = layout.paths(job.path)
-  survey.check_path(job.path, job.embeddings.path)
-  local length = job.length or job.embeddings.n
-  if length > job.embeddings.n then
-    fail("--length %.0f is more than the %.0f embeddings there are", length, job.embeddings.n)
-  end
+  local name = job.kind or "diversity"
+  local kind = kinds[name]
+  survey.check_path(job.path, kind.example, job.embeddings.path)
+  local length = ids_of_row(kind, job.length, job.embeddings.n)
   local held = take_lock(paths)
   local what = identity.of(job.embeddings, {
-    length = length, centered = job.center or false, definition_version = job.definition_version,
+    kind = name, length = length, centered = job.center or false, definition_version = job.definition_version,
   })
   local run = new_run(job, paths, what, held)
   local ok, result = pcall(function()

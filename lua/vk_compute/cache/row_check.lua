@@ -1,0 +1,59 @@
+--- Whether a row is one that can be: ids below n, each at most once.
+-- @module vk_compute.cache.row_check
+
+local ffi = require("ffi")
+
+local row_check = {}
+
+-- A function (row, own) -> nil, or what is wrong with a row in which the id `own` has no place after
+-- the first `from` ids.
+local function new_check(n, length, from)
+  -- seen_in[id] is the number of the check that last met the id: nothing to clear between rows.
+  local seen_in = ffi.new("uint32_t[?]", n)
+  local check = 0
+  return function(row, own)
+    check = check + 1
+    if check == 2 ^ 32 then
+      ffi.fill(seen_in, 4 * n)
+      check = 1
+    end
+    seen_in[own] = check
+    for place = from, length - 1 do
+      local id = row[place]
+      if id >= n then
+        return ("place %.0f holds %.0f, which is no id"):format(place, id)
+      end
+      if seen_in[id] == check then
+        if id == own and from == 0 then return ("place %.0f holds the item itself"):format(place) end
+        return ("place %.0f holds %.0f for the second time"):format(place, id)
+      end
+      seen_in[id] = check
+    end
+  end
+end
+
+--- Makes a check for the walks of one cache: the start comes first.
+-- @tparam number n items
+-- @tparam number length ids in a row
+-- @treturn function (row, start) -> nil where row, a `uint32_t*`, is a walk from start, else what is
+-- wrong with it
+function row_check.walk(n, length)
+  local check_rest = new_check(n, length, 1)
+  return function(row, start)
+    if row[0] ~= start then
+      return ("it begins with %.0f, not with %.0f"):format(row[0], start)
+    end
+    return check_rest(row, start)
+  end
+end
+
+--- Makes a check for the lists of neighbours of one cache: an item is not among its own.
+-- @tparam number n items
+-- @tparam number length ids in a row
+-- @treturn function (row, item) -> nil where row, a `uint32_t*`, can be the list of item, else what is
+-- wrong with it
+function row_check.neighbors(n, length)
+  return new_check(n, length, 0)
+end
+
+return row_check

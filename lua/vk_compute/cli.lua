@@ -1,0 +1,82 @@
+--- The commands of `vulkan-compute`, and the scripts that are one of them each.
+--
+-- A command is a module `vk_compute.cli.NAME`, a table with
+--
+-- - `summary`: a few words, for the list of commands
+-- - `description`, `epilog`: for its `--help`; the epilog tells the exit codes
+-- - `declare`: function (parser): adds its arguments and options to a parser of argparse
+-- - `main`: function (options) -> exit code; it raises what goes wrong. Ctrl-C ends it at once, unless it
+--   asks for `stop.catch()`
+-- @module vk_compute.cli
+
+local argparse = require("argparse")
+local command = require("vk_compute.command")
+local output = require("vk_compute.cli.output")
+local stop = require("vk_compute.cli.stop")
+
+local cli = {}
+
+local COMMANDS = {
+  "devices", "diversity-sequence", "similarity", "cache", "neighbors", "check", "verify", "export",
+}
+
+local modules = {}
+for _, name in ipairs(COMMANDS) do
+  modules[name] = require("vk_compute.cli." .. name:gsub("-", "_"))
+end
+
+local function print_version()
+  command.run(function()
+    local vk = require("vk_compute")
+    output.new({}):say(("vulkan-compute %s (definition %d)"):format(vk.version(),
+      vk.definition_version()))
+    return 0
+  end)
+end
+
+local function new_parser()
+  local parser = argparse("vulkan-compute",
+    "Similarity matrices and diversity sequences of embeddings, on any Vulkan device, exactly."
+    .. " An item's id is its row in EMBEDDINGS, counted from 0, in all that is read and written.",
+    "Results go to standard output: text, or with --json one JSON document. Errors go to standard"
+    .. " error.\n\nExit codes: 0 done; 1 failed, refused or found damaged; 2 wrong use; 130 stopped"
+    .. " with Ctrl-C (143: by SIGTERM); 141 nobody read the output any more."
+    .. "\n\nEnvironment: VKC_DEVICE, the device where --device is not given; VKC_LIBRARY, the path of"
+    .. " libvulkan_compute.so.")
+  parser:help_max_width(90)
+  parser:flag("--version", "print the version"):action(print_version)
+  parser:command_target("command")
+  for _, name in ipairs(COMMANDS) do
+    local module = modules[name]
+    local subparser = parser:command(name, module.description, module.epilog)
+    subparser:summary(module.summary)
+    module.declare(subparser)
+  end
+  return parser
+end
+
+local function run(module, options)
+  stop.at_once()
+  command.run(function() return module.main(options) end, function()
+    output.end_line()
+    return stop.exit_code()
+  end)
+end
+
+--- Does what the program's arguments say, and ends the program.
+function cli.main()
+  local options = command.parse(new_parser())
+  run(modules[options.command], options)
+end
+
+--- The same for a script that is one command.
+-- @tparam string script its name
+-- @tparam string name the command's
+function cli.script(script, name)
+  local module = modules[name]
+  local parser = argparse(script, module.description, module.epilog)
+  module.declare(parser)
+  run(module, command.parse(parser))
+end
+
+return cli

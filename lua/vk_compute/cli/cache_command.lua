@@ -1,0 +1,101 @@
+--- The command that computes a cache of some kind: a file of rows that goes on where it was stopped.
+-- @module vk_compute.cli.cache_command
+
+local cache = require("vk_compute.cache")
+local check = require("vk_compute.cli.check")
+local command = require("vk_compute.command")
+local kinds = require("vk_compute.cache.kinds")
+local input = require("vk_compute.cli.input")
+local options_of = require("vk_compute.cli.options")
+local output = require("vk_compute.cli.output")
+local report = require("vk_compute.report")
+local stop = require("vk_compute.cli.stop")
+local verify = require("vk_compute.cli.verify")
+local vk = require("vk_compute")
+
+local function declare(parser, kind, length)
+  input.declare(parser)
+  parser:argument("CACHE", "file to make, such as " .. kinds[kind].example)
+  options_of.center(parser)
+  options_of.device(parser)
+  parser:option(kinds[kind].option, length):argname("K"):target("length")
+    :convert(options_of.count)
+  parser:option("--batch", "bring to disk after at most so many rows (default: about half a second's)")
+    :argname("ROWS"):convert(options_of.count)
+  parser:flag("--force", "start over, whatever is there")
+  parser:flag("--status", "only tell how CACHE stands")
+  parser:flag("--verify", "only verify CACHE: checksums, every row, a sample computed again")
+  parser:flag("--repair", "with --verify: put right what is damaged")
+  options_of.quiet(parser)
+  options_of.json(parser)
+end
+
+local function tell_stopped(options, result)
+  -- Even where it is to be quiet: the work is not done.
+  output.new({ json = options.json }):say(
+    ("stopped: %.0f of %.0f rows are kept. To go on, run the same command again"):format(result.done,
+      result.total))
+end
+
+local function tell_finished(out, options, result)
+  out:say(("%s: %s"):format(result.outcome, options.CACHE))
+  out:say(("  rows         %.0f: %.0f computed now, %.0f kept from earlier"):format(result.total,
+    result.computed, result.kept))
+  out:say(("  seconds      %.2f"):format(result.seconds))
+  if result.computed > 0 then
+    out:say(("  rows/second  %.1f"):format(result.computed / result.seconds))
+  end
+  out:say("  device       " .. result.device)
+  out:say("  fingerprint  " .. result.fingerprint)
+end
+
+local function compute(kind, options)
+  stop.catch()
+  local out = output.new(options)
+  local embeddings = input.read(options, out)
+  local result = cache.compute({
+    kind = kind, path = options.CACHE, embeddings = embeddings,
+    length = options.length, center = options.center, device = options.device, force = options.force,
+    batch = options.batch,
+    definition_version = vk.definition_version(), library_version = vk.version(),
+    report = function(state) out:progress(state) end,
+    notice = function(text) out:notice(text) end,
+    stop = stop.count,
+  })
+  local stopped = result.outcome == "stopped"
+  if stopped then tell_stopped(options, result) else tell_finished(out, options, result) end
+  result.path, result.input, result.notices = options.CACHE, embeddings.description, out.notices
+  out:document(result)
+  return stopped and stop.exit_code() or 0
+end
+
+local function print_status(options)
+  local out = output.new(options)
+  local status = cache.status(options.CACHE)
+  out:say(table.concat(report.status(status), "\n"))
+  out:document(status)
+  return check.exit_code(status)
+end
+
+local function main(kind, options)
+  if options.repair and not options.verify then command.refuse_use("--repair goes with --verify") end
+  if options.status then return print_status(options) end
+  if options.verify then return verify.main(options, kind) end
+  return compute(kind, options)
+end
+
+--- Makes such a command.
+-- @tparam string kind of cache: a name in kinds.lua
+-- @tparam table texts `summary`; `description` of the rows; `length`, what the number of ids in a row means
+-- @treturn table a command as cli.lua takes it
+return function(kind, texts)
+  return {
+    summary = texts.summary,
+    description = texts.description .. " Ids and rows count from 0. A run that was stopped, by whatever,"
+      .. " goes on where it was when started again.",
+    epilog = "Exit codes: 0 done; 1 failed, refused or found damaged; 2 wrong use; 130 stopped with"
+      .. " Ctrl-C.",
+    declare = function(parser) declare(parser, kind, texts.length) end,
+    main = function(options) return main(kind, options) end,
+  }
+end

@@ -1,0 +1,33 @@
+--- vulkan-compute devices.
+-- @module vk_compute.cli.devices
+
+local options_of = require("vk_compute.cli.options")
+local output = require("vk_compute.cli.output")
+local vk = require("vk_compute")
+
+local devices = {
+  summary = "list the devices there are",
+  description = "Lists the devices of all Vulkan drivers. --device of the other commands takes their"
+    .. " indices, which count from 0.",
+  epilog = "Exit codes: 0 done; 1 no Vulkan loader, no driver, or none with a device; 2 wrong use.",
+}
+
+function devices.declare(parser)
+  options_of.json(parser)
+end
+
+local function text_of(device)
+  return ("%d  %s\n   %s, Vulkan %s, %.1f GB, subgroups of %d; driver %s\n   %s"):format(device.index,
+    device.name, device.type, device.vulkan_version, device.memory_bytes / 1e9, device.subgroup_size,
+    device.driver, device.usable and "usable" or "not usable, it lacks: " .. device.missing)
+end
+
+function devices.main(options)
+  local out = output.new(options)
+  local list = vk.list_devices()
+  for _, device in ipairs(list) do out:say(text_of(device)) end
+  out:document({ devices = list })
+  return 0
+end
+
+return devices

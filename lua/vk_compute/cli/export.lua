@@ -1,0 +1,40 @@
+--- vulkan-compute export, and export-diversity-cache.lua.
+-- @module vk_compute.cli.export
+
+local cache = require("vk_compute.cache")
+local command = require("vk_compute.command")
+local files = require("vk_compute.files")
+local options_of = require("vk_compute.cli.options")
+local output = require("vk_compute.cli.output")
+local stop = require("vk_compute.cli.stop")
+
+local export = {
+  summary = "write a finished cache as JSON or plain binary",
+  description = "Writes a finished cache in another form.",
+  epilog = 'JSON: {"metadata": {..}, "sequences": {"0": [0, ..], ..}}. Binary: uint32 n, then the rows, '
+    .. "uint32, little-endian. Ids count from 0.\n\nExit codes: 0 done; 1 failed, not finished or"
+    .. " damaged; 2 wrong use; 130 stopped with Ctrl-C.",
+}
+
+function export.declare(parser)
+  parser:argument("CACHE", "the finished cache")
+  parser:argument("OUTPUT", "file to write: JSON where its name ends in .json")
+  parser:flag("--binary", "plain binary, whatever the name")
+  options_of.json(parser)
+end
+
+function export.main(options)
+  stop.catch()
+  if not options.binary and not options.OUTPUT:match("%.json$") then
+    command.refuse_use("name a file that ends in .json, or ask for --binary")
+  end
+  local write = options.binary and cache.export_binary or cache.export_json
+  write(options.CACHE, options.OUTPUT, stop.count)
+  output.new(options):document({
+    path = options.CACHE, output = options.OUTPUT, format = options.binary and "binary" or "json",
+    bytes = files.stat(options.OUTPUT).st_size,
+  })
+  return 0
+end
+
+return export

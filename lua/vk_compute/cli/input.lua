@@ -1,0 +1,47 @@
+--- The embeddings that a command is given.
+-- @module vk_compute.cli.input
+
+local embedding_file = require("vk_compute.embedding_file")
+local fail = require("vk_compute.fail")
+local options_of = require("vk_compute.cli.options")
+local vk = require("vk_compute")
+
+local input = {}
+
+--- Adds the argument EMBEDDINGS, and the options that say how to read it, to a parser.
+function input.declare(parser)
+  parser:argument("EMBEDDINGS", "file of embeddings: .npy, JSON, JSONL, .fvecs, .fbin or raw float32")
+  parser:option("--dim", "numbers of an embedding; raw float32 needs this or --rows"):argname("D")
+    :convert(options_of.count)
+  parser:option("--rows", "number of embeddings"):argname("N"):convert(options_of.count)
+  parser:flag("--skip-missing", "leave out items of JSON that have no embedding; ids are then the numbers"
+    .. " of the items kept")
+end
+
+--- Reads the file EMBEDDINGS.
+-- @tparam table options of the command
+-- @tparam[opt] Output out is told what the file was found to be
+-- @treturn table as from embedding_file.read
+function input.read(options, out)
+  local embeddings = embedding_file.read(options.EMBEDDINGS, {
+    n = options.rows, d = options.dim, skip_missing = options.skip_missing,
+  })
+  if out then out:say(("%s: %s"):format(embeddings.path, embeddings.description)) end
+  return embeddings
+end
+
+--- Opens a device, and brings the embeddings onto it.
+-- @tparam table options of the command: `device`, `center`
+-- @tparam table embeddings as from read
+-- @treturn Context
+function input.upload(options, embeddings)
+  local context = vk.new({ device = options.device })
+  local ok, problem = pcall(context.upload_embeddings, context, embeddings.data, embeddings.n,
+    embeddings.d, { center = options.center or false })
+  if not ok then
+    fail("%s: %s", embeddings.path, type(problem) == "table" and problem.message or problem)
+  end
+  return context
+end
+
+return input

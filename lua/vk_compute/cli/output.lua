@@ -1,0 +1,109 @@
+--- What commands write to standard output: text, or one JSON document.
+-- @module vk_compute.cli.output
+
+local cjson = require("cjson")
+local errno = require("posix.errno")
+local signal = require("posix.signal")
+local time = require("posix.time")
+local unistd = require("posix.unistd")
+local command = require("vk_compute.command")
+local fail = require("vk_compute.fail")
+local report = require("vk_compute.report")
+
+local output = {}
+
+local PLAIN_INTERVAL, BAR_INTERVAL = 0.8, 0.1  -- seconds between lines, between changes of the bar
+
+-- A reader that has gone shows as an error here, so that work in hand can be put right.
+signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+--- Whether standard output is a terminal.
+output.on_terminal = unistd.isatty(1) == 1
+
+local bar_shown = false
+
+-- Returns nil, or what went wrong.
+local function try_write(text)
+  local ok, message, number = io.stdout:write(text)
+  if ok then ok, message, number = io.stdout:flush() end
+  if ok then return nil end
+  if number == errno.EPIPE then error(command.BROKEN_PIPE, 0) end
+  return message
+end
+
+--- Writes text, as it is. Raises where it cannot be written.
+function output.write(text)
+  local problem = try_write(text)
+  if problem then fail("cannot write to standard output: %s", problem) end
+end
+
+--- A document as JSON, on one line. Empty tables in it are empty lists.
+function output.json(document)
+  -- A quote inside a string has a backslash before it: only names of members match.
+  return (cjson.encode(document):gsub('("[%a_]+":){}', "%1[]"))
+end
+
+--- Ends a line that progress is shown on.
+function output.end_line()
+  if bar_shown then io.stdout:write("\n") end
+  bar_shown = false
+end
+
+local function monotonic()
+  local t = time.clock_gettime(time.CLOCK_MONOTONIC)
+  return t.tv_sec + t.tv_nsec / 1e9
+end
+
+local Output = {}
+Output.__index = Output
+
+--- Where a command's results go.
+-- @tparam table options `quiet`: nothing but errors; `json`: only the document
+-- @treturn Output
+function output.new(options)
+  return setmetatable({
+    silent = options.quiet or options.json, wants_document = options.json, notices = {},
+    last_shown = -math.huge, last_phase = nil,
+  }, Output)
+end
+
+--- Writes lines of text, unless it is to be silent.
+function Output:say(text)
+  if self.silent then return end
+  if bar_shown then
+    text = "\r\27[K" .. text
+    bar_shown = false
+  end
+  output.write(text .. "\n")
+end
+
+--- Tells of something that was found wrong and corrected: at once, or as member `notices` of the
+-- document.
+function Output:notice(text)
+  self.notices[#self.notices + 1] = text
+  self:say(text)
+end
+
+--- Shows how far the work is: a line now and then, or on a terminal a bar. To be called as often as
+-- one likes. That it cannot be shown is no reason to stop working.
+-- @tparam table state as for report.line
+function Output:progress(state)
+  if self.silent then return end
+  local at = monotonic()
+  local interval = output.on_terminal and BAR_INTERVAL or PLAIN_INTERVAL
+  if at - self.last_shown < interval and state.phase == self.last_phase then return end
+  self.last_shown, self.last_phase = at, state.phase
+  if output.on_terminal then
+    try_write("\r" .. report.bar(state) .. "\27[K")
+    bar_shown = true
+  else
+    try_write(report.line(state) .. "\n")
+  end
+end
+
+--- Writes the document, where JSON is wanted.
+function Output:document(document)
+  if self.wants_document then output.write(output.json(document) .. "\n") end
+end
+
+return output

@@ -1,0 +1,61 @@
+--- vulkan-compute verify, and compute-diversity-cache.lua --verify.
+-- @module vk_compute.cli.verify
+
+local cache = require("vk_compute.cache")
+local command = require("vk_compute.command")
+local input = require("vk_compute.cli.input")
+local options_of = require("vk_compute.cli.options")
+local output = require("vk_compute.cli.output")
+local stop = require("vk_compute.cli.stop")
+local vk = require("vk_compute")
+
+local verify = {
+  summary = "verify a cache, and repair it",
+  description = "Verifies CACHE against the EMBEDDINGS it was made from: checksums, every row, a"
+    .. " sample of rows computed again. A cache that is not finished is verified as far as it goes.",
+  epilog = "Exit codes: 0 all is right, or was put right; 1 damaged, made from something else, or"
+    .. " failed; 2 wrong use; 130 stopped with Ctrl-C.",
+}
+
+function verify.declare(parser)
+  parser:argument("CACHE", "the file to verify")
+  input.declare(parser)
+  parser:flag("--center", "demand that it was made with --center")
+  parser:option("--length", "demand so many ids a row"):argname("K"):convert(options_of.count)
+  options_of.device(parser)
+  parser:flag("--repair", "put right what is damaged")
+  options_of.quiet(parser)
+  options_of.json(parser)
+end
+
+local function outcome_of(result)
+  if result.remaining then return result.remaining[1] and "damaged" or "repaired" end
+  return result.problems[1] and "damaged" or "verified"
+end
+
+-- kind: what the cache must be of, where given.
+function verify.main(options, kind)
+  stop.catch()
+  local out = output.new(options)
+  local result = cache.verify({
+    kind = kind, path = options.CACHE, embeddings = input.read(options, out), length = options.length,
+    center = options.center or nil, device = options.device, repair = options.repair,
+    definition_version = vk.definition_version(),
+    report = function(phase, done, total)
+      out:progress({ kind = kind, phase = phase == "computing" and "checking" or phase, done = done, total = total,
+        seconds = 0 })
+    end,
+    stop = stop.count,
+  })
+  local outcome = outcome_of(result)
+  for _, problem in ipairs(result.problems) do out:say("PROBLEM: " .. problem) end
+  for _, problem in ipairs(result.remaining or {}) do out:say("STILL A PROBLEM: " .. problem) end
+  out:say(("%s: %.0f of %.0f rows, %.0f of them computed again and compared; %s"):format(options.CACHE,
+    result.done, result.total, result.sampled,
+    outcome == "damaged" and not options.repair and "damaged: --repair puts it right" or outcome))
+  result.outcome, result.path = outcome, options.CACHE
+  out:document(result)
+  return outcome == "damaged" and command.EXIT_FAILED or 0
+end
+
+return verify

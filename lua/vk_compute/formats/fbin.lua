@@ -1,0 +1,38 @@
+--- Embeddings in .fbin files: n and d as little-endian uint32, then n x d float32.
+-- @module vk_compute.formats.fbin
+
+local binary = require("vk_compute.formats.binary")
+local fail = require("vk_compute.fail")
+
+local fbin = { extensions = { "fbin" } }
+
+local HEADER = 8
+
+local function header_of(file)
+  local n, d = binary.uint32(file, 0), binary.uint32(file, 4)
+  if n and d then return n, d, HEADER + 4 * n * d end
+end
+
+--- Whether a file is as long as its first two numbers say.
+function fbin.recognises(file)
+  local n, d, size = header_of(file)
+  return n ~= nil and n > 0 and d > 0 and size == file.size
+end
+
+--- Reads such a file.
+-- @tparam table file as embedding_file opens it
+-- @treturn table as @{vk_compute.embedding_file.read} describes it
+function fbin.read(file)
+  local n, d, size = header_of(file)
+  if not n then fail("%s is cut off in its header: a .fbin file begins with n and d, 8 bytes", file.path) end
+  if n == 0 or d == 0 then
+    fail("%s is empty: its header says n = %.0f, d = %.0f", file.path, n, d)
+  end
+  if size ~= file.size then
+    fail("%s is %.0f bytes long, but its header (n = %.0f, d = %.0f) says %.0f: it is %s", file.path,
+      file.size, n, d, size, file.size < size and "cut off, or no .fbin file" or "longer than it should be")
+  end
+  return binary.result(file, ".fbin", binary.read(file, HEADER, size - HEADER), n, d)
+end
+
+return fbin

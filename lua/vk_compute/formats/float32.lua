@@ -1,0 +1,48 @@
+--- Numbers that float32 cannot hold, and refusing them.
+--
+-- NaN is looked for in the bits. LuaJIT keeps its own values in NaNs: one from a file, taken for a number,
+-- could be any of them.
+-- @module vk_compute.formats.float32
+
+local bit = require("bit")
+local fail = require("vk_compute.fail")
+
+local float32 = {}
+
+--- The smallest double that rounds to infinity as a float.
+float32.BOUND = 2 ^ 128 - 2 ^ 103
+
+local band = bit.band
+local FLOAT_EXPONENT, FLOAT_FRACTION = 0x7f800000, 0x007fffff
+local DOUBLE_EXPONENT, DOUBLE_HIGH_FRACTION = 0x7ff00000, 0x000fffff
+
+local function refuse(index, d, path, is_nan)
+  fail("%s: row %.0f, column %.0f (both from 0) is %s: compute this embedding again", path,
+    math.floor(index / d), index % d, is_nan and "NaN" or "infinite, or too large for float32")
+end
+
+--- Raises where there is a NaN or an infinity.
+-- @param words the floats, as `uint32_t*`
+-- @tparam number count
+-- @tparam number first what number the first of them is in the whole array
+-- @tparam number d columns
+-- @tparam string path for the message
+function float32.check(words, count, first, d, path)
+  for k = 0, count - 1 do
+    if band(words[k], FLOAT_EXPONENT) == FLOAT_EXPONENT then
+      refuse(first + k, d, path, band(words[k], FLOAT_FRACTION) ~= 0)
+    end
+  end
+end
+
+--- The same for doubles, two words each, the low one first.
+function float32.check_doubles(words, count, first, d, path)
+  for k = 0, count - 1 do
+    local high = words[2 * k + 1]
+    if band(high, DOUBLE_EXPONENT) == DOUBLE_EXPONENT then
+      refuse(first + k, d, path, band(high, DOUBLE_HIGH_FRACTION) ~= 0 or words[2 * k] ~= 0)
+    end
+  end
+end
+
+return float32

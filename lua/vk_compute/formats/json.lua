@@ -1,0 +1,291 @@
+--- Embeddings in JSON or JSONL, as models and programs give them.
+--
+-- - `{"embeddings": [ITEM, ...], ...}`: Ollama's /api/embed, and collections with metadata
+-- - `{"embedding": [numbers], ...}`: Ollama's /api/embeddings, one item
+-- - `[ITEM, ...]`: a bare list
+-- - JSONL: an ITEM a line
+--
+-- An ITEM is an array of numbers or an object with one under "embedding", and maybe an "id". Other keys
+-- are skipped, and keys may come in any order. An item without an embedding (none, null, or an empty
+-- array) is missing. Text becomes floats as it is read: memory is that of the floats.
+-- @module vk_compute.formats.json
+
+local fail = require("vk_compute.fail")
+local float32 = require("vk_compute.formats.float32")
+local json_scanner = require("vk_compute.formats.json_scanner")
+local new_float_list = require("vk_compute.formats.float_list")
+
+local json = { extensions = { "json", "jsonl", "ndjson" } }
+
+local BOUND = float32.BOUND
+local END = json_scanner.END
+local COMMA, MINUS, ZERO, NINE = 44, 45, 48, 57
+local OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE = 91, 93, 123, 125
+local LOWER_N = 110
+-- How many missing items a message names.
+local NAMED = 10
+
+--- Whether a file begins like JSON. Binary numbers may begin with a bracket by chance; such have bytes
+-- near it that no text has.
+function json.recognises(file)
+  local text = file.head:gsub("^\239\187\191", ""):match("^%s*([%[{].*)")
+  if not text or text:sub(1, 16):find("[%z\1-\8\11\12\14-\31]") then return false end
+  return text:find(text:byte() == OPEN_BRACE and '^{%s*["}]' or "^%[%s*[%[%]{%-%dnNI]") ~= nil
+    or not text:find("^.%s*%S")
+end
+
+local Reader = {}
+Reader.__index = Reader
+
+local function id_text(id)
+  if type(id) == "number" then return ("id %.14g"):format(id) end
+  return ('id "%.60s"'):format((id:gsub("%c", "?")))
+end
+
+local function item_text(item)
+  if item.id == nil then return ("item %.0f"):format(item.index) end
+  return ("item %.0f (%s)"):format(item.index, id_text(item.id))
+end
+
+-- ---- One embedding -------------------------------------------------------------------------------
+
+function Reader:fail_number(item, column)
+  local scanner = self.scanner
+  local word = scanner:word()
+  if word == "null" or word == "NaN" or word == "Infinity" then
+    scanner:fail_at(scanner:offset(), "number %.0f of %s, both from 0, is %s: compute this embedding again",
+      column, item_text(item), word)
+  end
+  scanner:fail_expected(("number %.0f of %s, both from 0,"):format(column, item_text(item)))
+end
+
+-- The numbers of an array whose bracket is taken go behind those of the items kept so far.
+function Reader:read_numbers(item)
+  local scanner, list = self.scanner, self.list
+  local first = self.n * (self.d or 0)
+  local count = 0
+  local c = scanner:peek()
+  if c == CLOSE_BRACKET then
+    scanner:take()
+    return 0
+  end
+  while true do
+    if not (c == MINUS or c >= ZERO and c <= NINE) then self:fail_number(item, count) end
+    local offset = scanner:offset()
+    local value = scanner:number()
+    if not (value < BOUND and value > -BOUND) then
+      scanner:fail_at(offset, "number %.0f of %s, both from 0, is too large for float32: scale the embeddings",
+        count, item_text(item))
+    end
+    if first + count >= list.capacity then list:grow(first + count) end
+    list.data[first + count] = value
+    count = count + 1
+    c = scanner:peek()
+    if c == CLOSE_BRACKET then break end
+    if c ~= COMMA then scanner:fail_expected("a comma or ']'") end
+    scanner:take()
+    c = scanner:peek()
+  end
+  if count ~= (self.d or count) then
+    scanner:fail_at(scanner:offset(), "%s has %.0f numbers, but those before it have %.0f: embeddings "
+      .. "of one file must come from one model", item_text(item), count, self.d)
+  end
+  scanner:take()
+  return count
+end
+
+function Reader:read_embedding(item)
+  local c = self.scanner:peek()
+  if c == LOWER_N then
+    self.scanner:literal()
+    return 0
+  end
+  if c ~= OPEN_BRACKET then
+    self.scanner:fail_expected(("an array of numbers, for %s,"):format(item_text(item)))
+  end
+  self.scanner:take()
+  return self:read_numbers(item)
+end
+
+-- ---- Items ---------------------------------------------------------------------------------------
+
+-- Takes an object whose brace is taken, and gives the keys that there are handlers for and that it has.
+-- Such a key counts once: readers of JSON differ in which of two they take.
+function Reader:read_object(handlers)
+  local scanner, seen = self.scanner, {}
+  scanner:each(CLOSE_BRACE, function()
+    local offset = scanner:offset()
+    local key = scanner:key()
+    if not (key and handlers[key]) then return scanner:skip() end
+    if seen[key] then
+      scanner:fail_at(offset, 'the key "%s" is in one object twice: take one of them away', key)
+    end
+    seen[key] = true
+    handlers[key]()
+  end)
+  return seen
+end
+
+function Reader:new_item()
+  return { index = self.items, line = self.scanner.line, numbers = 0 }
+end
+
+function Reader:handlers(item)
+  return {
+    id = function() item.id = self.scanner:scalar() end,
+    embedding = function() item.numbers = self:read_embedding(item) end,
+  }
+end
+
+-- Keeps an item that was read, or notes that it is missing.
+function Reader:keep(item, kind)
+  if kind then
+    self.kind = self.kind or kind
+    if kind ~= self.kind then
+      self.scanner:fail_at(self.scanner:offset(), "items before %s are %s, but it is one of the %s",
+        item_text(item), self.kind, kind)
+    end
+  end
+  self.items = self.items + 1
+  if item.numbers == 0 then
+    self.missing_count = self.missing_count + 1
+    if self.keep_missing or self.missing_count <= NAMED then
+      self.missing[self.missing_count] = { item = item.index, id = item.id, line = item.line }
+    end
+    return
+  end
+  self.d = item.numbers
+  self.n = self.n + 1
+  self.ids[self.n] = item.id
+  if item.id == nil then self.without_id = true end
+end
+
+-- Takes an item.
+function Reader:read_item()
+  local scanner = self.scanner
+  local item = self:new_item()
+  local c = scanner:peek()
+  if c == OPEN_BRACE then
+    scanner:take()
+    self:read_object(self:handlers(item))
+    self:keep(item, "objects")
+  elseif c == OPEN_BRACKET then
+    scanner:take()
+    item.numbers = self:read_numbers(item)
+    self:keep(item, "arrays")
+  elseif c == LOWER_N then
+    scanner:literal()
+    self:keep(item)
+  else
+    scanner:fail_expected("an embedding (an array of numbers, or an object that has one)")
+  end
+end
+
+-- ---- The file ------------------------------------------------------------------------------------
+
+function Reader:read_list()
+  self.is_list = true
+  self.scanner:each(CLOSE_BRACKET, function() self:read_item() end)
+end
+
+-- An object that is either all there is or the first item of JSONL.
+function Reader:read_first_object()
+  local scanner = self.scanner
+  local item = self:new_item()
+  local handlers = self:handlers(item)
+  function handlers.embeddings()
+    if scanner:peek() ~= OPEN_BRACKET then scanner:fail_expected("an array of embeddings") end
+    scanner:take()
+    self:read_list()
+  end
+  scanner:take()
+  local keys = self:read_object(handlers)
+  if keys.embeddings and keys.embedding then
+    fail('%s has both "embeddings" and "embedding": take one of them away', scanner.file.path)
+  end
+  if not keys.embeddings then self:keep(item, "objects") end
+end
+
+-- An array is a list of items, or the first item of JSONL.
+function Reader:read_first_array()
+  local scanner = self.scanner
+  scanner:take()
+  local c = scanner:peek()
+  if c == OPEN_BRACKET or c == OPEN_BRACE or c == LOWER_N or c == CLOSE_BRACKET then return self:read_list() end
+  local item = self:new_item()
+  item.numbers = self:read_numbers(item)
+  self:keep(item, "arrays")
+end
+
+function Reader:read_file()
+  local scanner = self.scanner
+  local c = scanner:peek()
+  if c == OPEN_BRACE then
+    self:read_first_object()
+  elseif c == OPEN_BRACKET then
+    self:read_first_array()
+  else
+    scanner:fail_expected("JSON, an object or an array,")
+  end
+  local line = scanner.line
+  while scanner:peek() ~= END do
+    if self.is_list then
+      scanner:fail_expected("the end of the file, since the list of embeddings is complete,")
+    end
+    if scanner.line == line then scanner:fail_expected("a new line") end
+    self:read_item()
+    line = scanner.line
+  end
+end
+
+-- Missing items by id, else by place.
+function Reader:list_missing()
+  local names = {}
+  for k = 1, math.min(NAMED, self.missing_count) do
+    local entry = self.missing[k]
+    local place = self.is_list and ("item %.0f"):format(entry.item) or ("line %.0f"):format(entry.line)
+    names[k] = entry.id ~= nil and ("%s (%s)"):format(id_text(entry.id), place) or place
+  end
+  if self.missing_count > NAMED then
+    names[NAMED + 1] = ("and %.0f more"):format(self.missing_count - NAMED)
+  end
+  return table.concat(names, ", ")
+end
+
+function Reader:check_missing()
+  local path = self.scanner.file.path
+  if self.n == 0 then
+    fail('%s holds no embedding, in %.0f item(s): an item is an array of numbers, or an object with one '
+      .. 'under "embedding"; a list of items may be under "embeddings"', path, self.items)
+  end
+  if self.missing_count > 0 and not self.keep_missing then
+    fail("%s: %.0f of %.0f items have no embedding: %s (items from 0). Compute these embeddings, or leave "
+      .. "the items out with skip_missing (--skip-missing): ids then are the numbers of the items kept",
+      path, self.missing_count, self.items, self:list_missing())
+  end
+end
+
+--- Reads such a file.
+-- @tparam table file as embedding_file opens it
+-- @tparam table options `skip_missing`
+-- @treturn table as @{vk_compute.embedding_file.read} describes it
+function json.read(file, options)
+  local self = setmetatable({
+    scanner = json_scanner.new(file), list = new_float_list(file.path), n = 0, items = 0, ids = {}, missing = {},
+    missing_count = 0, keep_missing = options.skip_missing, without_id = false, is_list = false,
+  }, Reader)
+  self:read_file()
+  self:check_missing()
+  local name = (self.is_list or self.items == 1) and "JSON" or "JSONL"
+  local details = ", of " .. self.kind .. (self.without_id and "" or " with id")
+  if self.missing_count > 0 then
+    details = details .. ("; %.0f of %.0f items have no embedding and are left out: %s (items from 0). Ids are "
+      .. "the numbers of the items kept"):format(self.missing_count, self.items, self:list_missing())
+  end
+  return {
+    format = name, details = details, n = self.n, d = self.d, data = self.list:finish(self.n * self.d),
+    ids = not self.without_id and self.ids or nil, skipped = options.skip_missing and self.missing or nil,
+  }
+end
+
+return json

@@ -1,0 +1,236 @@
+#include "neighbors.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <chrono>
+
+#include "../shaders/interface.h"
+#include "embeddings.hpp"
+#include "error.hpp"
+#include "shaders/neighbors.h"
+#include "submission.hpp"
+
+namespace vkc {
+
+namespace {
+
+// Memory for rows of the matrix at a time; and for what is found in them, on the device and twice
+// on the host. Large enough that the device is busy, small enough that the host can work on one
+// block while the device works on the next.
+constexpr uint64_t kRowsBytes = 64ULL << 20;
+constexpr uint64_t kKeysBytes = 64ULL << 20;
+
+// Neighbours that the kernel puts in order, in 8 KiB of shared memory. More are left to the host.
+constexpr uint32_t kMostSorted = 1024;
+
+// Of a workgroup on a GPU.
+constexpr uint32_t kGpuInvocations = 256;
+// More than this many with barriers crashed lavapipe.
+constexpr uint32_t kMostCpuInvocations = 64;
+
+// Row elements that the kernel selects from a second, on a slow device of its kind: the first
+// submission is to be short rather than long.
+constexpr double kCpuRate = 2e7;
+constexpr double kGpuRate = 1e9;
+
+// Multiply-adds a second, likewise.
+constexpr double kCpuMultiplyRate = 3e8;
+constexpr double kGpuMultiplyRate = 1e10;
+
+uint32_t bits_of_ids(uint32_t n) { return static_cast<uint32_t>(std::bit_width(n - 1)); }
+
+// The most iterations of neighbors.comp's loops, in one invocation together.
+uint64_t most_iterations(uint32_t n, uint32_t invocations) {
+  constexpr uint64_t kDigitBits = 10;
+  constexpr uint64_t kDigits = 1ULL << kDigitBits;
+  constexpr uint64_t kGroups = 32;
+  constexpr uint64_t kSortSteps = 55;  // of 1,024 keys
+  const uint64_t vectors = uint64_t{n} / 4 + 1;
+  const uint64_t digits = (32 + bits_of_ids(n)) / kDigitBits + 1;
+  const uint64_t clear = kDigits / invocations + 1;
+  const uint64_t find = (kGroups / invocations + 1) * (kDigits / kGroups + 1) + 2 * kGroups;
+  const uint64_t sort =
+      kMostSorted / invocations + kSortSteps * (kMostSorted / 2 / invocations + 2);
+  return (digits + 1) * (vectors / invocations + 1) + digits * (clear + find + 1) + sort;
+}
+
+uint32_t invocations_for(const Device& device, uint32_t n) {
+  if (!device.limits().is_cpu) {
+    return std::min(kGpuInvocations, std::bit_floor(device.limits().max_workgroup_size));
+  }
+  // One subgroup is the fastest, but its loops are the longest.
+  uint32_t invocations = device.limits().subgroup_size;
+  while (most_iterations(n, invocations) > kMostCpuIterations) {
+    invocations *= 2;
+    if (invocations > kMostCpuInvocations) {
+      fail(
+          VKC_ERROR_DOES_NOT_FIT, "the neighbours of ", n,
+          " embeddings are more work than one workgroup may do on a CPU: use fewer embeddings or a "
+          "GPU");
+    }
+  }
+  return invocations;
+}
+
+Kernel make_kernel(const Device& device, uint32_t n) {
+  return {device,
+          {.spirv = neighbors,
+           .constants = {invocations_for(device, n), kMostSorted},
+           .push_bytes = sizeof(NeighborsPush),
+           .texel_buffers = {}}};
+}
+
+// Rows to compute at a time of those that fit: whole tiles of the similarity kernel where possible,
+// since it computes those anyway.
+uint32_t rows_of_block(uint64_t fitting, uint32_t left) {
+  const uint64_t whole = fitting < kTile ? std::max<uint64_t>(fitting, 1) : fitting / kTile * kTile;
+  return static_cast<uint32_t>(std::min<uint64_t>(whole, left));
+}
+
+}  // namespace
+
+class NeighborBuffers {
+ public:
+  // For blocks of `rows` rows of n elements, and so many keys in one submission.
+  NeighborBuffers(const Device& device, uint32_t rows, uint32_t n, uint64_t most_keys)
+      : matrix(device, rows, n),
+        keys(device, most_keys * sizeof(uint64_t), MemoryUse::kDevice),
+        turns{Turn{Submission(device), Buffer(device, keys.bytes(), MemoryUse::kReadback)},
+              Turn{Submission(device), Buffer(device, keys.bytes(), MemoryUse::kReadback)}} {}
+
+  // A submission whose results the host works on while the other is under way.
+  struct Turn {
+    Submission submission;
+    Buffer staging;      // as keys
+    uint32_t first = 0;  // item
+    uint32_t count = 0;
+  };
+
+  [[nodiscard]] uint64_t most_keys() const { return keys.bytes() / sizeof(uint64_t); }
+
+  MatrixRows matrix;
+  Buffer keys;  // uint64 [items][k]
+  std::array<Turn, 2> turns;
+};
+
+Neighbors::Neighbors(const Device& device, const ResidentEmbeddings& embeddings,
+                     Similarity& similarity)
+    : device_(device),
+      embeddings_(embeddings),
+      similarity_(similarity),
+      kernel_(make_kernel(device, embeddings.n)),
+      seconds_per_row_(embeddings.n / (device.limits().is_cpu ? kCpuRate : kGpuRate)),
+      items_per_second_(expected_rate(device, embeddings)) {}
+
+Neighbors::~Neighbors() = default;
+
+double Neighbors::expected_rate(const Device& device, const ResidentEmbeddings& embeddings) {
+  const double products = static_cast<double>(embeddings.n) * embeddings.units_pitch;
+  return (device.limits().is_cpu ? kCpuMultiplyRate : kGpuMultiplyRate) / products;
+}
+
+void Neighbors::make_buffers(uint32_t count, uint32_t k) {
+  const uint32_t n = embeddings_.n;
+  // The keys are there three times, twice of these in staging memory, which may be the device's
+  // own.
+  const uint64_t share = device_.available_bytes() / 8;
+  const uint64_t rows_bytes = std::min({kRowsBytes, share, MatrixRows::most_bytes(device_, n)});
+  const uint32_t rows = rows_of_block(rows_bytes / MatrixRows::bytes(1, n), count);
+  const uint64_t fitting = std::min(kKeysBytes, share) / (uint64_t{k} * sizeof(uint64_t));
+  const uint64_t most_keys = std::clamp<uint64_t>(fitting, 1, rows) * k;
+  if (buffers_ && buffers_->matrix.rows() >= rows && buffers_->most_keys() >= most_keys) return;
+  buffers_.reset();
+  buffers_ = std::make_unique<NeighborBuffers>(device_, rows, n, most_keys);
+}
+
+namespace {
+
+// Puts the keys of a finished turn into the output.
+void deliver(NeighborBuffers::Turn& turn, uint32_t k, uint32_t id_bits, uint32_t* ids,
+             float* similarities) {
+  constexpr auto kScale = static_cast<float>(1.0 / kFixedPointOne);
+  const uint64_t id_mask = (uint64_t{1} << id_bits) - 1;
+  auto* keys = turn.staging.mapped_as<uint64_t>();
+  for (uint32_t i = 0; i < turn.count; ++i) {
+    if (k > kMostSorted) std::sort(keys, keys + k);
+    for (uint32_t place = 0; place < k; ++place) {
+      ids[place] = static_cast<uint32_t>(keys[place] & id_mask);
+      if (similarities == nullptr) continue;
+      const auto below_one = static_cast<uint32_t>(keys[place] >> id_bits);
+      // The product with a power of two is exact, so the conversion is the one rounding.
+      similarities[place] = static_cast<float>(kFixedPointOne - below_one) * kScale;
+    }
+    keys += k;
+    ids += k;
+    if (similarities != nullptr) similarities += k;
+  }
+}
+
+}  // namespace
+
+void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
+                     float* similarities) {
+  const auto begin = std::chrono::steady_clock::now();
+  make_buffers(count, k);
+  const MatrixRows& matrix = buffers_->matrix;
+  const uint32_t id_bits = bits_of_ids(embeddings_.n);
+  const auto most_rows = static_cast<uint32_t>(
+      std::min<uint64_t>(buffers_->most_keys() / k, device_.limits().max_workgroup_count));
+  const auto collect = [&](NeighborBuffers::Turn& turn) {
+    if (!turn.submission.in_flight()) return;
+    seconds_per_row_ = turn.submission.wait() / turn.count;
+    const std::size_t place = std::size_t{turn.first - first} * k;
+    deliver(turn, k, id_bits, ids + place,
+            similarities == nullptr ? nullptr : similarities + place);
+  };
+  std::size_t which = 0;
+  const auto select = [&](uint32_t block, uint32_t row, uint32_t rows) {
+    NeighborBuffers::Turn& turn = buffers_->turns.at(which);
+    turn.first = block + row;
+    turn.count = rows;
+    const vk::raii::CommandBuffer& commands = turn.submission.begin();
+    full_barrier(commands);
+    kernel_.record(commands,
+                   NeighborsPush{.blocks = matrix.block_table(),
+                                 .neighbors = buffers_->keys.address(),
+                                 .n = embeddings_.n,
+                                 .matrix_pitch = matrix.pitch(),
+                                 .block_shift = matrix.block_shift(),
+                                 .first_item = block,
+                                 .first_row = row,
+                                 .k = k,
+                                 .id_bits = id_bits,
+                                 .sort_size = k <= kMostSorted ? std::bit_ceil(k) : 0},
+                   rows);
+    // Also before what overwrites the rows.
+    full_barrier(commands);
+    commands.copyBuffer(buffers_->keys.handle(), turn.staging.handle(),
+                        vk::BufferCopy(0, 0, uint64_t{rows} * k * sizeof(uint64_t)));
+    turn.submission.submit();
+    which ^= 1U;
+    collect(buffers_->turns.at(which));
+  };
+  try {
+    for (uint32_t done = 0; done < count;) {
+      const uint32_t part = rows_of_block(matrix.rows(), count - done);
+      similarity_.fill_rows(matrix, first + done, part);
+      for (uint32_t row = 0; row < part;) {
+        const auto affordable =
+            static_cast<uint32_t>(std::clamp(kSubmissionSeconds / seconds_per_row_, 1.0, 1e9));
+        const uint32_t rows = std::min({affordable, most_rows, part - row});
+        select(first + done, row, rows);
+        row += rows;
+      }
+      done += part;
+    }
+    for (NeighborBuffers::Turn& turn : buffers_->turns) collect(turn);
+  } catch (...) {
+    buffers_.reset();  // the next call must not go on with this one's submissions
+    throw;
+  }
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  items_per_second_ = count / std::max(taken.count(), 1e-6);
+}
+
+}  // namespace vkc

@@ -1,0 +1,48 @@
+// Nearest neighbours: rows of the similarity matrix, computed a block at a time, and from each the
+// most similar items. Neither the matrix nor any row of it leaves the device.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "kernel.hpp"
+#include "resident.hpp"
+#include "similarity.hpp"
+
+namespace vkc {
+
+class NeighborBuffers;
+
+class Neighbors {
+ public:
+  // Throws Error (DOES_NOT_FIT) where the device cannot go through rows that long.
+  Neighbors(const Device& device, const ResidentEmbeddings& embeddings, Similarity& similarity);
+  Neighbors(const Neighbors&) = delete;
+  Neighbors& operator=(const Neighbors&) = delete;
+  Neighbors(Neighbors&&) = delete;
+  Neighbors& operator=(Neighbors&&) = delete;
+  ~Neighbors();
+
+  // The k most similar others of items first .. first + count - 1, into ids and, unless that is
+  // nullptr, similarities: count x k each. count > 0.
+  void find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, float* similarities);
+
+  // Items a second to expect of a device not yet measured.
+  static double expected_rate(const Device& device, const ResidentEmbeddings& embeddings);
+
+  // Items a second, as measured in the latest call of find(), or as may be expected.
+  [[nodiscard]] double items_per_second() const { return items_per_second_; }
+
+ private:
+  void make_buffers(uint32_t count, uint32_t k);
+
+  const Device& device_;
+  const ResidentEmbeddings& embeddings_;
+  Similarity& similarity_;
+  Kernel kernel_;
+  std::unique_ptr<NeighborBuffers> buffers_;  // made when first needed
+  double seconds_per_row_;                    // of the selection: measured, to size submissions
+  double items_per_second_;
+};
+
+}  // namespace vkc

@@ -1,0 +1,138 @@
+#include "exact.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iomanip>
+#include <limits>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+#include "parallel.hpp"
+
+namespace bench {
+
+namespace {
+
+// Multiply-adds that may go into the reference's rows for one walk: enough for the whole of it at
+// 2,461 x 512.
+constexpr uint64_t kMostProducts = 3'200'000'000;
+
+template <typename T>
+[[noreturn]] void differs(const std::string& place, T got, T wanted) {
+  std::ostringstream message;
+  message << std::setprecision(std::numeric_limits<T>::max_digits10) << place << " is " << got
+          << " and must be " << wanted;
+  throw std::runtime_error(message.str());
+}
+
+std::string pair(uint32_t i, uint32_t j) { return std::to_string(i) + " and " + std::to_string(j); }
+
+}  // namespace
+
+Exact::Exact(const reference::Embeddings& embeddings, bool center, unsigned threads)
+    : threads_(threads) {
+  const reference::Rows<double> rows = reference::in_double(embeddings, center);
+  norms_ = reference::norms(rows);
+  units_ = reference::unit_vectors(rows, norms_);
+  weights_ = reference::weights(norms_);
+}
+
+std::vector<float> Exact::float_units() const {
+  std::vector<float> out(units_.values.size());
+  std::transform(units_.values.begin(), units_.values.end(), out.begin(),
+                 [](int32_t q) { return static_cast<float>(q) * 0x1p-30F; });
+  return out;
+}
+
+std::vector<uint32_t> Exact::sampled_rows() const {
+  const uint32_t n = units_.n;
+  return {0, n / 3, n / 2, n - 1};
+}
+
+const std::vector<int32_t>& Exact::cosines(uint32_t item) {
+  std::vector<int32_t>& row = cosines_[item];
+  if (row.empty()) {
+    row.resize(units_.n);
+    constexpr uint32_t kChunk = 512;
+    parallel(threads_, (units_.n + kChunk - 1) / kChunk, [&](uint32_t chunk) {
+      const uint32_t end = std::min((chunk + 1) * kChunk, units_.n);
+      for (uint32_t j = chunk * kChunk; j < end; ++j) {
+        row[j] = reference::cosine(units_, norms_, item, j);
+      }
+    });
+  }
+  return row;
+}
+
+std::vector<int32_t> Exact::contributions(const Peer& peer) {
+  const uint32_t n = units_.n;
+  std::vector<int32_t> matrix(std::size_t{n} * n);
+  peer.similarity_int(units_.values.data(), n, units_.d, matrix.data(), threads_);
+  check_cosines(matrix.data());
+  for (uint32_t i = 0; i < n; ++i) {
+    if (norms_[i] == 0) matrix[std::size_t{i} * n + i] = 0;
+  }
+  if (reference::weighted(norms_)) {
+    parallel(threads_, n, [&](uint32_t i) {
+      for (uint32_t j = 0; j < n; ++j) {
+        int32_t& entry = matrix[std::size_t{i} * n + j];
+        entry = static_cast<int32_t>(reference::rescale(weights_[i] * entry));
+      }
+    });
+  }
+  return matrix;
+}
+
+void Exact::check_matrix(const float* matrix, float tolerance) {
+  const uint32_t n = units_.n;
+  for (const uint32_t i : sampled_rows()) {
+    const std::vector<int32_t>& row = cosines(i);
+    for (uint32_t j = 0; j < n; ++j) {
+      const auto wanted = static_cast<float>(row[j] * std::ldexp(1.0, -30));
+      const float got = matrix[std::size_t{i} * n + j];
+      if (!(std::abs(got - wanted) <= tolerance)) {
+        differs("the similarity of items " + pair(i, j), got, wanted);
+      }
+    }
+  }
+}
+
+void Exact::check_cosines(const int32_t* matrix) {
+  const uint32_t n = units_.n;
+  for (const uint32_t i : sampled_rows()) {
+    const std::vector<int32_t>& row = cosines(i);
+    for (uint32_t j = 0; j < n; ++j) {
+      const int32_t got = matrix[std::size_t{i} * n + j];
+      if (i != j && got != row[j]) differs("a peer's cosine of items " + pair(i, j), got, row[j]);
+    }
+  }
+}
+
+uint32_t Exact::compared_items(uint32_t length) const {
+  constexpr uint64_t kFewest = 50;
+  const uint64_t affordable = kMostProducts / (uint64_t{units_.n} * units_.d);
+  return static_cast<uint32_t>(std::min<uint64_t>(std::max(affordable, kFewest), length));
+}
+
+void Exact::check_walk(const uint32_t* sequence, uint32_t length) {
+  const uint32_t n = units_.n;
+  std::vector<int64_t> sums(n, 0);
+  std::vector<bool> chosen(n, false);
+  for (uint32_t k = 0; k + 1 < compared_items(length); ++k) {
+    const uint32_t latest = sequence[k];
+    chosen[latest] = true;
+    const std::vector<int32_t>& row = cosines(latest);
+    uint32_t best = n;
+    for (uint32_t j = 0; j < n; ++j) {
+      sums[j] += reference::rescale(weights_[latest] * row[j]);
+      if (!chosen[j] && (best == n || sums[j] < sums[best])) best = j;
+    }
+    if (sequence[k + 1] != best) {
+      differs("item " + std::to_string(k + 1) + " of the walk from " + std::to_string(sequence[0]),
+              sequence[k + 1], best);
+    }
+  }
+}
+
+}  // namespace bench

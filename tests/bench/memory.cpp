@@ -1,0 +1,68 @@
+#include "memory.hpp"
+
+#include <malloc.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <limits>
+#include <string>
+
+namespace bench {
+
+namespace {
+
+// A field of /proc/self/status that is in kB, in bytes.
+std::optional<uint64_t> status_bytes(const std::string& field) {
+  std::ifstream file("/proc/self/status");
+  for (std::string name; file >> name;
+       file.ignore(std::numeric_limits<std::streamsize>::max(), '\n')) {
+    constexpr uint64_t kKibi = 1024;
+    uint64_t kibibytes = 0;
+    if (name == field && file >> kibibytes) return kibibytes * kKibi;
+  }
+  return {};
+}
+
+// Makes the system forget the peak so far.
+bool reset_peak() {
+  std::ofstream file("/proc/self/clear_refs");
+  file << '5';
+  file.close();
+  return bool(file);
+}
+
+}  // namespace
+
+PeakMemory::PeakMemory(const vkc::Device& device) {
+  malloc_trim(0);  // what is free already would hide what is taken
+  if (reset_peak()) host_before_ = status_bytes("VmRSS:");
+  if (device.limits().unified_memory) return;
+  device_before_ = device.available_bytes();
+  device_least_available_ = device_before_;
+  sampler_ = std::thread([this, &device] {
+    while (!stop_) {
+      device_least_available_ =
+          std::min<uint64_t>(device_least_available_, device.available_bytes());
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  });
+}
+
+PeakMemory::~PeakMemory() {
+  stop_ = true;
+  if (sampler_.joinable()) sampler_.join();
+}
+
+std::optional<uint64_t> PeakMemory::host_bytes() const {
+  const std::optional<uint64_t> peak = status_bytes("VmHWM:");
+  if (!host_before_ || !peak) return {};
+  return *peak - std::min(*peak, *host_before_);
+}
+
+std::optional<uint64_t> PeakMemory::device_bytes() const {
+  if (!sampler_.joinable()) return {};
+  return device_before_ - device_least_available_;
+}
+
+}  // namespace bench

@@ -1,0 +1,500 @@
+#include "suite.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+
+#include "context.hpp"
+#include "data.hpp"
+#include "exact.hpp"
+#include "memory.hpp"
+#include "npy.hpp"
+#include "openblas.hpp"
+
+namespace bench {
+
+namespace {
+
+void require(VkcResult result) {
+  if (result != VKC_SUCCESS) throw std::runtime_error(vkc_last_error());
+}
+
+using Context = std::unique_ptr<VkComputeContext, decltype(&vkc_destroy)>;
+
+Context make_context(const Options& options) {
+  VkcOptions settings{};
+  settings.struct_size = sizeof(settings);
+  settings.device = options.device.c_str();
+  VkComputeContext* ctx = nullptr;
+  require(vkc_create(&settings, &ctx));
+  return {ctx, vkc_destroy};
+}
+
+void upload(VkComputeContext* ctx, const reference::Embeddings& embeddings, bool center) {
+  VkcUploadOptions settings{};
+  settings.struct_size = sizeof(settings);
+  settings.center = center ? 1 : 0;
+  require(vkc_upload_embeddings_with(ctx, embeddings.values.data(), embeddings.n, embeddings.d,
+                                     &settings));
+}
+
+// count items, as far from each other as may be.
+std::vector<uint32_t> spread_starts(uint32_t n, uint32_t count) {
+  std::vector<uint32_t> starts(count);
+  for (uint32_t i = 0; i < count; ++i) starts[i] = static_cast<uint32_t>(uint64_t{i} * n / count);
+  return starts;
+}
+
+uint64_t available_host_bytes() {
+  std::ifstream file("/proc/meminfo");
+  uint64_t kibibytes = 0;
+  for (std::string word; file >> word;) {
+    if (word == "MemAvailable:" && file >> kibibytes) break;
+  }
+  return kibibytes * 1024;
+}
+
+std::string of_all(uint32_t count, uint32_t n) {
+  return count == n ? "" : std::to_string(count) + " of " + std::to_string(n);
+}
+
+// The measurements of one set of embeddings, on a context of their own.
+class Measurement {
+ public:
+  Measurement(const Options& options, const Report& report, const reference::Embeddings& embeddings,
+              bool center)
+      : owner_(make_context(options)),
+        ctx_(owner_.get()),
+        options_(options),
+        report_(report),
+        embeddings_(embeddings),
+        center_(center),
+        n_(embeddings.n),
+        length_(options.length == 0 ? n_ : std::min(options.length, n_)),
+        exact_(embeddings, center, options.threads) {}
+
+  // Everything, beside the peers; torch: what torch_walks.py wrote.
+  std::vector<Figure> all(const OpenBlas& openblas, const nlohmann::json& torch) {
+    use_peers(openblas);
+    std::vector<Figure> figures = {similarity_kernel(), measure_upload(), similarity_to_memory()};
+    for (Figure& figure : walks()) figures.push_back(std::move(figure));
+    for (Figure& figure : figures) add_torch(figure, torch);
+    return figures;
+  }
+
+  // What is tabled against n, without peers.
+  std::vector<Figure> of_size() {
+    std::vector<Figure> figures = {similarity_kernel()};
+    upload(ctx_, embeddings_, center_);
+    for (Figure& figure : walks()) figures.push_back(std::move(figure));
+    return figures;
+  }
+
+ private:
+  void use_peers(const OpenBlas& openblas) {
+    if (!options_.peers) return;
+    // Two of theirs and one of ours.
+    const uint64_t needed = 3 * matrix_elements() * sizeof(float);
+    if (needed > available_host_bytes() / 2) {
+      std::fprintf(stderr, "peers left out: their matrices take too much of the host's memory\n");
+      return;
+    }
+    for (const Peer* peer : {&baseline_peer, &native_peer}) {
+      if (peer->runs_here()) native_.push_back(peer);
+    }
+    if (openblas.found()) openblas_ = &openblas;
+  }
+
+  [[nodiscard]] uint64_t matrix_elements() const { return uint64_t{n_} * n_; }
+
+  [[nodiscard]] Subject subject(uint32_t starts = 0, uint32_t length = 0) const {
+    return {n_, embeddings_.d, center_, starts, length};
+  }
+
+  // Seconds by the host's clock of calls of the library.
+  template <typename Body>
+  double timed_call(Body body) {
+    ctx_->device().take_work();
+    const double seconds = wall_seconds(body);
+    longest_ = std::max(longest_, ctx_->device().take_work().longest_seconds);
+    return seconds;
+  }
+
+  // Measures the first contender, ours, in turns with the others.
+  Figure measure(const std::string& name, const Subject& subject,
+                 std::vector<Contender> contenders) {
+    std::fprintf(stderr, "n = %u, %s: %s\n", n_, center_ ? "centred" : "not centred", name.c_str());
+    longest_ = 0;
+    take_turns(contenders, options_.repeat, options_.seconds);
+    const Contender& ours = contenders.front();
+    Figure figure{.name = name, .subject = subject, .seconds = ours.seconds};
+    figure.longest_submission = longest_;
+    figure.note = ours.note;
+    for (std::size_t i = 1; i < contenders.size(); ++i) {
+      const Contender& other = contenders[i];
+      figure.yardsticks.push_back({other.name, other.seconds, ratio(ours, other), other.note});
+    }
+    return figure;
+  }
+
+  // A time worked out from a bandwidth.
+  void add_floor(Figure& figure, const std::string& name, double bytes, double bytes_per_second) {
+    const double seconds = bytes / bytes_per_second;
+    figure.yardsticks.insert(figure.yardsticks.begin(),
+                             {name, {seconds}, median(figure.seconds) / seconds, ""});
+  }
+
+  // PyTorch runs in a process of its own, so that its ratios are of medians, not of turns.
+  void add_torch(Figure& figure, const nlohmann::json& torch) {
+    if (torch.is_null()) return;
+    for (const auto& other : torch.at("figures")) {
+      const Subject& subject = figure.subject;
+      if (other.at("name") != figure.name || other.at("n") != subject.n ||
+          other.at("d") != subject.d || other.at("center") != subject.center ||
+          other.value("length", 0U) != subject.length) {
+        continue;
+      }
+      const auto seconds = other.at("seconds").get<std::vector<double>>();
+      const auto starts = other.value("starts", 0U);
+      const double share = starts == 0 ? 1.0 : static_cast<double>(subject.starts) / starts;
+      figure.yardsticks.push_back({other.at("by").get<std::string>(), seconds,
+                                   median(figure.seconds) / (median(seconds) * share),
+                                   share == 1.0 ? "" : std::to_string(starts) + " walks"});
+    }
+  }
+
+  // The similarity in float32 from the peers, into `out`.
+  void add_float_peers(std::vector<Contender>& contenders, const std::vector<float>& units,
+                       std::vector<float>& out) {
+    constexpr float kTolerance = 1e-4F;
+    const auto add = [&](const std::string& name, auto compute) {
+      contenders.push_back({name, [this, &out, compute] {
+                              const double seconds = wall_seconds(compute);
+                              exact_.check_matrix(out.data(), kTolerance);
+                              return seconds;
+                            }});
+    };
+    for (const Peer* peer : native_) {
+      add("native C++, float32, plain loops, " + std::string(peer->target), [&, peer] {
+        peer->similarity_plain(units.data(), n_, embeddings_.d, out.data(), options_.threads);
+      });
+      add("native C++, float32, register tiles, " + std::string(peer->target), [&, peer] {
+        peer->similarity_tiled(units.data(), n_, embeddings_.d, out.data(), options_.threads);
+      });
+    }
+    if (openblas_ != nullptr) {
+      add("OpenBLAS sgemm, float32",
+          [&] { openblas_->similarity(units.data(), n_, embeddings_.d, out.data()); });
+    }
+  }
+
+  Figure similarity_kernel() {
+    const vkc::Device& device = ctx_->device();
+    const vkc::ResidentEmbeddings resident(device, embeddings_.values.data(), n_, embeddings_.d,
+                                           center_);
+    vkc::Similarity similarity(device, resident);
+    const vkc::MatrixRows matrix(device, n_, n_);
+    std::vector<Contender> contenders = {{"ours", [&] {
+                                            device.take_work();
+                                            similarity.fill(matrix);
+                                            const vkc::DeviceWork work = device.take_work();
+                                            longest_ = std::max(longest_, work.longest_seconds);
+                                            return work.seconds;
+                                          }}};
+    std::vector<float> units;
+    std::vector<float> products;
+    std::vector<int32_t> cosines;
+    if (!native_.empty()) {
+      units = exact_.float_units();
+      products.resize(matrix_elements());
+      cosines.resize(matrix_elements());
+    }
+    add_float_peers(contenders, units, products);
+    for (const Peer* peer : native_) {
+      contenders.push_back({"native C++, integer, " + std::string(peer->target), [&, peer] {
+                              const double seconds = wall_seconds([&] {
+                                peer->similarity_int(exact_.units().values.data(), n_,
+                                                     embeddings_.d, cosines.data(),
+                                                     options_.threads);
+                              });
+                              exact_.check_cosines(cosines.data());
+                              return seconds;
+                            }});
+    }
+    return measure("similarity_kernel", subject(), std::move(contenders));
+  }
+
+  Figure measure_upload() {
+    Figure figure = measure(
+        "upload", subject(),
+        {{"ours", [&] { return timed_call([&] { upload(ctx_, embeddings_, center_); }); }}});
+    add_floor(figure, "memcpy of the embeddings",
+              2.0 * static_cast<double>(embeddings_.values.size() * sizeof(float)),
+              report_.host_copy.bytes_per_second);
+    return figure;
+  }
+
+  Figure similarity_to_memory() {
+    std::vector<float> output(matrix_elements());
+    std::vector<Contender> contenders = {
+        {"ours", [&] {
+           upload(ctx_, embeddings_, center_);  // else the matrix would be there from the last time
+           return timed_call([&] { require(vkc_compute_similarity_matrix(ctx_, output.data())); });
+         }}};
+    std::vector<float> units;
+    std::vector<float> products;
+    if (!native_.empty()) {
+      units = exact_.float_units();
+      products.resize(matrix_elements());
+    }
+    add_float_peers(contenders, units, products);
+    Figure figure = measure("similarity_to_memory", subject(), std::move(contenders));
+    exact_.check_matrix(output.data());
+    return figure;
+  }
+
+  double walk_once(const std::vector<uint32_t>& starts, std::vector<uint32_t>& output) {
+    return timed_call([&] {
+      require(vkc_compute_diversity_sequences(
+          ctx_, starts.data(), static_cast<uint32_t>(starts.size()), length_, output.data()));
+    });
+  }
+
+  // As many starts as the time allows, of those asked for.
+  std::vector<uint32_t> affordable_starts() {
+    const uint32_t wanted = options_.starts == 0 ? n_ : std::min(options_.starts, n_);
+    constexpr double kEnoughToJudge = 0.3;
+    double seconds = 0;
+    uint32_t count = 1;
+    for (;; count = std::min(2 * count, wanted)) {
+      const std::vector<uint32_t> starts = spread_starts(n_, count);
+      std::vector<uint32_t> output(std::size_t{count} * length_);
+      seconds = walk_once(starts, output);
+      if (count == 1)
+        seconds = walk_once(starts, output);  // the first compiles and makes the matrix
+      if (count == wanted || seconds > kEnoughToJudge) break;
+    }
+    const double each = seconds / count;
+    const double affordable = std::max(options_.seconds / options_.repeat / each, 1.0);
+    return spread_starts(n_, static_cast<uint32_t>(std::min<double>(wanted, affordable)));
+  }
+
+  std::vector<Figure> walks() {
+    const std::vector<uint32_t> starts = affordable_starts();
+    const auto count = static_cast<uint32_t>(starts.size());
+    const std::vector<uint32_t> first = {starts.front()};
+    std::vector<uint32_t> output(std::size_t{count} * length_);
+    std::vector<uint32_t> walk(length_);
+    std::vector<Contender> one = {{"ours", [&] { return walk_once(first, walk); }}};
+    std::vector<Contender> many = {{"ours", [&] { return walk_once(starts, output); },
+                                    static_cast<double>(count), of_all(count, n_)}};
+
+    // Peers that take too long walk from some of the same starts.
+    std::vector<int32_t> contributions;
+    std::vector<PeerWalks> peer_walks(native_.size());
+    if (!native_.empty()) contributions = exact_.contributions(*native_.back());
+    for (std::size_t p = 0; p < native_.size(); ++p) {
+      const Peer* peer = native_[p];
+      PeerWalks& of_peer = peer_walks[p];
+      std::vector<uint32_t> peer_walk(length_);
+      const auto walk_from = [&, peer](const std::vector<uint32_t>& from, uint32_t* out) {
+        return wall_seconds([&] {
+          peer->walks(contributions.data(), n_, from.data(), static_cast<uint32_t>(from.size()),
+                      length_, out, options_.threads);
+        });
+      };
+      const double each = walk_from(first, peer_walk.data()) / options_.threads;
+      const double affordable =
+          std::max<double>(options_.seconds / options_.repeat / each, options_.threads);
+      of_peer.indices =
+          spread_starts(count, static_cast<uint32_t>(std::min<double>(count, affordable)));
+      for (const uint32_t index : of_peer.indices) of_peer.starts.push_back(starts[index]);
+      of_peer.output.resize(of_peer.starts.size() * length_);
+      const std::string name = "native C++, integer, " + std::string(peer->target);
+      one.push_back({name, [&, walk_from] { return walk_from(first, walk.data()); }});
+      const auto walked = static_cast<uint32_t>(of_peer.starts.size());
+      many.push_back(
+          {name, [&of_peer, walk_from] { return walk_from(of_peer.starts, of_peer.output.data()); },
+           static_cast<double>(walked), of_all(walked, n_)});
+    }
+
+    std::vector<Figure> figures = {measure("one_walk", subject(1, length_), std::move(one)),
+                                   measure("all_walks", subject(count, length_), std::move(many))};
+    const double step_bytes = static_cast<double>(n_) * sizeof(int32_t) * length_;
+    for (Figure& figure : figures) {
+      const std::string floor = "streaming floor";
+      const double bytes = step_bytes * figure.subject.starts;
+      if (ctx_->device().limits().is_cpu) {
+        add_floor(figure, floor + " by memcpy", bytes, report_.host_copy.bytes_per_second);
+      }
+      add_floor(figure, floor, bytes, report_.device_copy.bytes_per_second);
+    }
+    check_walks(output, peer_walks);
+    return figures;
+  }
+
+  struct PeerWalks {
+    std::vector<uint32_t> indices{};  // into ours
+    std::vector<uint32_t> starts{};
+    std::vector<uint32_t> output{};
+  };
+
+  void check_walks(const std::vector<uint32_t>& output, const std::vector<PeerWalks>& peers) {
+    const std::size_t count = output.size() / length_;
+    for (const std::size_t walk : {std::size_t{0}, count / 2, count - 1}) {
+      exact_.check_walk(output.data() + walk * length_, length_);
+    }
+    for (const PeerWalks& peer : peers) {
+      for (std::size_t i = 0; i < peer.indices.size(); ++i) {
+        const auto theirs = peer.output.begin() + static_cast<std::ptrdiff_t>(i * length_);
+        if (!std::equal(theirs, theirs + length_,
+                        output.begin() + std::ptrdiff_t{peer.indices[i]} * length_)) {
+          throw std::runtime_error("the walk from item " + std::to_string(peer.starts[i]) +
+                                   " is not that of the native peer");
+        }
+      }
+    }
+  }
+
+  Context owner_;
+  VkComputeContext* ctx_;
+  const Options& options_;
+  const Report& report_;
+  const reference::Embeddings& embeddings_;
+  bool center_;
+  uint32_t n_;
+  uint32_t length_;
+  Exact exact_;
+  std::vector<const Peer*> native_;
+  const OpenBlas* openblas_ = nullptr;
+  double longest_ = 0;  // submission of the figure being measured
+};
+
+// What a program pays once: each beside the same on the same context later.
+std::vector<Figure> first_use(const Options& options, const reference::Embeddings& embeddings) {
+  Subject subject;
+  subject.n = embeddings.n;
+  subject.d = embeddings.d;
+  subject.center = options.center.front();
+  std::vector<uint32_t> walk(embeddings.n);
+  Context ctx(nullptr, vkc_destroy);
+  const double creation = wall_seconds([&] { ctx = make_context(options); });
+  const auto upload_once = [&] {
+    return wall_seconds([&] { upload(ctx.get(), embeddings, subject.center); });
+  };
+  const auto walk_once = [&] {
+    return wall_seconds(
+        [&] { require(vkc_compute_diversity_sequence(ctx.get(), 0, walk.data())); });
+  };
+  const double first_upload = upload_once();
+  const double first_walk = walk_once();
+  const double later_upload = upload_once();
+  const double later_walk = walk_once();
+  subject.starts = 1;
+  subject.length = embeddings.n;
+  return {
+      Figure{.name = "context_creation", .subject = subject, .seconds = {creation}},
+      Figure{.name = "first_upload",
+             .subject = subject,
+             .seconds = {first_upload},
+             .yardsticks = {{"the next upload", {later_upload}, first_upload / later_upload}}},
+      Figure{.name = "first_walk",
+             .subject = subject,
+             .seconds = {first_walk},
+             .yardsticks = {{"the first after it", {later_walk}, first_walk / later_walk}}},
+  };
+}
+
+MemoryUse measure_memory(const Options& options, const reference::Embeddings& embeddings,
+                         const Subject& subject) {
+  const Context ctx = make_context(options);
+  const std::vector<uint32_t> starts = spread_starts(subject.n, subject.starts);
+  std::vector<uint32_t> output(std::size_t{subject.starts} * subject.length, 1);
+  const PeakMemory peak(ctx->device());
+  upload(ctx.get(), embeddings, subject.center);
+  require(vkc_compute_diversity_sequences(ctx.get(), starts.data(), subject.starts, subject.length,
+                                          output.data()));
+  return {subject, peak.host_bytes(), peak.device_bytes()};
+}
+
+// Runs torch_walks.py on the same embeddings, or reads what it wrote.
+nlohmann::json torch_figures(const Options& options, const reference::Embeddings& embeddings) {
+  if (options.torch.empty()) return nullptr;
+  std::string path = options.torch;
+  if (options.torch == "run") {
+    path = options.json.empty() ? "torch_walks.json" : options.json + ".torch.json";
+    const std::string rows = path + ".npy";
+    write_npy(rows, embeddings);
+    const std::string command =
+        "python3 '" + source_directory() + "/tests/bench/torch_walks.py' --embeddings '" + rows +
+        "' --json '" + path + "' --repeat " + std::to_string(options.repeat) + " --starts " +
+        std::to_string(options.starts) + " --length " + std::to_string(options.length) +
+        " --seconds " + std::to_string(options.seconds);
+    const int status = std::system(command.c_str());
+    std::remove(rows.c_str());
+    if (status != 0) throw std::runtime_error("failed: " + command);
+  }
+  std::ifstream file(path);
+  if (!file) throw std::runtime_error(path + ": cannot be opened");
+  return nlohmann::json::parse(file);
+}
+
+reference::Embeddings first_rows(const reference::Embeddings& embeddings, uint32_t n) {
+  const auto end = embeddings.values.begin() + std::ptrdiff_t{n} * embeddings.d;
+  return {n, embeddings.d, {embeddings.values.begin(), end}};
+}
+
+}  // namespace
+
+Report run_suite(const Options& options) {
+  const reference::Embeddings real = npy::read<float>(options.embeddings);
+  const std::string name = options.embeddings.substr(options.embeddings.rfind('/') + 1);
+  const Data data = real_like(real, name, options.n, options.d);
+  if (!options.write_embeddings.empty()) write_npy(options.write_embeddings, data.embeddings);
+
+  Report report;
+  report.threads = options.threads;
+  report.host = describe_host(options.threads);
+  report.data = data.description;
+  const OpenBlas openblas;
+  if (openblas.found()) openblas.set_threads(static_cast<int>(options.threads));
+  report.openblas = openblas.found() ? openblas.version() : "not found (Debian: libopenblas0)";
+  const nlohmann::json torch = torch_figures(options, data.embeddings);
+  report.torch = torch.is_null() ? "not asked for" : torch.at("program").get<std::string>();
+
+  report.first_use = first_use(options, data.embeddings);
+  {
+    const Context ctx = make_context(options);
+    report.device.struct_size = sizeof(report.device);
+    require(vkc_get_device_info(ctx.get(), &report.device));
+    report.device_copy = copy_bandwidth(ctx->device());
+    report.host_copy = memcpy_bandwidth(options.threads);
+  }
+
+  for (const bool center : options.center) {
+    for (Figure& figure :
+         Measurement(options, report, data.embeddings, center).all(openblas, torch)) {
+      report.figures.push_back(std::move(figure));
+    }
+    report.memory.push_back(
+        measure_memory(options, data.embeddings, report.figures.back().subject));
+  }
+  if (options.sizes.empty()) return report;
+  const Data sized = real_like(real, name, options.sizes.back(), options.d);
+  for (const bool center : options.center) {
+    for (const uint32_t n : options.sizes) {
+      const reference::Embeddings rows = first_rows(sized.embeddings, n);
+      for (Figure& figure : Measurement(options, report, rows, center).of_size()) {
+        report.by_size.push_back(std::move(figure));
+      }
+    }
+  }
+  return report;
+}
+
+}  // namespace bench

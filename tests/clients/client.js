@@ -1,0 +1,12 @@
+// node client.js EMBEDDINGS START: what a walk goes through, from Node.js.
+const { spawn } = require("node:child_process");
+const [embeddings, start] = process.argv.slice(2);
+const command = spawn("vulkan-compute", ["diversity-sequence", embeddings, "--start", start, "--json"]);
+let answer = "";
+command.stdout.on("data", (text) => (answer += text));
+command.stderr.pipe(process.stderr);
+command.on("close", (code) => {
+  if (code !== 0) process.exit(code);
+  const walk = JSON.parse(answer).sequence;
+  console.log(`${walk.length} items: from ${walk[0]} first to ${walk[1]}, last to ${walk.at(-1)}`);
+});

@@ -1,0 +1,456 @@
+-- vulkan-compute: what its commands write, refuse and return.
+
+local cjson = require("cjson")
+local ffi = require("ffi")
+local signal = require("posix.signal")
+local unistd = require("posix.unistd")
+local cache_helper = require("cache_helper")
+local helper = require("helper")
+
+local PROGRAM = helper.ROOT .. "/bin/vulkan-compute"
+local COMMANDS = {
+  "devices", "diversity-sequence", "similarity", "cache", "neighbors", "check", "verify", "export",
+}
+
+describe("vulkan-compute", function()
+  local n, d = 130, 9
+  local place, path, folder
+
+  setup(function() place = cache_helper.workplace(n, d) end)
+  teardown(function() cache_helper.remove_folder(place) end)
+
+  before_each(function()
+    folder = helper.temporary_folder()
+    path = folder .. "/out.npy"
+  end)
+  after_each(function() helper.execute("rm", "-rf", folder) end)
+
+  local function quoted(...)
+    local words = {}
+    for k, word in ipairs({ ... }) do words[k] = "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
+    return table.concat(words, " ")
+  end
+
+  -- Runs it: standard output, exit code, standard error.
+  local function run(...)
+    local errors = place.folder .. "/errors"
+    local output, code = cache_helper.shell(quoted(PROGRAM, ...) .. " 2>'" .. errors .. "'")
+    local text = cache_helper.contents(errors)
+    os.remove(errors)
+    return output, code, text
+  end
+
+  local function succeed(...)
+    local output, code, errors = run(...)
+    assert.are.same({ 0, "" }, { code, errors }, output .. errors)
+    return output
+  end
+
+  -- One document, and nothing else.
+  local function document(...)
+    local output = succeed(...)
+    assert.are.equal(1, select(2, output:gsub("\n", "")), output)
+    return cjson.decode(output)
+  end
+
+  -- One line says what is wrong.
+  local function fail(words, ...)
+    local output, code, errors = run(...)
+    -- What the embeddings were found to be may have been told by then.
+    output = output:gsub("^[^\n]+ embeddings of [^\n]+\n", "")
+    assert.are.same({ "", 1 }, { output, code }, output .. errors)
+    assert.is_truthy(errors:match("^error: [^\n]+\n$"), errors)
+    assert.is_truthy(errors:find(words, 1, true), ("%q is not in: %s"):format(words, errors))
+  end
+
+  local function start(output, ...)
+    local words = { ... }
+    local pid = assert(unistd.fork())
+    if pid == 0 then
+      local fcntl = require("posix.fcntl")
+      local fd = fcntl.open(output, fcntl.O_WRONLY + fcntl.O_CREAT, tonumber("644", 8))
+      unistd.dup2(fd, 1)
+      unistd.dup2(fd, 2)
+      unistd.execp(PROGRAM, words)
+      unistd._exit(127)
+    end
+    return pid
+  end
+
+  -- What the library gives for the embeddings, centred or not.
+  local function with_context(center, compute)
+    local context = helper.new()
+    context:upload_embeddings(place.embeddings, n, d, { center = center })
+    local result = compute(context)
+    context:shutdown()
+    helper.assert_no_validation_messages()
+    return result
+  end
+
+  -- ---- devices -------------------------------------------------------------------------------------
+
+  it("devices lists what the library lists", function()
+    local listed = require("vk_compute").list_devices()
+    assert.are.same({ devices = listed }, document("devices", "--json"))
+    local text = succeed("devices")
+    for _, device in ipairs(listed) do
+      assert.is_truthy(text:find(("%d  %s\n"):format(device.index, device.name), 1, true), text)
+    end
+    assert.is_truthy(text:find("\n   usable\n"), text)
+  end)
+
+  it("devices says so where there is no driver", function()
+    local output, code = cache_helper.shell("VK_DRIVER_FILES=/none VK_ICD_FILENAMES=/none "
+      .. quoted(PROGRAM, "devices", "--json"))
+    assert.are.equal(1, code, output)
+    assert.is_truthy(output:match("^error: [^\n]+\n$"), output)
+  end)
+
+  -- ---- diversity-sequence --------------------------------------------------------------------------
+
+  it("diversity-sequence gives the library's, as text and as JSON", function()
+    for _, case in ipairs({ { start = 0 }, { start = n - 1, center = true }, { start = 7, length = 1 },
+      { start = 7, length = 100, center = true } }) do
+      local length = case.length or n
+      local expected = with_context(case.center, function(context)
+        return context:compute_diversity_sequences({ case.start }, length)[1]
+      end)
+      local words = { "diversity-sequence", place.input, "--start", case.start }
+      if case.length then words[#words + 1] = "--length=" .. case.length end
+      if case.center then words[#words + 1] = "--center" end
+      assert.are.equal(table.concat(expected, "\n") .. "\n", succeed(unpack(words)))
+      words[#words + 1] = "--json"
+      local answer = document(unpack(words))
+      assert.are.same(expected, answer.sequence)
+      assert.are.same({ case.start, n, d, length, case.center or false, 1 }, { answer.start, answer.n,
+        answer.d, answer.length, answer.centered, answer.definition_version })
+      assert.is_truthy(answer.device:find("%S"))
+    end
+  end)
+
+  it("takes embeddings of any format, and tells what it found", function()
+    local lists = {}
+    for row, values in ipairs(helper.nested(place.embeddings, n, d)) do
+      for k, value in ipairs(values) do values[k] = ("%.9g"):format(value) end
+      lists[row] = "[" .. table.concat(values, ",") .. "]"
+    end
+    local input = folder .. "/ollama.json"
+    cache_helper.write(input, '{"embeddings": [' .. table.concat(lists, ",") .. "]}")
+    local answer = document("diversity-sequence", input, "--start", 3, "--json")
+    assert.are.same(document("diversity-sequence", place.input, "--start", 3, "--json").sequence, answer.sequence)
+    assert.is_truthy(answer.input:find("JSON, 130 embeddings of 9 numbers", 1, true), answer.input)
+    local text = succeed("cache", input, path)
+    assert.is_truthy(text:find(input .. ": JSON, 130 embeddings of 9 numbers", 1, true), text)
+    assert.is_true(cache_helper.contents(path) == place.expected)
+
+    cache_helper.write(input, '{"embeddings": [' .. table.concat(lists, ",") .. ",null]}")
+    fail("130", "similarity", input, path .. ".s")
+    assert.are.equal(n, document("similarity", input, path .. ".s", "--skip-missing", "--json").n)
+    local raw = folder .. "/raw.bin"
+    cache_helper.write(raw, ffi.string(place.embeddings, n * d * 4))
+    assert.are.equal(n, document("diversity-sequence", raw, "--dim", d, "--start", 3, "--json").n)
+  end)
+
+  it("diversity-sequence names what is wrong with its input, and where", function()
+    fail(("--start %d: %s holds %d embeddings, with ids from 0 to %d"):format(n, place.input, n, n - 1),
+      "diversity-sequence", place.input, "--start", n)
+    fail(("--length %d is more than the %d embeddings of %s"):format(n + 1, n, place.input),
+      "diversity-sequence", place.input, "--start", 0, "--length", n + 1)
+    fail("cannot open /none.npy: No such file", "diversity-sequence", "/none.npy", "--start", 0)
+    fail("no device matches 'none'", "diversity-sequence", place.input, "--start", 0, "--device", "none")
+    local nan = folder .. "/nan.npy"
+    local spoilt = ffi.new("float[?]", n * d)
+    spoilt[5 * d + 2] = 0 / 0
+    cache_helper.write_embeddings(nan, spoilt, n, d)
+    fail(nan .. ": ", "diversity-sequence", nan, "--start", 0, "--json")
+    fail("NaN", "similarity", nan, path)
+    assert.is_false(cache_helper.exists(path))
+  end)
+
+  -- ---- similarity ----------------------------------------------------------------------------------
+
+  local function matrix_bytes(center)
+    return with_context(center, function(context)
+      return ffi.string(context:compute_similarity_matrix({ as = "view" }).data, n * n * 4)
+    end)
+  end
+
+  it("similarity writes the matrix, centred and not, in place of an earlier one", function()
+    for _, center in ipairs({ false, true }) do
+      local text = succeed("similarity", place.input, path, center and "--center" or nil)
+      assert.is_truthy(text:find("finished: " .. path, 1, true), text)
+      local bytes, expected = cache_helper.contents(path), matrix_bytes(center)
+      assert.is_true(bytes:sub(-#expected) == expected)
+      assert.are.equal(0, (#bytes - #expected) % 64)
+      assert.is_truthy(bytes:find(("'<f4', 'fortran_order': False, 'shape': (%d, %d)"):format(n, n), 1, true))
+      assert.are.same({ "out.npy" }, cache_helper.names(folder))
+    end
+    assert.are.equal("", (succeed("similarity", place.input, path, "--quiet")))
+    local answer = document("similarity", place.input, path, "--json")
+    assert.are.same({ path, n, d, false, "float32", #cache_helper.contents(path) }, { answer.path,
+      answer.n, answer.d, answer.centered, answer.dtype, answer.bytes })
+  end)
+
+  it("similarity writes a file that NumPy reads, of one item too", function()
+    cache_helper.write_embeddings(folder .. "/one.npy", place.embeddings, 1, d)
+    succeed("similarity", folder .. "/one.npy", folder .. "/matrix.npy")
+    succeed("similarity", cache_helper.PSALMS, path)
+    local output, code = cache_helper.shell(([[/usr/bin/python3 -c "
+import numpy
+one, a = numpy.load('%s/matrix.npy'), numpy.load('%s', mmap_mode='r')
+print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).all())
+"]]):format(folder, path))
+    assert.are.same({ "[[1.0]] <f4 (2461, 2461) True True\n", 0 }, { output, code })
+  end)
+
+  it("similarity takes the place of nothing that is not its own", function()
+    local input = folder .. "/input.npy"
+    cache_helper.write_embeddings(input, place.embeddings, n, d)
+    fail("holds the embeddings", "similarity", input, input)
+    cache_helper.copy(place.finished, path)
+    fail("is a cache", "similarity", input, path)
+    assert.is_true(cache_helper.contents(path) == place.expected)
+    fail("is a directory: name a file", "similarity", input, folder)
+    fail("there is no directory " .. folder .. "/none", "similarity", input, folder .. "/none/out.npy")
+  end)
+
+  it("similarity that does not fit on the disk says so before it computes, and keeps what was there", function()
+    cache_helper.write(path, "an earlier matrix")
+    -- Files limited in size stand for the disk: in this shell's units of 512 bytes.
+    local command = quoted(PROGRAM, "similarity", place.input, path, "--quiet")
+    local output, code = cache_helper.shell("ulimit -f 100; " .. command)
+    assert.are.equal(1, code, output)
+    assert.is_truthy(output:match("^error: cannot reserve %d+ bytes for [^\n]+: File too large\n$"), output)
+    assert.are.equal("an earlier matrix", cache_helper.contents(path))
+    assert.are.same({ "out.npy" }, cache_helper.names(folder))
+  end)
+
+  it("similarity that is interrupted leaves nothing", function()
+    for _, number in ipairs({ signal.SIGINT, signal.SIGTERM }) do
+      local output = place.folder .. "/output"
+      local pid = start(output, "similarity", cache_helper.PSALMS, path)
+      cache_helper.await(function() return cache_helper.exists(path .. ".new") end, "a file")
+      cache_helper.kill(pid, number)
+      assert.are.same({ "exited", 128 + number }, { cache_helper.wait(pid) })
+      assert.is_truthy(cache_helper.contents(output):find("error: stopped: " .. path .. " was not written\n", 1, true))
+      assert.are.same({}, cache_helper.names(folder))
+      os.remove(output)
+    end
+  end)
+
+  it("similarity refuses a second writer, and minds no dead one", function()
+    local output = place.folder .. "/output"
+    local pid = start(output, "similarity", cache_helper.PSALMS, path)
+    cache_helper.await(function() return cache_helper.exists(path .. ".new") end, "a file")
+    cache_helper.kill(pid, signal.SIGSTOP)
+    fail(("process %d is writing %s"):format(pid, path), "similarity", place.input, path)
+    cache_helper.kill(pid)
+    cache_helper.wait(pid)
+    os.remove(output)
+    assert.is_true(cache_helper.exists(path .. ".new"))
+    succeed("similarity", place.input, path)
+    assert.are.same({ "out.npy" }, cache_helper.names(folder))
+    assert.is_true(cache_helper.contents(path):sub(-n * n * 4) == matrix_bytes(false))
+  end)
+
+  -- ---- cache, check, verify, export ----------------------------------------------------------------
+
+  it("cache makes the same file as compute-diversity-cache.lua", function()
+    local text = succeed("cache", place.input, path)
+    assert.is_truthy(text:find("finished: " .. path, 1, true), text)
+    assert.is_true(cache_helper.contents(path) == place.expected)
+    local answer = document("cache", place.input, path, "--json")
+    assert.are.same({ "already finished", path, n, n, n, 0, {} }, { answer.outcome, answer.path,
+      answer.total, answer.done, answer.kept, answer.computed, answer.notices })
+    fail("centring", "cache", place.input, path, "--center", "--json")
+  end)
+
+  it("cache --json tells of a stop, and of what was put right", function()
+    local output = place.folder .. "/output"
+    local pid = start(output, "cache", place.input, path, "--batch", "1", "--json")
+    cache_helper.await(function() return cache_helper.journalled(path) >= 5 end, "rows")
+    cache_helper.kill(pid, signal.SIGINT)
+    assert.are.same({ "exited", 130 }, { cache_helper.wait(pid) })
+    local answer = cjson.decode(cache_helper.contents(output))
+    os.remove(output)
+    local done = cache_helper.journalled(path)
+    assert.are.same({ "stopped", done, n }, { answer.outcome, answer.done, answer.total })
+    -- The last line is torn: its row is computed again.
+    local journal = cache_helper.contents(path .. ".journal")
+    cache_helper.write(path .. ".journal", journal:sub(1, -3))
+    answer = document("cache", place.input, path, "--json")
+    assert.are.same({ "finished", done - 1, n - done + 1 }, { answer.outcome, answer.kept, answer.computed })
+    assert.is_truthy(answer.notices[1]:find("the last line is incomplete", 1, true))
+    assert.is_true(cache_helper.contents(path) == place.expected)
+  end)
+
+  it("neighbors makes a cache of them, which the other commands take", function()
+    local expected = with_context(true, function(context)
+      local ids = context:compute_nearest_neighbors(7, { as = "view", similarities = false })
+      return ffi.string(ids.data, n * 7 * 4)
+    end)
+    local answer = document("neighbors", place.input, path, "--k", 7, "--center", "--json")
+    assert.are.same({ "finished", n, n }, { answer.outcome, answer.total, answer.computed })
+    assert.is_true(cache_helper.contents(path):sub(-#expected) == expected)
+    assert.are.equal("finished", document("check", path, "--json").state)
+    assert.are.equal("verified", document("verify", path, place.input, "--json").outcome)
+    succeed("export", path, folder .. "/out.json")
+    local exported = cjson.decode(cache_helper.contents(folder .. "/out.json"))
+    assert.are.equal(7, #exported.neighbors["0"])
+    fail("kind (the cache has nearest neighbours", "cache", place.input, path, "--length", 7, "--center")
+  end)
+
+  it("check tells what check-diversity-progress.lua tells", function()
+    local finished = place.finished
+    assert.are.equal((cache_helper.run(cache_helper.CHECK, finished)), succeed("check", finished))
+    local status = document("check", finished, "--json")
+    assert.are.same({ "finished", n, {} }, { status.state, status.done, status.problems })
+    local output, code = run("check", path, "--json")
+    assert.are.same({ { path = path, state = "missing", problems = {} }, 1 }, { cjson.decode(output), code })
+  end)
+
+  it("verify finds damage and repairs it", function()
+    cache_helper.copy(place.finished, path)
+    local text = succeed("verify", path, place.input)
+    assert.is_truthy(text:match("; verified\n$"), text)
+    local answer = document("verify", path, place.input, "--json")
+    assert.are.same({ "verified", {}, {} }, { answer.outcome, answer.problems, answer.damaged })
+
+    cache_helper.flip(path, #place.expected - n * 4 * (n - 5) + 4)
+    local output, code, errors = run("verify", path, place.input, "--json")
+    assert.are.same({ 1, "" }, { code, errors })
+    answer = cjson.decode(output)
+    assert.are.same({ "damaged", { 5 } }, { answer.outcome, answer.damaged })
+    output, code = run("verify", path, place.input)
+    assert.are.equal(1, code)
+    assert.is_truthy(output:find("\nPROBLEM: checksums do not fit in rows 5\n", 1, true), output)
+
+    answer = document("verify", path, place.input, "--repair", "--json")
+    assert.are.same({ "repaired", { 5 }, {} }, { answer.outcome, answer.damaged, answer.remaining })
+    assert.is_true(cache_helper.contents(path) == place.expected)
+    fail("what differs: n", "verify", path, cache_helper.PSALMS, "--quiet")
+    fail("there is no cache", "verify", folder .. "/none.npy", place.input)
+  end)
+
+  it("export writes what export-diversity-cache.lua writes, and never over the cache", function()
+    local by_script = folder .. "/script.json"
+    assert.are.same({ "", 0 }, { cache_helper.run(cache_helper.EXPORT, place.finished, by_script) })
+    assert.are.equal("", (succeed("export", place.finished, folder .. "/out.json")))
+    local text = cache_helper.contents(folder .. "/out.json")
+    assert.is_true(text == cache_helper.contents(by_script))
+    local answer = document("export", place.finished, folder .. "/out.bin", "--binary", "--json")
+    assert.are.same({ "binary", 4 + n * n * 4 }, { answer.format, answer.bytes })
+
+    cache_helper.copy(place.finished, path)
+    local metadata = cache_helper.contents(path .. ".json")
+    fail(path .. ".json belongs to the cache", "export", path, path .. ".json")
+    fail(path .. " belongs to the cache", "export", path, path, "--binary")
+    assert.is_true(cache_helper.contents(path) == place.expected)
+    assert.is_true(cache_helper.contents(path .. ".json") == metadata)
+  end)
+
+  -- ---- All of them ---------------------------------------------------------------------------------
+
+  it("refuses wrong use with the usage of the command and exit code 2", function()
+    for _, case in ipairs({
+      { "a command is required" },
+      { "unknown command 'walk'", "walk" },
+      { "missing argument 'EMBEDDINGS'", "cache" },
+      { "missing option '--start'", "diversity-sequence", "a.npy" },
+      { "is not a number from 0 on", "diversity-sequence", "a.npy", "--start=-1" },
+      { "is not a number from 0 on", "diversity-sequence", "a.npy", "--start", "1.5" },
+      { "is not a number from 1 on", "diversity-sequence", "a.npy", "--start", "1", "--length", "0" },
+      { "unknown option '--centre'", "similarity", "a.npy", "b.npy", "--centre" },
+      { "--repair goes with --verify", "cache", "a.npy", "b.npy", "--repair" },
+      { "too many arguments", "check", "a.npy", "b.npy" },
+      { "ends in .json", "export", "a.npy", "b.txt" },
+    }) do
+      local output, code, errors = run(unpack(case, 2))
+      assert.are.same({ "", 2 }, { output, code }, output .. errors)
+      assert.is_truthy(errors:find(case[1], 1, true), errors)
+    end
+  end)
+
+  it("explains itself: --help of every command tells its exit codes", function()
+    local text = succeed("--help")
+    for _, command in ipairs(COMMANDS) do
+      assert.is_truthy(text:find("\n   " .. command .. " ", 1, true), text)
+      local help = succeed(command, "--help")
+      assert.is_truthy(help:find("Exit codes: 0 ", 1, true), help)
+    end
+    local _, listed = text:match("Commands:\n(.-)\n\n"):gsub("\n   %l", "")
+    assert.are.equal(#COMMANDS - 1, listed)
+    assert.is_truthy(text:find("counted from 0", 1, true), text)
+  end)
+
+  it("tells its version", function()
+    assert.are.equal(("vulkan-compute %s (definition 1)\n"):format(require("vk_compute").version()),
+      (succeed("--version")))
+  end)
+
+  it("has a manual that tells of every command and option, and is well formed", function()
+    local manual = helper.ROOT .. "/man/vulkan-compute.1"
+    assert.are.same({ "", 0 }, { cache_helper.shell("mandoc -T lint -W warning '" .. manual .. "'") })
+    local text = cache_helper.contents(manual):gsub("\\%-", "-")
+    for _, command in ipairs(COMMANDS) do
+      assert.is_truthy(text:find("\n.SY vulkan-compute\n.B " .. command .. "\n", 1, true), command)
+      for option in succeed(command, "--help"):gmatch("\n   %-%-([%l-]+)") do
+        assert.is_truthy(text:find("\n%.TP\n%.BI? %-%-" .. option:gsub("%-", "%%-") .. "[ \n]"), option)
+      end
+    end
+  end)
+
+  it("runs from any directory, through a link, and by PATH", function()
+    helper.execute("ln", "-s", PROGRAM, folder .. "/linked")
+    helper.execute("ln", "-s", "linked", folder .. "/twice")
+    local expected = succeed("--version")
+    for _, command in ipairs({ "cd / && '%s/twice' --version", "cd '%s' && ./linked --version",
+      "cd / && PATH='%s:'$PATH twice --version", "cd '%s/..' && luajit '" .. PROGRAM .. "' --version" }) do
+      assert.are.same({ expected, 0 }, { cache_helper.shell(command:format(folder)) })
+    end
+  end)
+
+  -- The exit code of vulkan-compute with a reader that ends at once, and all that is on standard error.
+  local function unread(command, reader)
+    local output, code = cache_helper.shell(([[bash -c "%s | %s >/dev/null; exit \${PIPESTATUS[0]}"]])
+      :format(command, reader))
+    assert.are.equal("", output)
+    return code
+  end
+
+  it("ends without a word where nobody reads", function()
+    local command = quoted(PROGRAM, "diversity-sequence", place.input, "--start", 0)
+    assert.are.equal(141, unread(command, "true"))
+    assert.are.equal(141, unread(command .. " --json", "true"))
+    assert.are.equal(141, unread("trap '' PIPE; " .. command, "true"))
+  end)
+
+  it("stops a cache where nobody reads its progress, and keeps the rows", function()
+    local cache = quoted(PROGRAM, "cache", cache_helper.PSALMS, path, "--batch", 1)
+    assert.are.equal(141, unread(cache, "grep -m 1 'of 2461 rows'"))
+    local status = document("check", path, "--json")
+    assert.are.equal("stopped", status.state)
+    assert.is_true(status.done > 0)
+    assert.are.equal(141, unread(quoted(PROGRAM, "similarity", cache_helper.PSALMS, path .. ".s"), "true"))
+    assert.is_false(cache_helper.exists(path .. ".s") or cache_helper.exists(path .. ".s.new"))
+  end)
+
+  it("fails where standard output cannot be written", function()
+    for _, words in ipairs({ { "devices" }, { "devices", "--json" }, { "check", place.finished },
+      { "diversity-sequence", place.input, "--start", 3 } }) do
+      local output, code = cache_helper.shell(quoted(PROGRAM, unpack(words)) .. " >/dev/full")
+      assert.are.same({ "error: cannot write to standard output: No space left on device\n", 1 }, { output, code })
+    end
+  end)
+
+  it("says what to install where a Lua module is missing", function()
+    helper.execute("cp", "-r", helper.ROOT .. "/bin", helper.ROOT .. "/lua", folder)
+    os.remove(folder .. "/lua/vk_compute/cli/check.lua")
+    -- Without /usr/local, where an installed copy has it.
+    local output, code = cache_helper.shell("LUA_PATH='/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua' "
+      .. quoted(folder .. "/bin/vulkan-compute", "devices"))
+    assert.are.equal(1, code)
+    assert.is_truthy(output:find("error: module 'vk_compute.cli.check' not found", 1, true), output)
+    assert.is_truthy(output:match("%(Debian: lua%-argparse [^\n]+\n$"), output)
+  end)
+end)
