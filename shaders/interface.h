@@ -9,6 +9,9 @@ namespace vkc {
 using uint = uint32_t;
 #endif
 
+// Up to 2^ID_BITS items, walks pack ids and sums into 64 bits.
+const uint ID_BITS = 15;
+
 // The similarity matrix lies in blocks of 2^block_shift rows, an address each.
 
 struct SimilarityPush {

@@ -18,7 +18,9 @@ Candidate best_of_workgroup(Candidate mine, uint step) {
   if (subgroupElect()) subgroup_best[turn][gl_SubgroupID] = ours;
   barrier();
   Candidate best = no_candidate();
-  for (uint s = gl_SubgroupInvocationID; s < gl_NumSubgroups; s += gl_SubgroupSize) {
+  // Not gl_SubgroupSize: drivers may fill a part of each subgroup (Intel's report 32 and may use 8).
+  const uint filled = INVOCATIONS / gl_NumSubgroups;
+  for (uint s = gl_SubgroupInvocationID; s < gl_NumSubgroups; s += filled) {
     best = better(best, subgroup_best[turn][s]);
   }
   return best_of_subgroup(best);

@@ -2,11 +2,10 @@
 #include "walk.glsl"
 
 // The sums carry ids: a sum is A_j * 2^ID_BITS + the item's id, so that no two are equal and the
-// smallest is the one to choose, also on a tie. Up to 2^ID_BITS items, the host's kMostOrdered; for
-// more, sums are A_j and of equal ones the lowest row is chosen.
+// smallest is the one to choose, also on a tie. Up to 2^ID_BITS items; for more, sums are A_j and of
+// equal ones the lowest row is chosen.
 layout(constant_id = 2) const bool PACKED = true;
 layout(constant_id = 3) const bool ORDERED = false;  // rows are not in the order of ids; then PACKED
-const int ID_BITS = 15;
 
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer Sums {
   i64vec4 at[];
@@ -21,7 +20,7 @@ bool any_candidate(i64vec4 sums) { return any(lessThan(sums, i64vec4(NOT_A_CANDI
 i64vec4 contributions(ivec4 cosines, int weight) {
   i64vec4 all;
   [[unroll]] for (uint c = 0; c < 4; ++c) {
-    all[c] = int64_t(contribution(cosines[c], weight)) << (PACKED ? ID_BITS : 0);
+    all[c] = int64_t(contribution(cosines[c], weight)) << (PACKED ? ID_BITS : 0u);
   }
   return all;
 }

@@ -2,9 +2,9 @@
 // workgroups share a multiprocessor and hide each other's waiting.
 //
 // Only differences between candidates' sums matter. A step changes each by at most 2^30. So while
-// the candidates' sums lie within 2^31 of each other, 32 bits above the smallest of them hold all
-// of the next step's sums exactly:
-//   sum = (smallest before - 2^30) + now,  0 <= now < 2^32.
+// the candidates' sums lie less than 2^31 - 1 apart, 32 bits above the smallest of them hold all of
+// the next step's sums exactly, and the largest number is left over:
+//   sum = (smallest before - 2^30) + now,  0 <= now < 2^32 - 1.
 // Every step checks that they do. Where they do not, push.outside is set, and the walks must be
 // computed anew with int64 sums. Embeddings without a common direction stay far within the window.
 #version 460
@@ -19,8 +19,8 @@
 layout(constant_id = 2) const uint ROUNDS = 8;  // vectors of four sums an invocation
 layout(constant_id = 3) const uint BATCH = 4;   // rounds whose loads are under way together
 
-const uint WINDOW = 1u << 31;
-const uint CHOSEN = 0xffffffffu;  // in memory, in place of the sum of a chosen item or padding
+const uint WINDOW = (1u << 31) - 1;
+const uint CHOSEN = 0xffffffffu;  // no candidate's: in memory, that of a chosen item or padding
 
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer Sums {
   uvec4 at[];

@@ -52,7 +52,7 @@ WalkShape gpu_shape(const Device& device, WalkForm form, uint32_t pitch, bool fe
   const auto invocations_for = [&](uint32_t rounds) {
     return static_cast<uint32_t>(round_up((vectors + rounds - 1) / rounds, kFullSubgroup));
   };
-  const uint32_t most = device.limits().max_workgroup_size;
+  const uint32_t most = device.limits().max_workgroup_size / kFullSubgroup * kFullSubgroup;
   uint32_t invocations = 0;
   if (few) {
     // Of 1,024 invocations each has half the registers.
@@ -86,7 +86,7 @@ Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings,
              .push_bytes = sizeof(WalkPush),
              .texel_buffers = {}}};
   }
-  const uint32_t packed = matrix.rows() <= kMostOrdered ? 1 : 0;
+  const uint32_t packed = embeddings.n <= kMostOrdered ? 1 : 0;
   const uint32_t ordered = embeddings.ids.empty() ? 0 : 1;
   if (!device.limits().is_cpu) {
     const WalkShape shape = gpu_shape(device, form, matrix.pitch(), few);
@@ -287,7 +287,7 @@ Diversity::Diversity(const Device& device, const ResidentEmbeddings& embeddings,
     : device_(device),
       embeddings_(embeddings),
       matrix_(matrix),
-      form_(form),
+      form_(embeddings.ids.empty() ? form : WalkForm::kWide),
       reuse_(reuse),
       walk_steps_per_second_(expected_rate(device, embeddings.n)) {}
 

@@ -18,7 +18,7 @@ struct WalkJob;
 // The kernels that walk; all give the same sequences.
 enum class WalkForm {
   kWide,   // sums of 64 bits: any embeddings
-  kWindow  // sums of 32 bits, for GPUs and embeddings whose sums stay close together
+  kWindow  // of 32: for GPUs, rows in the order of ids, and sums that stay close together
 };
 
 // The form for some embeddings on a device.
@@ -26,8 +26,8 @@ WalkForm fastest_form(const Device& device, const ResidentEmbeddings& embeddings
 
 class Diversity {
  public:
-  // Where the window turns out too small for the embeddings, walks go on in the wide form. Without
-  // reuse, walks that have chosen the same items go on side by side.
+  // Where rows are not in the order of ids, or the window turns out too small, walks go on in the
+  // wide form. Without reuse, walks that have chosen the same items go on side by side.
   Diversity(const Device& device, const ResidentEmbeddings& embeddings, const MatrixRows& matrix,
             WalkForm form, bool reuse = true);
   Diversity(const Diversity&) = delete;
@@ -41,6 +41,9 @@ class Diversity {
 
   // Steps a second of all walks together to expect of a device not yet measured.
   static double expected_rate(const Device& device, uint32_t n);
+
+  // The form that the next walks begin with.
+  [[nodiscard]] WalkForm form() const { return form_; }
 
   // Steps a second of all walks together, as measured in the latest call of walk(), or as may be
   // expected.

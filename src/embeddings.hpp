@@ -5,14 +5,16 @@
 #include <cstdint>
 #include <vector>
 
+#include "../shaders/interface.h"
+
 namespace vkc {
 
 // 1.0 in the fixed point of unit vectors, cosines and weights.
 inline constexpr int kFixedPointBits = 30;
 inline constexpr double kFixedPointOne = 1 << kFixedPointBits;
 
-// The most embeddings that are put into an order of their own: the kernels' 2^ID_BITS.
-inline constexpr uint32_t kMostOrdered = 1U << 15;
+// The most embeddings that are put into an order of their own.
+inline constexpr uint32_t kMostOrdered = 1U << ID_BITS;
 
 struct FixedPointEmbeddings {
   std::vector<int32_t> units;    // rows x pitch unit vectors times 2^30, zero in the padding

@@ -133,9 +133,11 @@ inline Rows<int32_t> contributions(const Rows<int32_t>& cosines,
   return result;
 }
 
-// Step 6: the first length items of the diversity sequence from start.
-inline std::vector<uint32_t> diversity_sequence(const Rows<int32_t>& contributions, uint32_t start,
-                                                uint32_t length) {
+// Step 6: the first length items of the diversity sequence from start. Contributions: n items, and
+// row(i), as in Rows<int32_t>.
+template <typename Contributions>
+std::vector<uint32_t> diversity_sequence(const Contributions& contributions, uint32_t start,
+                                         uint32_t length) {
   std::vector<int64_t> a(contributions.n, 0);
   std::vector<uint32_t> left;  // not yet chosen, lowest id first
   for (uint32_t j = 0; j < contributions.n; ++j) {
