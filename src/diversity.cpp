@@ -328,7 +328,15 @@ void Diversity::walk(std::span<const uint32_t> starts, uint32_t length, uint32_t
   const auto begin = std::chrono::steady_clock::now();
   make_groups(starts.size());
   try {
-    walk_all(starts, length, output);
+    if (!walk_all(starts, length, output)) {
+      // These embeddings need the wide form, in this call and those to come.
+      form_ = WalkForm::kWide;
+      groups_.clear();  // waits for what is still in flight
+      kernel_for_few_.reset();
+      kernel_for_many_.reset();
+      make_groups(starts.size());
+      walk_all(starts, length, output);
+    }
   } catch (...) {
     groups_.clear();  // the next call must not go on with these walks
     throw;
@@ -338,24 +346,16 @@ void Diversity::walk(std::span<const uint32_t> starts, uint32_t length, uint32_t
       static_cast<double>(starts.size()) * (length - 1) / std::max(taken.count(), 1e-6);
 }
 
-void Diversity::walk_all(std::span<const uint32_t> starts, uint32_t length, uint32_t* output) {
+bool Diversity::walk_all(std::span<const uint32_t> starts, uint32_t length, uint32_t* output) {
   std::unique_ptr<EqualSets> sets;
   if (reuse_ && starts.size() > 1 && length > kInterval) {
     sets = std::make_unique<EqualSets>(embeddings_.n, static_cast<uint32_t>(starts.size()), length,
                                        kInterval, output);
   }
   WalkJob job{.starts = starts, .length = length, .output = output, .sets = sets.get()};
-  if (!run(kernel_for(starts.size()), job)) {
-    // These embeddings need the wide form, in this call and those to come.
-    form_ = WalkForm::kWide;
-    groups_.clear();  // waits for what is still in flight
-    kernel_for_few_.reset();
-    kernel_for_many_.reset();
-    make_groups(starts.size());
-    walk_all(starts, length, output);
-    return;
-  }
+  if (!run(kernel_for(starts.size()), job)) return false;
   if (sets) sets->finish();
+  return true;
 }
 
 bool Diversity::run(const Kernel& kernel, WalkJob& job) {

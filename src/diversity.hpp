@@ -52,8 +52,9 @@ class Diversity {
  private:
   const Kernel& kernel_for(std::size_t count);
   void make_groups(std::size_t count);
+  // Both return false where the window turned out too small: what they computed does not hold.
   bool run(const Kernel& kernel, WalkJob& job);
-  void walk_all(std::span<const uint32_t> starts, uint32_t length, uint32_t* output);
+  bool walk_all(std::span<const uint32_t> starts, uint32_t length, uint32_t* output);
 
   const Device& device_;
   const ResidentEmbeddings& embeddings_;
