@@ -25,8 +25,14 @@ Candidate best_of_workgroup(Candidate mine, uint step) {
   if (subgroupElect()) subgroup_best[turn][gl_SubgroupID] = ours;
   barrier();
   Candidate best = no_candidate();
-  for (uint s = gl_SubgroupInvocationID; s < gl_NumSubgroups; s += gl_SubgroupSize) {
-    best = better(best, subgroup_best[turn][s]);
+  if (gl_NumSubgroups <= gl_SubgroupSize) {  // the usual case, without a loop
+    if (gl_SubgroupInvocationID < gl_NumSubgroups) {
+      best = subgroup_best[turn][gl_SubgroupInvocationID];
+    }
+  } else {
+    for (uint s = gl_SubgroupInvocationID; s < gl_NumSubgroups; s += gl_SubgroupSize) {
+      best = better(best, subgroup_best[turn][s]);
+    }
   }
   return best_of_subgroup(best);
 }

@@ -44,7 +44,7 @@ struct WalkShape {
 };
 
 // As much of the sums in registers as does no harm, found on an H100: more rounds than kept there
-// spill, and fewer leave too few loads under way. Most invocations for few walks.
+// spill, and fewer leave too few loads under way.
 WalkShape gpu_shape(const Device& device, WalkForm form, uint32_t pitch, bool few) {
   // Subgroups of any size up to this are full: the kernels have all lanes of one share reductions.
   constexpr uint32_t kFullSubgroup = 64;
@@ -57,9 +57,7 @@ WalkShape gpu_shape(const Device& device, WalkForm form, uint32_t pitch, bool fe
   const uint32_t most = device.limits().max_workgroup_size;
   uint32_t invocations = 0;
   if (few) {
-    // Of 1,024 invocations each has half the registers.
-    const bool spills = form == WalkForm::kWide && vectors > 3 * 1024U;
-    invocations = std::min({invocations_for(1), spills ? 512U : 1024U, most});
+    invocations = std::min({invocations_for(1), 512U, most});
   } else if (form == WalkForm::kWide) {
     invocations = std::min({invocations_for(kRounds), 512U, most});
   } else {
@@ -85,10 +83,10 @@ Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings,
   if (!device.limits().is_cpu) {
     const WalkShape shape = gpu_shape(device, form, matrix.pitch(), few);
     if (form == WalkForm::kWindow) {
-      constexpr uint32_t kBatch = 4;
+      const uint32_t batch = few ? 2 : 4;
       return {device,
               {.spirv = walk_window,
-               .constants = {shape.invocations, weighted, shape.rounds, kBatch},
+               .constants = {shape.invocations, weighted, shape.rounds, batch},
                .push_bytes = sizeof(WalkPush),
                .texel_buffers = {}}};
     }
