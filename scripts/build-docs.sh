@@ -14,5 +14,5 @@ doxygen docs/Doxyfile
 # What it says of its own doings goes to standard output, warnings to standard error.
 luajit "$(command -v ldoc)" --quiet --fatalwarnings --config docs/config.ld \
   --dir "$root/build/docs/lua" . >/dev/null
-echo "build/docs/c/index.html"
+echo "build/docs/c/vulkan__compute_8h.html"
 echo "build/docs/lua/index.html"

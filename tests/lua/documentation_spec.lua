@@ -28,7 +28,7 @@ describe("scripts/build-docs.sh", function()
 
   it("makes the reference of the C API and of the Lua API", function()
     local text, code = build()
-    assert.are.same({ "build/docs/c/index.html\nbuild/docs/lua/index.html\n", 0 }, { text, code })
+    assert.are.same({ "build/docs/c/vulkan__compute_8h.html\nbuild/docs/lua/index.html\n", 0 }, { text, code })
     local c = cache_helper.contents(folder .. "/build/docs/c/vulkan__compute_8h.html")
     assert.is_truthy(c:find("ids and similarities are count x k", 1, true))
     local lua = cache_helper.contents(folder .. "/build/docs/lua/modules/vk_compute.html")
