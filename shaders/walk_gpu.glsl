@@ -25,12 +25,14 @@ Candidate best_of_workgroup(Candidate mine, uint step) {
   if (subgroupElect()) subgroup_best[turn][gl_SubgroupID] = ours;
   barrier();
   Candidate best = no_candidate();
-  if (gl_NumSubgroups <= gl_SubgroupSize) {  // the usual case, without a loop
+  // Not gl_SubgroupSize: drivers may fill a part of each subgroup (Intel's report 32 and may use 8).
+  const uint filled = INVOCATIONS / gl_NumSubgroups;
+  if (gl_NumSubgroups <= filled) {  // the usual case, without a loop
     if (gl_SubgroupInvocationID < gl_NumSubgroups) {
       best = subgroup_best[turn][gl_SubgroupInvocationID];
     }
   } else {
-    for (uint s = gl_SubgroupInvocationID; s < gl_NumSubgroups; s += gl_SubgroupSize) {
+    for (uint s = gl_SubgroupInvocationID; s < gl_NumSubgroups; s += filled) {
       best = better(best, subgroup_best[turn][s]);
     }
   }
