@@ -18,7 +18,7 @@ struct WalkJob;
 // The kernels that walk; all give the same sequences.
 enum class WalkForm {
   kWide,   // sums of 64 bits: any embeddings
-  kWindow  // of 32: for GPUs, rows in the order of ids, and sums that stay close together
+  kWindow  // of 32: rows in the order of ids, and sums that stay close together
 };
 
 // The form for some embeddings on a device.
