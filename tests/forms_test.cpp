@@ -250,14 +250,14 @@ class Forms : public testing::TestWithParam<Form> {
 };
 
 TEST_P(Forms, SizesInTheOrderOfIds) {
-  for (const uint32_t n : {2U, 5U, 64U, 65U, 255U, 257U, 768U, 769U}) {
+  for (const uint32_t n : {2U, 5U, 64U, 65U, 255U, 257U, 768U}) {
     expect_walks(whole("pairs" + std::to_string(n), false,
                        [n] { return opposite_pairs(generators::unit_norms(n, 7, n)); }));
   }
 }
 
 TEST_P(Forms, SizesInAnotherOrder) {
-  for (const uint32_t n : {1U, 3U, 5U, 63U, 65U, 256U, 257U, 767U, 769U}) {
+  for (const uint32_t n : {1U, 3U, 5U, 63U, 65U, 256U, 767U, 769U}) {
     expect_walks(whole("side" + std::to_string(n), false,
                        [n] { return to_one_side(generators::unequal_norms(n, 5, n), 1); }));
   }
@@ -382,9 +382,12 @@ class ManyItemsForms : public Forms {};
 
 TEST_P(ManyItemsForms, ManyItems) {
   const std::vector<uint32_t> starts{2300, 17, 2300, 1150};
-  Case& random = once("many", [] { return Case(generators::unit_norms(2301, 3, 11), false, 400); });
-  ASSERT_FALSE(random.expected.is_outside(starts, 400));
-  expect_walks(random, {{starts, 400}});
+  // Over so many dispatches that sums would leave the window, were they not brought back each time.
+  constexpr uint32_t kLength = 1100;
+  Case& random =
+      once("many", [] { return Case(generators::unit_norms(2301, 3, 11), false, kLength); });
+  ASSERT_FALSE(random.expected.is_outside(starts, kLength));
+  expect_walks(random, {{starts, kLength}});
   expect_walks(once("many to one side",
                     [] { return Case(to_one_side(generators::ties(2301, 4, 12), 1), false, 400); }),
                {{starts, 400}});
