@@ -114,7 +114,9 @@ Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings,
 
 // Walks at a time where shaders run on the CPU: a few for each of its threads. Of more, a
 // submission could take only a few steps each, and reading and writing the sums would count.
-uint64_t most_cpu_walks() { return uint64_t{4} * std::max(std::thread::hardware_concurrency(), 1U); }
+uint64_t most_cpu_walks() {
+  return uint64_t{4} * std::max(std::thread::hardware_concurrency(), 1U);
+}
 
 // Steps that one dispatch may take without running into lavapipe's limit.
 uint32_t most_steps(const Device& device, uint32_t pitch) {
