@@ -1,12 +1,86 @@
 #!/usr/bin/env bash
-# Runs tests under sanitizers, in a build of its own.
+# Runs tests under sanitizers, each in a build of its own beside build/.
 #
-#   tests/sanitize.sh            AddressSanitizer (leaks too) and UndefinedBehaviorSanitizer: a choice
-#                                of C++ tests that takes about a minute, and every Lua operation once
-#   tests/sanitize.sh all        the same with all C++ tests, but for those of many dimensions or items
-#   tests/sanitize.sh thread     ThreadSanitizer over the tests of threads
-#   tests/sanitize.sh valgrind   every Lua operation under valgrind's memcheck, in the ordinary build/
+#   tests/sanitize.sh            AddressSanitizer, with its search for leaks, and
+#                                UndefinedBehaviorSanitizer: small C++ tests of everything, and every
+#                                operation of the Lua module twice
+#   tests/sanitize.sh all        the same with the larger C++ tests too, which takes long
+#   tests/sanitize.sh thread     ThreadSanitizer: the tests of threads
+#   tests/sanitize.sh valgrind   every operation of the Lua module under memcheck, with the library
+#                                in build/, or that of VKC_LIBRARY
 #
-# A defect in the library or the tests ends in a report and exit code 1. What is not of this project is
-# left out by the suppressions beside this file.
+# Any report ends the run with an exit code that is not 0. What is known of others' code is left out by
+# the *.supp files beside this one.
 set -euo pipefail
+
+tests=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+cd "$tests/.."
+
+# build SANITIZERS FOLDER TARGET...
+build() {
+  local sanitizers=$1 folder=$2
+  shift 2
+  local generator=()
+  if [[ ! -e $folder/CMakeCache.txt ]]; then generator=(-G Ninja); fi
+  cmake -S . -B "$folder" "${generator[@]}" -DCMAKE_BUILD_TYPE=Debug -DVKC_BUILD_TESTS=ON \
+    -DVKC_SANITIZE="$sanitizers"
+  cmake --build "$folder" --parallel "$(nproc)" --target "$@"
+}
+
+run() {
+  printf '\n== %s\n' "$*"
+  "$@"
+}
+
+address() {
+  local bin=build-asan/bin
+  export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+  export LSAN_OPTIONS=suppressions=$tests/lsan.supp:print_suppressions=0
+  export UBSAN_OPTIONS=print_stacktrace=1
+  if [[ $1 == all ]]; then
+    build address,undefined build-asan all
+    run $bin/reference_test
+    run $bin/sizes_test --gtest_filter='-*_d[0-9][0-9][0-9][0-9]*'
+    run $bin/cases_test
+    run $bin/variants_test --gtest_filter=-*Large*
+    run $bin/host_memory_test
+    run $bin/neighbors_test
+  else
+    build address,undefined build-asan c_program cases_test contexts_test devices_test \
+      errors_test faults_test neighbors_test threads_test
+    run $bin/cases_test
+    run $bin/neighbors_test --gtest_filter='*/n?:*/n6?'
+  fi
+  run $bin/c_program
+  run $bin/errors_test
+  run $bin/devices_test
+  run $bin/faults_test --gtest_filter=-SmallHeap.*
+  run $bin/threads_test
+  # Freed memory is kept for a while, so that it would seem to grow.
+  run $bin/contexts_test --gtest_filter=-*LeaveMemory*
+
+  # An interpreter that knows nothing of it is given the sanitizer first, and with it the library of
+  # exceptions, which it must find at once. Leaks of what is loaded by others cannot be told apart.
+  local runtime
+  runtime="$(g++ -print-file-name=libasan.so) $(g++ -print-file-name=libstdc++.so)"
+  VKC_LIBRARY=build-asan/libvulkan_compute.so run env LD_PRELOAD="$runtime" \
+    luajit tests/soak.lua 2
+}
+
+case ${1:-} in
+  "" | all)
+    address "${1:-small}"
+    ;;
+  thread)
+    build thread build-tsan threads_test
+    TSAN_OPTIONS=suppressions=$tests/tsan.supp run build-tsan/bin/threads_test
+    ;;
+  valgrind)
+    run valgrind --quiet --error-exitcode=1 --suppressions="$tests/valgrind.supp" --leak-check=full \
+      --show-leak-kinds=definite --errors-for-leak-kinds=definite luajit tests/soak.lua 2
+    ;;
+  *)
+    sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}" >&2
+    exit 2
+    ;;
+esac
