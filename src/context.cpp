@@ -52,12 +52,15 @@ const vkc::MatrixRows& VkComputeContext::matrix() {
   return *resident_->matrix;
 }
 
+bool VkComputeContext::is_worth_matrix(uint32_t rows) const {
+  // Computing all rows through the resident matrix multiplies each pair once instead of twice.
+  const uint32_t n = resident_->embeddings.n;
+  return rows == n && vkc::MatrixRows::bytes(n, n) <= vkc::MatrixRows::most_bytes(device_, n) / 2;
+}
+
 void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* output) {
   const uint32_t n = resident_->embeddings.n;
-  // Computing all rows through the resident matrix multiplies each pair once instead of twice.
-  const bool whole =
-      count == n && vkc::MatrixRows::bytes(n, n) <= vkc::MatrixRows::most_bytes(device_, n) / 2;
-  if (resident_->matrix || whole) {
+  if (resident_->matrix || is_worth_matrix(count)) {
     vkc::download_rows(device_, matrix(), first, count, n, resident_->embeddings.rows, output);
     return;
   }
@@ -99,7 +102,8 @@ void VkComputeContext::nearest_neighbors(uint32_t first, uint32_t count, uint32_
     resident_->neighbors =
         std::make_unique<vkc::Neighbors>(device_, resident_->embeddings, resident_->similarity);
   }
-  resident_->neighbors->find(first, count, k, ids, similarities);
+  const bool whole = resident_->matrix || is_worth_matrix(count);
+  resident_->neighbors->find(first, count, k, ids, similarities, whole ? &matrix() : nullptr);
 }
 
 uint32_t VkComputeContext::recommended_neighbors_batch() const {

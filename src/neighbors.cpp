@@ -94,7 +94,7 @@ class NeighborBuffers {
  public:
   // For blocks of `rows` rows of n elements, and so many keys in one submission.
   NeighborBuffers(const Device& device, uint32_t rows, uint32_t n, uint64_t most_keys)
-      : matrix(device, rows, n),
+      : block(rows > 0 ? std::make_unique<MatrixRows>(device, rows, n) : nullptr),
         keys(device, most_keys * sizeof(uint64_t), MemoryUse::kDevice),
         turns{Turn{Submission(device), Buffer(device, keys.bytes(), MemoryUse::kReadback)},
               Turn{Submission(device), Buffer(device, keys.bytes(), MemoryUse::kReadback)}} {}
@@ -109,8 +109,10 @@ class NeighborBuffers {
 
   [[nodiscard]] uint64_t most_keys() const { return keys.bytes() / sizeof(uint64_t); }
 
-  MatrixRows matrix;
-  Buffer keys;  // uint64 [items][k]
+  [[nodiscard]] uint32_t rows() const { return block ? block->rows() : 0; }
+
+  std::unique_ptr<MatrixRows> block;  // nullptr: the whole matrix is elsewhere
+  Buffer keys;                        // uint64 [items][k]
   std::array<Turn, 2> turns;
 };
 
@@ -130,16 +132,16 @@ double Neighbors::expected_rate(const Device& device, const ResidentEmbeddings& 
   return (device.limits().is_cpu ? kCpuMultiplyRate : kGpuMultiplyRate) / products;
 }
 
-void Neighbors::make_buffers(uint32_t count, uint32_t k) {
+void Neighbors::make_buffers(uint32_t count, uint32_t k, bool with_rows) {
   const uint32_t n = embeddings_.n;
   // The keys are there three times, twice of these in staging memory, which may be the device's
   // own.
   const uint64_t share = device_.available_bytes() / 8;
   const uint64_t rows_bytes = std::min({kRowsBytes, share, MatrixRows::most_bytes(device_, n)});
-  const uint32_t rows = rows_of_block(rows_bytes / MatrixRows::bytes(1, n), count);
+  const uint32_t rows = with_rows ? rows_of_block(rows_bytes / MatrixRows::bytes(1, n), count) : 0;
   const uint64_t fitting = std::min(kKeysBytes, share) / (uint64_t{k} * sizeof(uint64_t));
-  const uint64_t most_keys = std::clamp<uint64_t>(fitting, 1, rows) * k;
-  if (buffers_ && buffers_->matrix.rows() >= rows && buffers_->most_keys() >= most_keys) return;
+  const uint64_t most_keys = std::clamp<uint64_t>(fitting, 1, with_rows ? rows : count) * k;
+  if (buffers_ && buffers_->rows() >= rows && buffers_->most_keys() >= most_keys) return;
   buffers_.reset();
   buffers_ = std::make_unique<NeighborBuffers>(device_, rows, n, most_keys);
 }
@@ -169,11 +171,11 @@ void deliver(NeighborBuffers::Turn& turn, uint32_t k, uint32_t id_bits, uint32_t
 
 }  // namespace
 
-void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
-                     float* similarities) {
+void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, float* similarities,
+                     const MatrixRows* whole) {
   const auto begin = std::chrono::steady_clock::now();
-  make_buffers(count, k);
-  const MatrixRows& matrix = buffers_->matrix;
+  make_buffers(count, k, whole == nullptr);
+  const MatrixRows& matrix = whole != nullptr ? *whole : *buffers_->block;
   const uint32_t id_bits = bits_of_ids(embeddings_.n);
   const auto most_rows = static_cast<uint32_t>(
       std::min<uint64_t>(buffers_->most_keys() / k, device_.limits().max_workgroup_count));
@@ -194,6 +196,8 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
     kernel_.record(commands,
                    NeighborsPush{.blocks = matrix.block_table(),
                                  .neighbors = buffers_->keys.address(),
+                                 .ids = whole != nullptr ? embeddings_.ids_table.address() : 0,
+                                 .rows = whole != nullptr ? embeddings_.rows_table.address() : 0,
                                  .n = embeddings_.n,
                                  .matrix_pitch = matrix.pitch(),
                                  .block_shift = matrix.block_shift(),
@@ -212,17 +216,25 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
     collect(buffers_->turns.at(which));
   };
   try {
-    for (uint32_t done = 0; done < count;) {
-      const uint32_t part = rows_of_block(matrix.rows(), count - done);
-      similarity_.fill_rows(matrix, first + done, part);
-      for (uint32_t row = 0; row < part;) {
+    // Rows [from, to) of those that begin with item `block`'s.
+    const auto select_all = [&](uint32_t block, uint32_t from, uint32_t to) {
+      for (uint32_t row = from; row < to;) {
         const auto affordable =
             static_cast<uint32_t>(std::clamp(kSubmissionSeconds / seconds_per_row_, 1.0, 1e9));
-        const uint32_t rows = std::min({affordable, most_rows, part - row});
-        select(first + done, row, rows);
+        const uint32_t rows = std::min({affordable, most_rows, to - row});
+        select(block, row, rows);
         row += rows;
       }
-      done += part;
+    };
+    if (whole != nullptr) {
+      select_all(0, first, first + count);
+    } else {
+      for (uint32_t done = 0; done < count;) {
+        const uint32_t part = rows_of_block(matrix.rows(), count - done);
+        similarity_.fill_rows(matrix, first + done, part);
+        select_all(first + done, 0, part);
+        done += part;
+      }
     }
     for (NeighborBuffers::Turn& turn : buffers_->turns) collect(turn);
   } catch (...) {

@@ -20,6 +20,7 @@ local unistd = require("posix.unistd")
 local wait = require("posix.sys.wait")
 local fail = require("vk_compute.fail")
 local files = require("vk_compute.files")
+local signals = require("vk_compute.signals")
 
 ffi.cdef("int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);")
 
@@ -83,6 +84,7 @@ local function be_computing_process(self, job, requests, replies, parent)
   -- Ctrl-C goes to all processes of a terminal; it is the other one that decides what follows.
   signal.signal(signal.SIGINT, signal.SIG_IGN)
   signal.signal(signal.SIGTERM, signal.SIG_DFL)
+  signals.unblock()
   local ok, problem = pcall(serve, self, job, requests, replies)
   if not ok then
     local message = type(problem) == "table" and problem.message or tostring(problem)
