@@ -96,7 +96,7 @@ struct Keeper {
 // Never destroyed: at the end of the process drivers may have ended before this library. Its linker
 // option nodelete keeps it, which the validation layer calls, for as long.
 Keeper& keeper() {
-  static Keeper* const only = new Keeper;
+  static auto* const only = new Keeper;
   return *only;
 }
 

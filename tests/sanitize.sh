@@ -4,7 +4,9 @@
 #   tests/sanitize.sh            AddressSanitizer, with its search for leaks, and
 #                                UndefinedBehaviorSanitizer: small C++ tests of everything, and every
 #                                operation of the Lua module twice
-#   tests/sanitize.sh all        the same with the larger C++ tests too, which takes long
+#   tests/sanitize.sh all        the same with larger C++ tests too, but for those of thousands of items
+#                                or dimensions
+#   tests/sanitize.sh lua        the same with nothing but the Lua module
 #   tests/sanitize.sh thread     ThreadSanitizer: the tests of threads
 #   tests/sanitize.sh valgrind   every operation of the Lua module under memcheck, with the library
 #                                in build/, or that of VKC_LIBRARY
@@ -36,11 +38,12 @@ run() {
   "$@"
 }
 
-address() {
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+export LSAN_OPTIONS=suppressions=$tests/lsan.supp:print_suppressions=0
+export UBSAN_OPTIONS=print_stacktrace=1
+
+cpp_tests() {
   local bin=build-asan/bin
-  export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
-  export LSAN_OPTIONS=suppressions=$tests/lsan.supp:print_suppressions=0
-  export UBSAN_OPTIONS=print_stacktrace=1
   if [[ $1 == all ]]; then
     build address,undefined build-asan all
     run $bin/reference_test
@@ -62,7 +65,10 @@ address() {
   run $bin/threads_test
   # Freed memory is kept for a while, so that it would seem to grow.
   run $bin/contexts_test --gtest_filter=-*LeaveMemory*
+}
 
+lua_operations() {
+  build address,undefined build-asan vulkan_compute
   # An interpreter that knows nothing of it is given the sanitizer first, and with it the library of
   # exceptions, which it must find at once. What Lua's memory points to is not seen as in use, so that
   # leaks cannot be told: see valgrind.
@@ -74,7 +80,11 @@ address() {
 
 case ${1:-} in
   "" | all)
-    address "${1:-small}"
+    cpp_tests "${1:-small}"
+    lua_operations
+    ;;
+  lua)
+    lua_operations
     ;;
   thread)
     build thread build-tsan threads_test
