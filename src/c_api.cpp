@@ -7,6 +7,7 @@
 
 #include "context.hpp"
 #include "error.hpp"
+#include "instance.hpp"
 #include "validation.hpp"
 #include "vulkan_compute.h"
 
@@ -19,6 +20,8 @@ using vkc::fail;
 
 VkcResult report(VkcResult code, const char* message) noexcept {
   vkc::set_last_error(message);
+  // A driver that has failed is loaded afresh for the contexts to come.
+  if (code == VKC_ERROR_DEVICE_LOST || code == VKC_ERROR_VULKAN) vkc::forget_instances();
   return code;
 }
 

@@ -6,19 +6,15 @@
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <limits>
 
 #include "error.hpp"
-#include "validation.hpp"
 
 namespace vkc {
 
 namespace {
 
-constexpr const char* kValidationLayer = "VK_LAYER_KHRONOS_validation";
-constexpr uint32_t kRequiredVulkan = VK_API_VERSION_1_2;
 constexpr double kNanosecond = 1e-9;
 
 // Everything that is asked of a physical device, read once.
@@ -234,74 +230,6 @@ std::vector<VkcDeviceInfo> describe_all(const std::vector<vk::raii::PhysicalDevi
   return infos;
 }
 
-VKAPI_ATTR VkBool32 VKAPI_CALL on_validation_message(
-    VkDebugUtilsMessageSeverityFlagBitsEXT /*severity*/, VkDebugUtilsMessageTypeFlagsEXT /*types*/,
-    const VkDebugUtilsMessengerCallbackDataEXT* data, void* /*user*/) {
-  record_validation_message(data->pMessage);
-  return VK_FALSE;
-}
-
-vk::DebugUtilsMessengerCreateInfoEXT messenger_info() {
-  using Severity = vk::DebugUtilsMessageSeverityFlagBitsEXT;
-  using Type = vk::DebugUtilsMessageTypeFlagBitsEXT;
-  return {{},
-          Severity::eWarning | Severity::eError,
-          Type::eValidation | Type::ePerformance,
-          on_validation_message};
-}
-
-vk::raii::Context load_vulkan() {
-  try {
-    return {};
-  } catch (const std::runtime_error&) {
-    fail(VKC_ERROR_NO_VULKAN_LOADER,
-         "the Vulkan loader (libvulkan.so.1) cannot be loaded: install it (Debian: libvulkan1)");
-  }
-}
-
-bool has_extension(const std::vector<vk::ExtensionProperties>& extensions, const char* name) {
-  return std::any_of(extensions.begin(), extensions.end(), [name](const auto& extension) {
-    return std::strcmp(extension.extensionName.data(), name) == 0;
-  });
-}
-
-vk::raii::Instance make_instance(const vk::raii::Context& loader, bool validation) {
-  const vk::ApplicationInfo application("libvulkan_compute", 0, nullptr, 0, kRequiredVulkan);
-  std::vector<const char*> layers;
-  std::vector<const char*> extensions;
-  vk::InstanceCreateInfo info({}, &application);
-  // Drivers that implement Vulkan on top of another interface are listed only when asked for.
-  if (has_extension(loader.enumerateInstanceExtensionProperties(),
-                    VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME)) {
-    extensions.push_back(VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME);
-    info.flags |= vk::InstanceCreateFlagBits::eEnumeratePortabilityKHR;
-  }
-  vk::DebugUtilsMessengerCreateInfoEXT messenger = messenger_info();
-  if (validation) {
-    layers.push_back(kValidationLayer);
-    extensions.push_back(VK_EXT_DEBUG_UTILS_EXTENSION_NAME);
-    info.pNext = &messenger;  // hears of the instance's own creation and destruction
-  }
-  info.setPEnabledLayerNames(layers);
-  info.setPEnabledExtensionNames(extensions);
-  try {
-    return {loader, info};
-  } catch (const vk::IncompatibleDriverError&) {
-    fail(VKC_ERROR_NO_VULKAN_DRIVER,
-         "no Vulkan driver is installed: install your GPU's, or lavapipe to run on the CPU "
-         "(Debian: mesa-vulkan-drivers)");
-  } catch (const vk::LayerNotPresentError&) {
-    fail(VKC_ERROR_NO_VALIDATION_LAYER, "validation was asked for, but ", kValidationLayer,
-         " is not installed (Debian: vulkan-validationlayers)");
-  }
-}
-
-vk::raii::DebugUtilsMessengerEXT make_messenger(const vk::raii::Instance& instance,
-                                                bool validation) {
-  if (!validation) return nullptr;
-  return {instance, messenger_info()};
-}
-
 vk::raii::Device make_device(const vk::raii::PhysicalDevice& physical, uint32_t queue_family) {
   const float priority = 1.0F;
   const vk::DeviceQueueCreateInfo queue({}, queue_family, 1, &priority);
@@ -329,29 +257,8 @@ vk::raii::Device make_device(const vk::raii::PhysicalDevice& physical, uint32_t 
 
 }  // namespace
 
-Instance::Instance(bool validation)
-    : loader_(load_vulkan()),
-      instance_(make_instance(loader_, validation)),
-      messenger_(make_messenger(instance_, validation)) {}
-
-std::vector<vk::raii::PhysicalDevice> Instance::physical_devices() const {
-  std::vector<vk::raii::PhysicalDevice> devices;
-  try {
-    for (auto& device : vk::raii::PhysicalDevices(instance_)) devices.push_back(std::move(device));
-  } catch (const vk::InitializationFailedError&) {
-    devices.clear();  // a driver without its hardware
-  }
-  if (devices.empty()) {
-    fail(VKC_ERROR_NO_VULKAN_DRIVER,
-         "the installed Vulkan drivers offer no device: install your GPU's driver, or lavapipe to "
-         "run on the CPU (Debian: mesa-vulkan-drivers)");
-  }
-  return devices;
-}
-
 std::vector<VkcDeviceInfo> list_devices() {
-  const Instance instance(false);
-  return describe_all(instance.physical_devices());
+  return describe_all(shared_instance(false)->physical_devices());
 }
 
 namespace {
@@ -373,8 +280,8 @@ vk::raii::PhysicalDevice choose_physical(const Instance& instance, std::string_v
 }  // namespace
 
 Device::Device(std::string_view wanted, bool validation)
-    : instance_(validation),
-      physical_(choose_physical(instance_, wanted, info_)),
+    : instance_(shared_instance(validation)),
+      physical_(choose_physical(*instance_, wanted, info_)),
       memory_(physical_.getMemoryProperties()),
       has_memory_budget_(has_extension(physical_.enumerateDeviceExtensionProperties(),
                                        VK_EXT_MEMORY_BUDGET_EXTENSION_NAME)),

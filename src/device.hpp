@@ -1,31 +1,18 @@
-// The Vulkan loader, the list of devices, and the one device and queue that a context works on.
+// The list of devices, and the one device and queue that a context works on.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 #include <vulkan/vulkan_raii.hpp>
 
+#include "instance.hpp"
 #include "vulkan_compute.h"
 
 namespace vkc {
-
-// A loaded Vulkan with its drivers. Throws Error: NO_VULKAN_LOADER, NO_VULKAN_DRIVER,
-// NO_VALIDATION_LAYER.
-class Instance {
- public:
-  explicit Instance(bool validation);
-
-  [[nodiscard]] const vk::raii::Instance& handle() const { return instance_; }
-  [[nodiscard]] std::vector<vk::raii::PhysicalDevice> physical_devices() const;
-
- private:
-  vk::raii::Context loader_;
-  vk::raii::Instance instance_;
-  vk::raii::DebugUtilsMessengerEXT messenger_;
-};
 
 // What kernels and memory plans depend on.
 struct DeviceLimits {
@@ -76,7 +63,7 @@ class Device {
   DeviceWork take_work() const { return std::exchange(work_, {}); }
 
  private:
-  Instance instance_;
+  std::shared_ptr<const Instance> instance_;
   VkcDeviceInfo info_{};
   vk::raii::PhysicalDevice physical_;
   DeviceLimits limits_;

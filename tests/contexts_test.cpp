@@ -1,18 +1,14 @@
-// Contexts beside one another, in threads and one after the other, and what a context leaves
-// behind.
+// Contexts beside one another and one after the other, and what a context leaves behind. For
+// threads see threads_test.cpp.
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <atomic>
-#include <chrono>
-#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "checks.hpp"
@@ -20,9 +16,7 @@
 
 namespace {
 
-using checks::failed;
 using checks::make_context;
-using checks::succeeded;
 
 constexpr bool kCenter = true;
 
@@ -41,74 +35,6 @@ TEST(Contexts, TwoInterleaved) {
   EXPECT_EQ(checks::sequence(ctx_b.get(), b.n, 3), expected_b.sequence(3, b.n));
   ctx_a.reset();
   EXPECT_EQ(checks::sequence(ctx_b.get(), b.n, 66), expected_b.sequence(66, b.n));
-}
-
-TEST(Contexts, OneToEachOfTwoThreads) {
-  // GoogleTest's expectations may be used in any thread.
-  const auto work = [](uint64_t seed) {
-    for (uint32_t round = 0; round < 3; ++round) {
-      const checks::Context ctx = make_context();
-      for (const uint32_t n : {2U, 65U, 131U}) {
-        checks::expect_as_reference(ctx.get(), generators::unequal_norms(n, 9, seed + n));
-      }
-    }
-  };
-  std::thread other(work, 1);
-  work(2);
-  other.join();
-}
-
-// One thread computes while another asks. Whichever comes second is refused, and nothing else goes
-// wrong.
-TEST(Contexts, OneInTwoThreads) {
-  const auto embeddings = generators::unequal_norms(500, 7, 3);
-  const reference::Results expected(embeddings, false);
-  const checks::Context ctx = make_context();
-  checks::upload(ctx.get(), embeddings);
-  const std::vector<uint32_t> starts(64, 499);
-  const auto expected_row = expected.sequence(499, 500);
-
-  std::atomic<bool> done = false;
-  std::atomic<int> refused = 0;
-  std::thread asking([&] {
-    while (!done) {
-      VkcEmbeddingsInfo info{};
-      info.struct_size = sizeof info;
-      std::vector<float> row(500);
-      for (const VkcResult result : {vkc_get_embeddings_info(ctx.get(), &info),
-                                     vkc_compute_similarity_rows(ctx.get(), 499, 1, row.data())}) {
-        if (result == VKC_SUCCESS) continue;
-        EXPECT_TRUE(failed(result, VKC_ERROR_CONTEXT_BUSY, {"thread"}));
-        ++refused;
-      }
-      if (std::isnormal(row[499])) {
-        EXPECT_EQ(row[499], 1);
-      }
-      // The other thread is to have its turn, whatever else the machine does.
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  });
-  int computed = 0;
-  const auto patience = std::chrono::steady_clock::now() + std::chrono::minutes(2);
-  while ((refused == 0 || computed == 0) && std::chrono::steady_clock::now() < patience) {
-    std::vector<uint32_t> rows(starts.size() * 500);
-    const VkcResult result =
-        vkc_compute_diversity_sequences(ctx.get(), starts.data(), 64, 500, rows.data());
-    if (result == VKC_SUCCESS) {
-      ++computed;
-      for (size_t i = 0; i < starts.size(); ++i) {
-        EXPECT_TRUE(checks::same_bits<uint32_t>({rows.data() + i * 500, 500}, expected_row, 500));
-      }
-    } else {
-      EXPECT_TRUE(failed(result, VKC_ERROR_CONTEXT_BUSY, {"thread"}));
-      ++refused;
-    }
-  }
-  done = true;
-  asking.join();
-  EXPECT_GT(computed, 0);
-  EXPECT_GT(refused, 0);
-  EXPECT_EQ(checks::sequence(ctx.get(), 500, 0), expected.sequence(0, 500));
 }
 
 int64_t resident_bytes() {
