@@ -88,14 +88,31 @@ uint32_t rows_of_block(uint64_t fitting, uint32_t left) {
   return static_cast<uint32_t>(std::min<uint64_t>(whole, left));
 }
 
+struct NeighborSizes {
+  uint32_t rows;  // of the matrix at a time
+  uint64_t keys;  // in one submission
+};
+
+NeighborSizes sizes_for(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                        uint64_t available) {
+  // The keys are there three times, twice of these in staging memory, which may be the device's
+  // own.
+  const uint64_t share = available / 8;
+  const uint64_t rows_bytes =
+      std::min({kRowsBytes, share, MatrixRows::most_bytes(device, n, available)});
+  const uint32_t rows = rows_of_block(rows_bytes / MatrixRows::bytes(1, n), count);
+  const uint64_t fitting = std::min(kKeysBytes, share) / (uint64_t{k} * sizeof(uint64_t));
+  return {rows, std::clamp<uint64_t>(fitting, 1, rows) * k};
+}
+
 }  // namespace
 
 class NeighborBuffers {
  public:
-  // For blocks of `rows` rows of n elements, and so many keys in one submission.
-  NeighborBuffers(const Device& device, uint32_t rows, uint32_t n, uint64_t most_keys)
-      : matrix(device, rows, n),
-        keys(device, most_keys * sizeof(uint64_t), MemoryUse::kDevice),
+  // For rows of n elements.
+  NeighborBuffers(const Device& device, const NeighborSizes& sizes, uint32_t n)
+      : matrix(device, sizes.rows, n),
+        keys(device, sizes.keys * sizeof(uint64_t), MemoryUse::kDevice),
         turns{Turn{Submission(device), Buffer(device, keys.bytes(), MemoryUse::kReadback)},
               Turn{Submission(device), Buffer(device, keys.bytes(), MemoryUse::kReadback)}} {}
 
@@ -106,6 +123,13 @@ class NeighborBuffers {
     uint32_t first = 0;  // item
     uint32_t count = 0;
   };
+
+  static Footprint footprint(const Device& device, const NeighborSizes& sizes, uint32_t n) {
+    const uint64_t keys_bytes = sizes.keys * sizeof(uint64_t);
+    return MatrixRows::footprint(device, sizes.rows, n) +
+           buffer_footprint(device, keys_bytes, MemoryUse::kDevice) +
+           buffer_footprint(device, 2 * keys_bytes, MemoryUse::kReadback);
+  }
 
   [[nodiscard]] uint64_t most_keys() const { return keys.bytes() / sizeof(uint64_t); }
 
@@ -132,16 +156,22 @@ double Neighbors::expected_rate(const Device& device, const ResidentEmbeddings& 
 
 void Neighbors::make_buffers(uint32_t count, uint32_t k) {
   const uint32_t n = embeddings_.n;
-  // The keys are there three times, twice of these in staging memory, which may be the device's
-  // own.
-  const uint64_t share = device_.available_bytes() / 8;
-  const uint64_t rows_bytes = std::min({kRowsBytes, share, MatrixRows::most_bytes(device_, n)});
-  const uint32_t rows = rows_of_block(rows_bytes / MatrixRows::bytes(1, n), count);
-  const uint64_t fitting = std::min(kKeysBytes, share) / (uint64_t{k} * sizeof(uint64_t));
-  const uint64_t most_keys = std::clamp<uint64_t>(fitting, 1, rows) * k;
-  if (buffers_ && buffers_->matrix.rows() >= rows && buffers_->most_keys() >= most_keys) return;
+  const NeighborSizes sizes = sizes_for(device_, n, count, k, device_.available_bytes());
+  if (buffers_ && buffers_->matrix.rows() >= sizes.rows && buffers_->most_keys() >= sizes.keys) {
+    return;
+  }
   buffers_.reset();
-  buffers_ = std::make_unique<NeighborBuffers>(device_, rows, n, most_keys);
+  buffers_ = std::make_unique<NeighborBuffers>(device_, sizes, n);
+}
+
+Footprint Neighbors::rows_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                                    uint64_t available) {
+  return MatrixRows::footprint(device, sizes_for(device, n, count, k, available).rows, n);
+}
+
+Footprint Neighbors::footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                               uint64_t available) {
+  return NeighborBuffers::footprint(device, sizes_for(device, n, count, k, available), n);
 }
 
 namespace {

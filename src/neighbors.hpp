@@ -27,6 +27,14 @@ class Neighbors {
   // nullptr, similarities: count x k each. count > 0.
   void find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, float* similarities);
 
+  // What find() takes of a device that has `available` bytes left.
+  static Footprint footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                             uint64_t available);
+
+  // The part of it that is rows of the matrix.
+  static Footprint rows_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                                  uint64_t available);
+
   // Items a second to expect of a device not yet measured.
   static double expected_rate(const Device& device, const ResidentEmbeddings& embeddings);
 
