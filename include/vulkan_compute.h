@@ -25,9 +25,8 @@
  *      smallest A_j = sum over chosen i of ((w_i * C_ij + 2^29) >> 30), lowest id on a tie.
  *      w_i = llrint(norm_i / max_norm * 2^30); where all non-zero norms agree to within 1e-5
  *      (relative), every w_i = 2^30.
- *
  *   7. Nearest neighbours of item i: the items j other than i, the greatest C_ij first, lowest id
- * on a tie.
+ *      on a tie.
  *
  *   The sequence is the walk that always goes to the item farthest, by cosine distance, from the
  *   centroid c of the items already chosen: cos(x_j, c) = sum_i norm_i cos(x_i, x_j) / (m |c|),
@@ -40,6 +39,8 @@
  *   for the calling thread's latest failure is vkc_last_error(): one line, saying what was wrong
  *   and what to do. Nothing is printed, thrown or aborted. A failed call leaves the context as it
  *   was before; the contents of its output memory are then undefined.
+ *   The errors named at a function leave out VKC_ERROR_; "out of memory" is the host's and the
+ *   device's. Any call on a context can also return VULKAN, INTERNAL and CONTEXT_BUSY.
  *   After VKC_ERROR_DEVICE_LOST the context answers every call with that code: destroy it and make
  *   a new one.
  *
@@ -48,7 +49,7 @@
  *   Contexts are independent: one thread each needs no locking. A context is for one thread at a
  *   time: a call made while another is in progress on the same context returns
  *   VKC_ERROR_CONTEXT_BUSY and changes nothing. vkc_destroy must not run beside any other call on
- *   its context.
+ *   its context. Functions without a context may be called from any thread at any time.
  *
  * Memory
  *
@@ -70,10 +71,11 @@
 extern "C" {
 #endif
 
-/* The version of this header. vkc_version() gives the library's. */
+/* The version of this header; the major one is in the library's soname. vkc_version() gives the
+ * library's. */
 #define VKC_VERSION_MAJOR 0
-#define VKC_VERSION_MINOR 1
-#define VKC_VERSION_PATCH 0
+#define VKC_VERSION_MINOR 1 /* grows with the interface */
+#define VKC_VERSION_PATCH 0 /* grows with what only mends */
 
 /* The version of the definition above: results are equal, byte for byte, between libraries of the
  * same definition version. */
@@ -82,8 +84,9 @@ extern "C" {
 /* The largest embedding_dim. */
 #define VKC_MAX_EMBEDDING_DIM 65536
 
+/* What a call came to. */
 typedef enum VkcResult {
-  VKC_SUCCESS = 0,
+  VKC_SUCCESS = 0,                   /* all was done */
   VKC_ERROR_NULL_POINTER = -1,       /* a pointer that is required is NULL */
   VKC_ERROR_INVALID_ARGUMENT = -2,   /* an option or struct_size has no such value */
   VKC_ERROR_EMPTY_EMBEDDINGS = -3,   /* num_embeddings or embedding_dim is 0 */
@@ -130,14 +133,16 @@ VKC_API const char* vkc_last_error(void);
 
 /* ---- Devices --------------------------------------------------------------------------------- */
 
+/* What a device is: as its driver says. */
 typedef enum VkcDeviceType {
-  VKC_DEVICE_TYPE_OTHER = 0,
-  VKC_DEVICE_TYPE_INTEGRATED_GPU = 1,
-  VKC_DEVICE_TYPE_DISCRETE_GPU = 2,
-  VKC_DEVICE_TYPE_VIRTUAL_GPU = 3,
-  VKC_DEVICE_TYPE_CPU = 4
+  VKC_DEVICE_TYPE_OTHER = 0,          /* none of those below */
+  VKC_DEVICE_TYPE_INTEGRATED_GPU = 1, /* a GPU that shares the host's memory */
+  VKC_DEVICE_TYPE_DISCRETE_GPU = 2,   /* a GPU with memory of its own */
+  VKC_DEVICE_TYPE_VIRTUAL_GPU = 3,    /* a GPU lent to a virtual machine */
+  VKC_DEVICE_TYPE_CPU = 4             /* the host itself, such as lavapipe */
 } VkcDeviceType;
 
+/* A device, as vkc_list_devices and vkc_get_device_info describe it. Strings end in a null byte. */
 typedef struct VkcDeviceInfo {
   uint32_t struct_size; /* set by the caller to sizeof(VkcDeviceInfo) */
   uint32_t index;       /* place in the device list: what VkcOptions.device and VKC_DEVICE take */
@@ -161,6 +166,7 @@ VKC_API VkcResult vkc_list_devices(VkcDeviceInfo* devices, uint32_t* count);
 
 /* ---- Contexts -------------------------------------------------------------------------------- */
 
+/* How to make a context. Members left 0 or NULL, but for struct_size, stand for the defaults. */
 typedef struct VkcOptions {
   uint32_t struct_size; /* set by the caller to sizeof(VkcOptions) */
   uint32_t validation;  /* 1: load the Khronos validation layer; see vkc_validation_message */
@@ -187,11 +193,13 @@ VKC_API VkcResult vkc_get_device_info(VkComputeContext* ctx, VkcDeviceInfo* info
 
 /* ---- Embeddings ------------------------------------------------------------------------------ */
 
+/* How to take embeddings. Members left 0, but for struct_size, stand for the defaults. */
 typedef struct VkcUploadOptions {
   uint32_t struct_size; /* set by the caller to sizeof(VkcUploadOptions) */
   uint32_t center;      /* 1: subtract the mean embedding first (default 0) */
 } VkcUploadOptions;
 
+/* What is uploaded, as vkc_get_embeddings_info describes it. */
 typedef struct VkcEmbeddingsInfo {
   uint32_t struct_size;    /* set by the caller to sizeof(VkcEmbeddingsInfo) */
   uint32_t num_embeddings; /* n; 0 before the first upload */
@@ -224,7 +232,7 @@ VKC_API VkcResult vkc_get_embeddings_info(VkComputeContext* ctx, VkcEmbeddingsIn
  * memory, DEVICE_LOST. */
 VKC_API VkcResult vkc_compute_similarity_matrix(VkComputeContext* ctx, float* output_matrix);
 
-/* Computes rows first .. first + count - 1 of the similarity matrix into output: count x n float32,
+/* Computes rows first to first + count - 1 of the similarity matrix into output: count x n float32,
  * row-major. count may be 0.
  * Errors: as for the matrix, and ITEM_OUT_OF_RANGE. */
 VKC_API VkcResult vkc_compute_similarity_rows(VkComputeContext* ctx, uint32_t first, uint32_t count,
@@ -271,7 +279,7 @@ VKC_API VkcResult vkc_recommended_batch(VkComputeContext* ctx, uint32_t length, 
 VKC_API VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint32_t* ids,
                                                 float* similarities);
 
-/* The same for items first .. first + count - 1 only: ids and similarities are count x k. count may
+/* The same for items first to first + count - 1 only: ids and similarities are count x k. count may
  * be 0. For those who show progress, stop and go on: see vkc_recommended_neighbors_batch.
  * Errors: as for all items, and ITEM_OUT_OF_RANGE. */
 VKC_API VkcResult vkc_compute_nearest_neighbors_of(VkComputeContext* ctx, uint32_t first,

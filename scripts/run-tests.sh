@@ -11,7 +11,8 @@ jobs=$(nproc)
 # Tests compute on lavapipe, so that they are the same on every machine.
 install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" mesa-vulkan-drivers \
   vulkan-validationlayers libgtest-dev libbenchmark-dev lua-busted lua-check clang-format clang-tidy \
-  python3-numpy lua5.4 nodejs pkgconf luarocks mandoc
+  python3-numpy lua5.4 nodejs pkgconf luarocks mandoc \
+  doxygen lua-ldoc lua-discount
 
 step() { printf '\n== %s\n' "$*"; }
 
@@ -35,7 +36,7 @@ find src -name '*.cpp' -print0 |
     grep -v -E '^[0-9]+ warnings? generated|^Suppressed|^Use -header-filter' >&2 || true)
 
 step "luacheck"
-luacheck --quiet lua scripts bin/vulkan-compute tests
+luacheck --quiet lua scripts bin/vulkan-compute tests docs
 
 # counted LABEL COMMAND...: runs a test runner, shows what it says and keeps it for counting.
 log=$(mktemp)

@@ -47,6 +47,8 @@ struct WalkPush {
 struct NeighborsPush {
   uint64_t blocks;     // uint64 addresses of blocks of rows, int32 [rows][matrix_pitch]
   uint64_t neighbors;  // uint64 [workgroups][k]: out, keys
+  uint64_t ids;        // uint [n]: the item in each row and column; 0: in order
+  uint64_t rows;       // uint [n]: the row and column of each item; likewise
   uint n;
   uint matrix_pitch;
   uint block_shift;

@@ -26,6 +26,10 @@ layout(buffer_reference, std430, buffer_reference_align = 8) writeonly buffer Ke
   uint64_t at[];
 };
 
+layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Items {
+  uint at[];
+};
+
 const uint DIGIT_BITS = 10;
 const uint DIGITS = 1u << DIGIT_BITS;
 const uint GROUPS = 32;  // of digits, so that one invocation has few numbers to go through
@@ -42,6 +46,10 @@ uint64_t row_address(uint row) {
   return block + uint64_t(row & ((1u << push.block_shift) - 1)) * push.matrix_pitch * 4;
 }
 
+uint id_of(uint column) {
+  return push.ids == 0 || column >= push.n ? column : Items(push.ids).at[column];
+}
+
 uint64_t key_of(int cosine, uint id) {
   return (uint64_t(uint(FIXED_POINT_ONE) - uint(cosine)) << push.id_bits) | uint64_t(id);
 }
@@ -55,7 +63,7 @@ void count_digits(MatrixRow row, uint item, uint64_t prefix, uint known, uint sh
   for (uint v = gl_LocalInvocationIndex; v < vectors; v += INVOCATIONS) {
     const ivec4 cosines = row.at[v];
     [[unroll]] for (uint c = 0; c < 4; ++c) {
-      const uint id = v * 4 + c;
+      const uint id = id_of(v * 4 + c);
       const uint64_t key = key_of(cosines[c], id);
       if (id < push.n && id != item && (key >> known) == prefix) {
         atomicAdd(counts[uint(key >> shift) & mask], 1);
@@ -96,7 +104,7 @@ void take(MatrixRow row, uint item, uint64_t prefix, uint known) {
   for (uint v = gl_LocalInvocationIndex; v < vectors; v += INVOCATIONS) {
     const ivec4 cosines = row.at[v];
     [[unroll]] for (uint c = 0; c < 4; ++c) {
-      const uint id = v * 4 + c;
+      const uint id = id_of(v * 4 + c);
       const uint64_t key = key_of(cosines[c], id);
       if (id < push.n && id != item && (key >> known) <= prefix) {
         const uint place = atomicAdd(taken, 1);
@@ -134,8 +142,8 @@ void sort() {
 }
 
 void main() {
-  const uint row_number = push.first_row + gl_WorkGroupID.x;
-  const uint item = push.first_item + row_number;
+  const uint item = push.first_item + push.first_row + gl_WorkGroupID.x;
+  const uint row_number = push.rows == 0 ? item - push.first_item : Items(push.rows).at[item];
   MatrixRow row = MatrixRow(row_address(row_number));
 
   uint64_t prefix = 0;  // of the last key to be taken: its bits from `known` on

@@ -1,7 +1,7 @@
 // Cosine similarities for drivers that run shaders on the CPU. There, loads are the cost, and
 // texels are the one kind that is loaded with vector instructions. A workgroup is one subgroup: its
-// lanes load a texel (four dimensions) of as many row items at once, broadcast each to all lanes,
-// and multiply it with texels of COLUMNS column items a lane.
+// lanes load a texel (four dimensions) of as many row items at once, and of COLUMNS column items
+// each; every row item's is broadcast to all lanes and multiplied with those.
 #version 460
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_control_flow_attributes : require
@@ -12,9 +12,8 @@
 
 layout(local_size_x_id = 0) in;
 layout(constant_id = 0) const uint LANES = 8;  // the subgroup's size; divides TILE
-layout(constant_id = 1) const uint TILE = 64;  // items
-
-const int UNROLL = 4;  // texels; divides units_pitch / 4
+layout(constant_id = 1) const uint TILE = 64;    // items
+layout(constant_id = 2) const uint COLUMNS = 1;  // times LANES divides TILE
 
 layout(set = 0, binding = 0) uniform isamplerBuffer units;
 
@@ -22,30 +21,40 @@ layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer Ou
   int at[];
 };
 
+// Of row items i, i + 1, ... i + LANES - 1 and column items j, j + 1, ... j + COLUMNS * LANES - 1.
 void cosines_of_lanes(uint i, uint j) {
+  const uint lane = gl_LocalInvocationID.x;
   const int texel_pitch = int(push.units_pitch / 4);
-  const int row_texel = int(units_row(i + gl_LocalInvocationID.x)) * texel_pitch;
-  const int column_texel = int(units_row(j + gl_LocalInvocationID.x)) * texel_pitch;
-  int64_t sums[LANES];
-  [[unroll]] for (uint r = 0; r < LANES; ++r) sums[r] = 0;
-  for (int texel = 0; texel < texel_pitch; texel += UNROLL) {
-    [[unroll]] for (int u = 0; u < UNROLL; ++u) {
-      const ivec4 rows = texelFetch(units, row_texel + texel + u);
-      const ivec4 column = texelFetch(units, column_texel + texel + u);
-      [[unroll]] for (uint r = 0; r < LANES; ++r) {
-        const ivec4 row = subgroupBroadcast(rows, r);
+  const int row_texel = int(units_row(i + lane)) * texel_pitch;
+  int column_texel[COLUMNS];
+  int64_t sums[COLUMNS * LANES];
+  [[unroll]] for (uint c = 0; c < COLUMNS; ++c) {
+    column_texel[c] = int(units_row(j + c * LANES + lane)) * texel_pitch;
+    [[unroll]] for (uint r = 0; r < LANES; ++r) sums[c * LANES + r] = 0;
+  }
+  for (int texel = 0; texel < texel_pitch; ++texel) {
+    const ivec4 rows = texelFetch(units, row_texel + texel);
+    ivec4 columns[COLUMNS];
+    [[unroll]] for (uint c = 0; c < COLUMNS; ++c) {
+      columns[c] = texelFetch(units, column_texel[c] + texel);
+    }
+    [[unroll]] for (uint r = 0; r < LANES; ++r) {
+      const ivec4 row = subgroupBroadcast(rows, r);
+      [[unroll]] for (uint c = 0; c < COLUMNS; ++c) {
         [[unroll]] for (uint k = 0; k < 4; ++k) {
-          sums[r] += int64_t(row[k]) * int64_t(column[k]);
+          sums[c * LANES + r] += int64_t(row[k]) * int64_t(columns[c][k]);
         }
       }
     }
   }
-  const uint column = j + gl_LocalInvocationID.x;
-  [[unroll]] for (uint r = 0; r < LANES; ++r) {
-    const int value = cosine(sums[r], i + r, column);
-    if (is_output_row(i + r)) OutputElements(output_row(i + r)).at[column] = value;
-    if (push.triangle == 1 && is_output_row(column)) {
-      OutputElements(output_row(column)).at[i + r] = value;
+  [[unroll]] for (uint c = 0; c < COLUMNS; ++c) {
+    const uint column = j + c * LANES + lane;
+    [[unroll]] for (uint r = 0; r < LANES; ++r) {
+      const int value = cosine(sums[c * LANES + r], i + r, column);
+      if (is_output_row(i + r)) OutputElements(output_row(i + r)).at[column] = value;
+      if (push.triangle == 1 && is_output_row(column)) {
+        OutputElements(output_row(column)).at[i + r] = value;
+      }
     }
   }
 }
@@ -55,6 +64,8 @@ void main() {
   const uint first_row = push.first_row + tile.x * TILE;
   const uint first_column = tile.y * TILE;
   for (uint i = 0; i < TILE; i += LANES) {
-    for (uint j = 0; j < TILE; j += LANES) cosines_of_lanes(first_row + i, first_column + j);
+    for (uint j = 0; j < TILE; j += COLUMNS * LANES) {
+      cosines_of_lanes(first_row + i, first_column + j);
+    }
   }
 }

@@ -12,9 +12,6 @@
 
 layout(constant_id = 4) const uint ROUNDS = 8;  // at most 32
 
-// Steps between two looks for rounds without candidates, which need not be read any more.
-const uint LOOK = 64;
-
 void main() {
   const uint invocation = gl_LocalInvocationIndex;
   const uint vectors = push.matrix_pitch / 4;
@@ -38,10 +35,11 @@ void main() {
     }
   }
 
+  const uint64_t first_block = Addresses(push.blocks).at[0];
   uint live = 0;  // a bit for each round that had candidates at the latest look
   uint item = latest.at[slot];
   for (uint step = 0; step < push.steps; ++step) {
-    MatrixRow row = MatrixRow(row_address(item));
+    MatrixRow row = MatrixRow(row_address(item, first_block));
     const int weight = WEIGHTED ? Integers(push.weights).at[item] : FIXED_POINT_ONE;
     const bvec4 is_item = equal(uvec4(item & 3), uvec4(0, 1, 2, 3));
     if (step % LOOK == 0) {

@@ -1,7 +1,5 @@
-// Diversity sequences for drivers that run shaders on the CPU. There, loads are the cost: only texels
-// and private arrays are loaded with vector instructions. So the matrix is read as texels, and the
-// sums stay in a private array for the whole dispatch. A workgroup is one subgroup, so that no
-// barrier is needed.
+// Diversity sequences for drivers that run shaders on the CPU. The sums stay in a private array for
+// the whole dispatch. A workgroup is one subgroup, so that no barrier is needed.
 #version 460
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_control_flow_attributes : require
@@ -11,41 +9,7 @@
 #extension GL_KHR_shader_subgroup_ballot : require
 
 #include "walk_wide.glsl"
-
-layout(constant_id = 4) const uint BLOCKS = 1;          // of the matrix
-layout(constant_id = 5) const uint MOST_VECTORS = 256;  // of four sums a lane
-
-const uint MOST_BLOCKS = 16;  // the host's kMostTexelBlocks
-layout(set = 0, binding = 0) uniform isamplerBuffer matrix[MOST_BLOCKS];
-
-// A texel of the matrix. Every index is a literal: behind a variable one, lavapipe (Mesa 22.3)
-// passes texels through floating point, and integers that look like signalling NaNs come out with
-// bit 22 set.
-ivec4 cosines_at(uint block, int texel) {
-  if (BLOCKS == 1) return texelFetch(matrix[0], texel);
-#define CASE(b) \
-  case b:       \
-    return texelFetch(matrix[b], texel);
-  switch (block) {
-    CASE(0)
-    CASE(1)
-    CASE(2)
-    CASE(3)
-    CASE(4)
-    CASE(5)
-    CASE(6)
-    CASE(7)
-    CASE(8)
-    CASE(9)
-    CASE(10)
-    CASE(11)
-    CASE(12)
-    CASE(13)
-    CASE(14)
-    CASE(15)
-  }
-  return ivec4(0);
-}
+#include "walk_cpu.glsl"
 
 void main() {
   const uint lane = gl_LocalInvocationIndex;

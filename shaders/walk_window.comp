@@ -1,12 +1,5 @@
 // Diversity sequences on GPUs, with sums of 32 bits: half the registers of int64 ones, so that more
 // workgroups share a multiprocessor and hide each other's waiting.
-//
-// Only differences between candidates' sums matter. A step changes each by at most 2^30. So while
-// the candidates' sums lie within 2^31 of each other, 32 bits above the smallest of them hold all
-// of the next step's sums exactly:
-//   sum = (smallest before - 2^30) + now,  0 <= now < 2^32.
-// Every step checks that they do. Where they do not, push.outside is set, and the walks must be
-// computed anew with int64 sums. Embeddings without a common direction stay far within the window.
 #version 460
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_control_flow_attributes : require
@@ -14,37 +7,11 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
-#include "walk.glsl"
-
-layout(constant_id = 2) const uint ROUNDS = 8;  // vectors of four sums an invocation
-layout(constant_id = 3) const uint BATCH = 4;   // rounds whose loads are under way together
-
-const uint WINDOW = 1u << 31;
-const uint CHOSEN = 0xffffffffu;  // in memory, in place of the sum of a chosen item or padding
-
-layout(buffer_reference, std430, buffer_reference_align = 16) buffer Sums {
-  uvec4 at[];
-};
-
-struct Candidate {
-  uint sum;
-  uint item;
-};
-
-Candidate no_candidate() { return Candidate(CHOSEN, 0xffffffffu); }
-
-// The better of two: the smaller sum, the lower id on a tie.
-Candidate better(Candidate a, Candidate b) {
-  const bool take_b = b.sum < a.sum || (b.sum == a.sum && b.item < a.item);
-  return Candidate(take_b ? b.sum : a.sum, take_b ? b.item : a.item);
-}
-
-Candidate best_of_subgroup(Candidate mine) {
-  const uint least = subgroupMin(mine.sum);
-  return Candidate(least, subgroupMin(mine.sum == least ? mine.item : 0xffffffffu));
-}
-
+#include "walk_window.glsl"
 #include "walk_gpu.glsl"
+
+layout(constant_id = 2) const uint ROUNDS = 8;  // vectors of four sums an invocation, at most 32
+layout(constant_id = 3) const uint BATCH = 4;   // rounds whose loads are under way together
 
 void main() {
   const uint invocation = gl_LocalInvocationIndex;
@@ -59,9 +26,8 @@ void main() {
   [[unroll]] for (uint w = 0; w < (ROUNDS + 7) / 8; ++w) gone[w] = 0;
   [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
     const uint v = r * INVOCATIONS + invocation;
-    const uvec4 columns = v * 4 + uvec4(0, 1, 2, 3);
     if (push.fresh == 1 || v >= vectors) {
-      sums[r] = mix(uvec4(0), uvec4(CHOSEN), greaterThanEqual(columns, uvec4(push.n)));
+      sums[r] = first_sums(v * 4);
     } else {
       sums[r] = state.at[v];
     }
@@ -70,12 +36,21 @@ void main() {
     }
   }
 
+  const uint64_t first_block = Addresses(push.blocks).at[0];
+  uint live = 0;   // a bit for each round that had candidates at the latest look
   uint least = 0;  // the smallest candidate's sum
   bool outside = false;
   uint item = latest.at[slot];
   for (uint step = 0; step < push.steps; ++step) {
-    MatrixRow row = MatrixRow(row_address(item));
+    MatrixRow row = MatrixRow(row_address(item, first_block));
     const int weight = WEIGHTED ? Integers(push.weights).at[item] : FIXED_POINT_ONE;
+    if (step % LOOK == 0) {
+      live = 0;
+      [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
+        const bool any_candidate = bitfieldExtract(gone[r / 8], int(r % 8 * 4), 4) != 15;
+        live |= any_candidate ? 1u << r : 0;
+      }
+    }
     const uint v_item = item / 4;
     const uint bit_of_item = v_item / INVOCATIONS * 4 + item % 4;
     [[unroll]] for (uint w = 0; w < (ROUNDS + 7) / 8; ++w) {
@@ -92,8 +67,7 @@ void main() {
       [[unroll]] for (uint b = 0; b < BATCH; ++b) {
         const uint r = first + b;
         if (r >= ROUNDS) continue;
-        const bool live = bitfieldExtract(gone[r / 8], int(r % 8 * 4), 4) != 15;
-        cosines[b] = live ? row.at[r * INVOCATIONS + invocation] : ivec4(0);
+        cosines[b] = (live & (1u << r)) != 0 ? row.at[r * INVOCATIONS + invocation] : ivec4(0);
       }
       [[unroll]] for (uint b = 0; b < BATCH; ++b) {
         const uint r = first + b;
@@ -112,19 +86,16 @@ void main() {
 
     best = best_of_workgroup(best, step);
     least = best.sum;
-    // Without a candidate of its own, an invocation's `most` is 0.
-    outside = outside || (most > least && most - least >= WINDOW);
+    outside = outside || is_outside(least, most);
     item = min(best.item, push.n - 1);  // outside the window there may seem to be none
     if (invocation == 0) chosen.at[step] = item;
   }
 
   [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
     const uint v = r * INVOCATIONS + invocation;
-    uvec4 kept = sums[r] - least;
-    [[unroll]] for (uint c = 0; c < 4; ++c) {
-      if ((gone[r / 8] & (1u << (r % 8 * 4 + c))) != 0) kept[c] = CHOSEN;
-    }
-    if (v < vectors) state.at[v] = kept;
+    const uint bits = gone[r / 8] >> (r % 8 * 4);
+    const bvec4 are_gone = notEqual(uvec4(bits) & uvec4(1, 2, 4, 8), uvec4(0));
+    if (v < vectors) state.at[v] = kept(sums[r], are_gone, least);
   }
   if (invocation == 0) latest.at[slot] = item;
   if (outside) Items(push.outside).at[0] = 1;

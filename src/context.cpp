@@ -49,13 +49,17 @@ const vkc::MatrixRows& VkComputeContext::matrix() {
   return *resident_->matrix;
 }
 
+bool VkComputeContext::is_worth_matrix(uint32_t rows) const {
+  return vkc::rows_route(device_, resident_->embeddings.n, rows, device_.available_bytes()).whole;
+}
+
 void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* output) {
   const uint32_t n = resident_->embeddings.n;
-  const auto [whole, at_once] = vkc::rows_route(device_, n, count, device_.available_bytes());
-  if (resident_->matrix || whole) {
+  if (resident_->matrix || is_worth_matrix(count)) {
     vkc::download_rows(device_, matrix(), first, count, n, resident_->embeddings.rows, output);
     return;
   }
+  const uint32_t at_once = vkc::rows_route(device_, n, count, device_.available_bytes()).at_once;
   const vkc::MatrixRows passing(device_, at_once, n);
   for (uint32_t done = 0; done < count;) {
     const uint32_t part = std::min(at_once, count - done);
@@ -96,7 +100,8 @@ void VkComputeContext::nearest_neighbors(uint32_t first, uint32_t count, uint32_
     resident_->neighbors =
         std::make_unique<vkc::Neighbors>(device_, resident_->embeddings, resident_->similarity);
   }
-  resident_->neighbors->find(first, count, k, ids, similarities);
+  const bool whole = resident_->matrix || is_worth_matrix(count);
+  resident_->neighbors->find(first, count, k, ids, similarities, whole ? &matrix() : nullptr);
 }
 
 uint32_t VkComputeContext::recommended_neighbors_batch() const {

@@ -58,6 +58,9 @@ struct VkComputeContext {
 
   const vkc::MatrixRows& matrix();
 
+  // Whether to make the matrix, if it is not there, for a call that needs so many of its rows.
+  [[nodiscard]] bool is_worth_matrix(uint32_t rows) const;
+
   vkc::Device device_;
   std::unique_ptr<Resident> resident_;
 };

@@ -4,6 +4,7 @@
 #include <bit>
 #include <chrono>
 #include <cstring>
+#include <thread>
 
 #include "../shaders/interface.h"
 #include "embeddings.hpp"
@@ -11,6 +12,7 @@
 #include "shaders/walk_address.h"
 #include "shaders/walk_texel.h"
 #include "shaders/walk_window.h"
+#include "shaders/walk_window_texel.h"
 #include "submission.hpp"
 
 namespace vkc {
@@ -45,7 +47,7 @@ struct WalkShape {
 };
 
 // As much of the sums in registers as does no harm, found on an H100: more rounds than kept there
-// spill, and fewer leave too few loads under way. Most invocations for few walks.
+// spill, and fewer leave too few loads under way.
 WalkShape gpu_shape(const Device& device, WalkForm form, uint32_t pitch, bool few) {
   // Subgroups of any size up to this are full: the kernels have all lanes of one share reductions.
   constexpr uint32_t kFullSubgroup = 64;
@@ -58,9 +60,7 @@ WalkShape gpu_shape(const Device& device, WalkForm form, uint32_t pitch, bool fe
   const uint32_t most = device.limits().max_workgroup_size;
   uint32_t invocations = 0;
   if (few) {
-    // Of 1,024 invocations each has half the registers.
-    const bool spills = form == WalkForm::kWide && vectors > 3 * 1024U;
-    invocations = std::min({invocations_for(1), spills ? 512U : 1024U, most});
+    invocations = std::min({invocations_for(1), 512U, most});
   } else if (form == WalkForm::kWide) {
     invocations = std::min({invocations_for(kRounds), 512U, most});
   } else {
@@ -71,28 +71,28 @@ WalkShape gpu_shape(const Device& device, WalkForm form, uint32_t pitch, bool fe
   return {invocations, form == WalkForm::kWide ? std::min(rounds, kRounds) : rounds};
 }
 
-// Whether registers hold all sums of walk_window.comp.
+// Whether all sums of the window kernels have room; for GPUs that is in registers.
 bool fits_window(const Device& device, uint32_t pitch) {
   constexpr uint32_t kMostRounds = 20;
-  return gpu_shape(device, WalkForm::kWindow, pitch, false).rounds <= kMostRounds;
+  return device.limits().is_cpu ||
+         gpu_shape(device, WalkForm::kWindow, pitch, false).rounds <= kMostRounds;
 }
 
 Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings,
                    const MatrixRows& matrix, WalkForm form, bool few) {
   const uint32_t weighted = embeddings.weighted ? 1 : 0;
-  if (form == WalkForm::kWindow) {
-    constexpr uint32_t kBatch = 4;
-    const WalkShape shape = gpu_shape(device, form, matrix.pitch(), few);
-    return {device,
-            {.spirv = walk_window,
-             .constants = {shape.invocations, weighted, shape.rounds, kBatch},
-             .push_bytes = sizeof(WalkPush),
-             .texel_buffers = {}}};
-  }
   const uint32_t packed = matrix.rows() <= kMostOrdered ? 1 : 0;
   const uint32_t ordered = embeddings.ids.empty() ? 0 : 1;
   if (!device.limits().is_cpu) {
     const WalkShape shape = gpu_shape(device, form, matrix.pitch(), few);
+    if (form == WalkForm::kWindow) {
+      const uint32_t batch = few ? 2 : 4;
+      return {device,
+              {.spirv = walk_window,
+               .constants = {shape.invocations, weighted, shape.rounds, batch},
+               .push_bytes = sizeof(WalkPush),
+               .texel_buffers = {}}};
+    }
     return {device,
             {.spirv = walk_address,
              .constants = {shape.invocations, weighted, packed, ordered, shape.rounds},
@@ -106,13 +106,18 @@ Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings,
   // The kernel declares them all; those that it has no use for may be any.
   ranges.resize(kMostTexelBlocks, ranges.front());
   return {device,
-          {.spirv = walk_texel,
+          {.spirv = form == WalkForm::kWindow ? std::span<const uint32_t>(walk_window_texel)
+                                              : std::span<const uint32_t>(walk_texel),
            // A power of two, so that drivers compile one kernel for many sizes.
            .constants = {lanes, weighted, packed, ordered, blocks,
                          std::bit_ceil(matrix.pitch() / 4 / lanes)},
            .push_bytes = sizeof(WalkPush),
            .texel_buffers = ranges}};
 }
+
+// Walks at a time where shaders run on the CPU: a few for each of its threads. Of more, a
+// submission could take only a few steps each, and reading and writing the sums would count.
+uint64_t most_cpu_walks() { return 4 * std::max(std::thread::hardware_concurrency(), 1U); }
 
 // Steps that one dispatch may take without running into lavapipe's limit.
 uint32_t most_steps(const Device& device, uint32_t pitch) {
@@ -299,7 +304,7 @@ class WalkGroup {
 
 WalkForm fastest_form(const Device& device, const ResidentEmbeddings& embeddings) {
   const bool has_common_direction = !embeddings.ids.empty();
-  if (device.limits().is_cpu || has_common_direction) return WalkForm::kWide;
+  if (has_common_direction) return WalkForm::kWide;
   return fits_window(device, MatrixRows::pitch_of(embeddings.n)) ? WalkForm::kWindow
                                                                  : WalkForm::kWide;
 }
@@ -332,7 +337,8 @@ WalkGroups Diversity::groups_for(const Device& device, uint32_t n, std::size_t c
   const std::size_t groups = device.limits().is_cpu || count < 2 ? 1 : 2;
   const uint64_t affordable = std::max<uint64_t>(
       std::min(kMostStateBytes, available / 4) / WalkGroup::sums_bytes(n, 1) / groups, 1);
-  const uint64_t wanted = (count + groups - 1) / groups;
+  uint64_t wanted = (count + groups - 1) / groups;
+  if (device.limits().is_cpu) wanted = std::min(wanted, most_cpu_walks());
   const uint64_t most = device.limits().max_workgroup_count;
   return {groups, static_cast<uint32_t>(std::min({wanted, affordable, most}))};
 }

@@ -18,7 +18,7 @@ struct WalkJob;
 // The kernels that walk; all give the same sequences.
 enum class WalkForm {
   kWide,   // sums of 64 bits: any embeddings
-  kWindow  // sums of 32 bits, for GPUs and embeddings whose sums stay close together
+  kWindow  // sums of 32 bits: embeddings whose sums stay close together
 };
 
 // The form for some embeddings on a device.

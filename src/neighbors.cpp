@@ -89,20 +89,20 @@ uint32_t rows_of_block(uint64_t fitting, uint32_t left) {
 }
 
 struct NeighborSizes {
-  uint32_t rows;  // of the matrix at a time
+  uint32_t rows;  // of the matrix at a time; 0: it is elsewhere
   uint64_t keys;  // in one submission
 };
 
 NeighborSizes sizes_for(const Device& device, uint32_t n, uint32_t count, uint32_t k,
-                        uint64_t available) {
+                        bool with_rows, uint64_t available) {
   // The keys are there three times, twice of these in staging memory, which may be the device's
   // own.
   const uint64_t share = available / 8;
   const uint64_t rows_bytes =
       std::min({kRowsBytes, share, MatrixRows::most_bytes(device, n, available)});
-  const uint32_t rows = rows_of_block(rows_bytes / MatrixRows::bytes(1, n), count);
+  const uint32_t rows = with_rows ? rows_of_block(rows_bytes / MatrixRows::bytes(1, n), count) : 0;
   const uint64_t fitting = std::min(kKeysBytes, share) / (uint64_t{k} * sizeof(uint64_t));
-  return {rows, std::clamp<uint64_t>(fitting, 1, rows) * k};
+  return {rows, std::clamp<uint64_t>(fitting, 1, with_rows ? rows : count) * k};
 }
 
 }  // namespace
@@ -111,7 +111,7 @@ class NeighborBuffers {
  public:
   // For rows of n elements.
   NeighborBuffers(const Device& device, const NeighborSizes& sizes, uint32_t n)
-      : matrix(device, sizes.rows, n),
+      : block(sizes.rows > 0 ? std::make_unique<MatrixRows>(device, sizes.rows, n) : nullptr),
         keys(device, sizes.keys * sizeof(uint64_t), MemoryUse::kDevice),
         turns{Turn{Submission(device), Buffer(device, keys.bytes(), MemoryUse::kReadback)},
               Turn{Submission(device), Buffer(device, keys.bytes(), MemoryUse::kReadback)}} {}
@@ -124,17 +124,12 @@ class NeighborBuffers {
     uint32_t count = 0;
   };
 
-  static Footprint footprint(const Device& device, const NeighborSizes& sizes, uint32_t n) {
-    const uint64_t keys_bytes = sizes.keys * sizeof(uint64_t);
-    return MatrixRows::footprint(device, sizes.rows, n) +
-           buffer_footprint(device, keys_bytes, MemoryUse::kDevice) +
-           buffer_footprint(device, 2 * keys_bytes, MemoryUse::kReadback);
-  }
-
   [[nodiscard]] uint64_t most_keys() const { return keys.bytes() / sizeof(uint64_t); }
 
-  MatrixRows matrix;
-  Buffer keys;  // uint64 [items][k]
+  [[nodiscard]] uint32_t rows() const { return block ? block->rows() : 0; }
+
+  std::unique_ptr<MatrixRows> block;  // nullptr: the whole matrix is elsewhere
+  Buffer keys;                        // uint64 [items][k]
   std::array<Turn, 2> turns;
 };
 
@@ -154,24 +149,25 @@ double Neighbors::expected_rate(const Device& device, const ResidentEmbeddings& 
   return (device.limits().is_cpu ? kCpuMultiplyRate : kGpuMultiplyRate) / products;
 }
 
-void Neighbors::make_buffers(uint32_t count, uint32_t k) {
+void Neighbors::make_buffers(uint32_t count, uint32_t k, bool with_rows) {
   const uint32_t n = embeddings_.n;
-  const NeighborSizes sizes = sizes_for(device_, n, count, k, device_.available_bytes());
-  if (buffers_ && buffers_->matrix.rows() >= sizes.rows && buffers_->most_keys() >= sizes.keys) {
-    return;
-  }
+  const NeighborSizes sizes = sizes_for(device_, n, count, k, with_rows, device_.available_bytes());
+  if (buffers_ && buffers_->rows() >= sizes.rows && buffers_->most_keys() >= sizes.keys) return;
   buffers_.reset();
   buffers_ = std::make_unique<NeighborBuffers>(device_, sizes, n);
 }
 
 Footprint Neighbors::rows_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
                                     uint64_t available) {
-  return MatrixRows::footprint(device, sizes_for(device, n, count, k, available).rows, n);
+  return MatrixRows::footprint(device, sizes_for(device, n, count, k, true, available).rows, n);
 }
 
-Footprint Neighbors::footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
-                               uint64_t available) {
-  return NeighborBuffers::footprint(device, sizes_for(device, n, count, k, available), n);
+Footprint Neighbors::keys_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                                    bool with_rows, uint64_t available) {
+  const uint64_t bytes =
+      sizes_for(device, n, count, k, with_rows, available).keys * sizeof(uint64_t);
+  return buffer_footprint(device, bytes, MemoryUse::kDevice) +
+         buffer_footprint(device, 2 * bytes, MemoryUse::kReadback);
 }
 
 namespace {
@@ -199,11 +195,11 @@ void deliver(NeighborBuffers::Turn& turn, uint32_t k, uint32_t id_bits, uint32_t
 
 }  // namespace
 
-void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
-                     float* similarities) {
+void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, float* similarities,
+                     const MatrixRows* whole) {
   const auto begin = std::chrono::steady_clock::now();
-  make_buffers(count, k);
-  const MatrixRows& matrix = buffers_->matrix;
+  make_buffers(count, k, whole == nullptr);
+  const MatrixRows& matrix = whole != nullptr ? *whole : *buffers_->block;
   const uint32_t id_bits = bits_of_ids(embeddings_.n);
   const auto most_rows = static_cast<uint32_t>(
       std::min<uint64_t>(buffers_->most_keys() / k, device_.limits().max_workgroup_count));
@@ -224,6 +220,8 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
     kernel_.record(commands,
                    NeighborsPush{.blocks = matrix.block_table(),
                                  .neighbors = buffers_->keys.address(),
+                                 .ids = whole != nullptr ? embeddings_.ids_table.address() : 0,
+                                 .rows = whole != nullptr ? embeddings_.rows_table.address() : 0,
                                  .n = embeddings_.n,
                                  .matrix_pitch = matrix.pitch(),
                                  .block_shift = matrix.block_shift(),
@@ -242,17 +240,25 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
     collect(buffers_->turns.at(which));
   };
   try {
-    for (uint32_t done = 0; done < count;) {
-      const uint32_t part = rows_of_block(matrix.rows(), count - done);
-      similarity_.fill_rows(matrix, first + done, part);
-      for (uint32_t row = 0; row < part;) {
+    // Rows [from, to) of those that begin with item `block`'s.
+    const auto select_all = [&](uint32_t block, uint32_t from, uint32_t to) {
+      for (uint32_t row = from; row < to;) {
         const auto affordable =
             static_cast<uint32_t>(std::clamp(kSubmissionSeconds / seconds_per_row_, 1.0, 1e9));
-        const uint32_t rows = std::min({affordable, most_rows, part - row});
-        select(first + done, row, rows);
+        const uint32_t rows = std::min({affordable, most_rows, to - row});
+        select(block, row, rows);
         row += rows;
       }
-      done += part;
+    };
+    if (whole != nullptr) {
+      select_all(0, first, first + count);
+    } else {
+      for (uint32_t done = 0; done < count;) {
+        const uint32_t part = rows_of_block(matrix.rows(), count - done);
+        similarity_.fill_rows(matrix, first + done, part);
+        select_all(first + done, 0, part);
+        done += part;
+      }
     }
     for (NeighborBuffers::Turn& turn : buffers_->turns) collect(turn);
   } catch (...) {

@@ -24,16 +24,17 @@ class Neighbors {
   ~Neighbors();
 
   // The k most similar others of items first .. first + count - 1, into ids and, unless that is
-  // nullptr, similarities: count x k each. count > 0.
-  void find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, float* similarities);
+  // nullptr, similarities: count x k each. count > 0. whole: the similarity matrix, in the order of
+  // the embeddings' rows, where it is there; else nullptr, and rows are computed as needed.
+  void find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, float* similarities,
+            const MatrixRows* whole);
 
-  // What find() takes of a device that has `available` bytes left.
-  static Footprint footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
-                             uint64_t available);
-
-  // The part of it that is rows of the matrix.
+  // What find() takes of a device that has `available` bytes left: for rows, where the matrix is
+  // not given; and for what is found in them.
   static Footprint rows_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
                                   uint64_t available);
+  static Footprint keys_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                                  bool with_rows, uint64_t available);
 
   // Items a second to expect of a device not yet measured.
   static double expected_rate(const Device& device, const ResidentEmbeddings& embeddings);
@@ -42,7 +43,7 @@ class Neighbors {
   [[nodiscard]] double items_per_second() const { return items_per_second_; }
 
  private:
-  void make_buffers(uint32_t count, uint32_t k);
+  void make_buffers(uint32_t count, uint32_t k, bool with_rows);
 
   const Device& device_;
   const ResidentEmbeddings& embeddings_;

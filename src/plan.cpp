@@ -48,10 +48,18 @@ WorkMemory work_memory(const Device& device, uint32_t n, const Work& work, uint6
           std::min<uint64_t>(work.count, uint64_t{groups.capacity} * groups.count));
       break;
     }
-    case VKC_WORK_NEIGHBORS:
-      out.all += Neighbors::footprint(device, n, work.count, work.length, available);
-      out.matrix = Neighbors::rows_footprint(device, n, work.count, work.length, available).device;
+    case VKC_WORK_NEIGHBORS: {
+      const bool whole = rows_route(device, n, work.count, available).whole;
+      if (whole) {
+        add_matrix(n);
+      } else {
+        out.all += Neighbors::rows_footprint(device, n, work.count, work.length, available);
+        out.matrix = out.all.device;
+      }
+      const uint64_t left = whole ? left_of(available, out.matrix) : available;
+      out.all += Neighbors::keys_footprint(device, n, work.count, work.length, !whole, left);
       break;
+    }
   }
   return out;
 }

@@ -28,17 +28,22 @@ uint32_t rows_of_download(uint64_t row_bytes, uint32_t count) {
 // Memory for rows of the matrix that are computed and sent off again.
 constexpr uint64_t kPassingRowsBytes = 256ULL << 20;
 
+// Column items a lane of similarity_texel.comp, of tiles with such a side: enough that loading row
+// items no longer counts. With more, drivers compile for long and spill registers.
+uint32_t texel_columns(uint32_t side, uint32_t lanes) { return std::min(side / lanes, 4U); }
+
 // The side of the tiles that one workgroup computes.
 uint32_t tile_side(const Device& device, const ResidentEmbeddings& embeddings) {
   if (!device.limits().is_cpu) return kTile;
-  // similarity_texel.comp loops over squares of the subgroup's size, and there over sixteen
-  // dimensions at a time.
+  // similarity_texel.comp loops over rows of the subgroup's size, there over its columns, and there
+  // over four dimensions at a time.
   const uint32_t lanes = device.limits().subgroup_size;
-  const uint64_t loops_of_square = uint64_t{embeddings.units_pitch} / 16 + 1;
+  const uint64_t loops_of_lanes = uint64_t{embeddings.units_pitch} / 4 + 1;
   uint32_t side = kTile;
   while (side > lanes) {
-    const uint64_t squares = side / lanes;
-    if (squares * (1 + squares * loops_of_square) <= kMostCpuIterations) break;
+    const uint64_t rows = side / lanes;
+    const uint64_t columns = rows / texel_columns(side, lanes);
+    if (rows * (1 + columns * loops_of_lanes) <= kMostCpuIterations) break;
     side /= 2;
   }
   return side;
@@ -48,7 +53,8 @@ Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings, u
   if (device.limits().is_cpu) {
     return {device,
             {.spirv = similarity_texel,
-             .constants = {device.limits().subgroup_size, tile},
+             .constants = {device.limits().subgroup_size, tile,
+                           texel_columns(tile, device.limits().subgroup_size)},
              .push_bytes = sizeof(SimilarityPush),
              .texel_buffers = {{embeddings.units.handle(), embeddings.units.bytes()}}}};
   }

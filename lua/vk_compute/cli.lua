@@ -37,9 +37,18 @@ end
 
 local function new_parser()
   local parser = argparse("vulkan-compute",
-    "Similarity matrices and diversity sequences of embeddings, on any Vulkan device, exactly."
-    .. " An item's id is its row in EMBEDDINGS, counted from 0, in all that is read and written.",
-    "Results go to standard output: text, or with --json one JSON document. Errors go to standard"
+    "Similarity matrices, diversity sequences and nearest neighbours of embeddings, on any Vulkan"
+    .. " device, exactly. A diversity sequence, or walk, goes through all items, always next to the one"
+    .. " farthest, by cosine distance, from the centroid of those before it. An item's id is its row in"
+    .. " EMBEDDINGS, counted from 0, in all that is read and written.",
+    "From embeddings to files that pages can be made from:\n"
+    .. "   vulkan-compute cache embeddings.json diversity.npy --length 100 --center\n"
+    .. "   vulkan-compute check diversity.npy --watch         (from another terminal)\n"
+    .. "   vulkan-compute verify diversity.npy embeddings.json\n"
+    .. "   vulkan-compute neighbors embeddings.json neighbors.npy --k 10\n"
+    .. "   vulkan-compute export diversity.npy diversity.json\n"
+    .. "vulkan-compute COMMAND --help tells the rest.\n\n"
+    .. "Results go to standard output: text, or with --json one JSON document. Errors go to standard"
     .. " error.\n\nExit codes: 0 done; 1 failed, refused or found damaged; 2 wrong use; 130 stopped"
     .. " with Ctrl-C (143: by SIGTERM); 141 nobody read the output any more."
     .. "\n\nEnvironment: VKC_DEVICE, the device where --device is not given; VKC_LIBRARY, the path of"

@@ -21,6 +21,7 @@ local wait = require("posix.sys.wait")
 local fail = require("vk_compute.fail")
 local files = require("vk_compute.files")
 local report = require("vk_compute.report")
+local signals = require("vk_compute.signals")
 
 ffi.cdef("int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);")
 
@@ -89,6 +90,7 @@ local function be_computing_process(self, job, requests, replies, parent)
   -- Ctrl-C goes to all processes of a terminal; it is the other one that decides what follows.
   signal.signal(signal.SIGINT, signal.SIG_IGN)
   signal.signal(signal.SIGTERM, signal.SIG_DFL)
+  signals.unblock()
   local ok, problem = pcall(serve, self, job, requests, replies)
   if not ok then
     local message = type(problem) == "table" and problem.message or tostring(problem)

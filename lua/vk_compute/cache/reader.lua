@@ -82,6 +82,9 @@ function reader.load(path, options, kind)
   }, Cache)
 end
 
+--- A cache open for reading: what @{load} gives.
+-- @type Cache
+
 --- Gives a row: the diversity sequence from start, start first; or the nearest neighbours of start, the
 -- most similar first.
 -- @tparam number start an id, 0 to n - 1

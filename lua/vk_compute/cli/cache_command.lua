@@ -93,7 +93,8 @@ return function(kind, texts)
   return {
     summary = texts.summary,
     description = texts.description .. " Ids and rows count from 0. A run that was stopped, by whatever,"
-      .. " goes on where it was when started again.",
+      .. " goes on where it was when started again. CACHE.json, beside it, says what it was made from."
+      .. " Until all is done the rows are in CACHE.partial, and CACHE.journal tells which.",
     epilog = "Exit codes: 0 done; 1 failed, refused or found damaged; 2 wrong use; 130 stopped with"
       .. " Ctrl-C.",
     declare = function(parser) declare(parser, kind, texts.length) end,

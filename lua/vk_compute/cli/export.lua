@@ -11,9 +11,9 @@ local stop = require("vk_compute.cli.stop")
 local export = {
   summary = "write a finished cache as JSON or plain binary",
   description = "Writes a finished cache in another form.",
-  epilog = 'JSON: {"metadata": {..}, "sequences": {"0": [0, ..], ..}}. Binary: uint32 n, then the rows, '
-    .. "uint32, little-endian. Ids count from 0.\n\nExit codes: 0 done; 1 failed, not finished or"
-    .. " damaged; 2 wrong use; 130 stopped with Ctrl-C.",
+  epilog = 'JSON: {"metadata": {..}, "sequences": {"0": [0, ..], ..}}, of neighbours "neighbors".'
+    .. " Binary: uint32 n, then the rows, uint32, little-endian. Ids count from 0."
+    .. "\n\nExit codes: 0 done; 1 failed, not finished or damaged; 2 wrong use; 130 stopped with Ctrl-C.",
 }
 
 function export.declare(parser)

@@ -10,7 +10,8 @@ local input = {}
 
 --- Adds the argument EMBEDDINGS, and the options that say how to read it, to a parser.
 function input.declare(parser)
-  parser:argument("EMBEDDINGS", "file of embeddings: .npy, JSON, JSONL, .fvecs, .fbin or raw float32")
+  parser:argument("EMBEDDINGS", "file of embeddings: .npy, JSON as Ollama gives it or with ids, JSONL, .fvecs,"
+    .. " .fbin or raw float32")
   parser:option("--dim", "numbers of an embedding; raw float32 needs this or --rows"):argname("D")
     :convert(options_of.count)
   parser:option("--rows", "number of embeddings"):argname("N"):convert(options_of.count)

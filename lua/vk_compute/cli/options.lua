@@ -18,11 +18,13 @@ options.count = integer_from(1)
 options.id = integer_from(0)
 
 function options.center(parser)
-  parser:flag("--center", "subtract the mean embedding first")
+  parser:flag("--center", "subtract the mean embedding first: walks from different items then differ from"
+    .. " their first steps on")
 end
 
 function options.device(parser)
-  parser:option("--device", "index of the device list, or part of a device's name"):argname("D")
+  parser:option("--device", "index of the device list, or part of a device's name (default: VKC_DEVICE,"
+    .. " else the best GPU, else the CPU)"):argname("D")
 end
 
 function options.length(parser)

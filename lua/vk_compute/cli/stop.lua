@@ -2,18 +2,19 @@
 -- @module vk_compute.cli.stop
 
 local signal = require("posix.signal")
+local signals = require("vk_compute.signals")
 
 local stop = {}
 
 local count, last = 0, nil
+local next_signal = function() return nil end
 
 --- From here on Ctrl-C (SIGINT) and SIGTERM are only counted.
 function stop.catch()
-  local function note(number)
-    count, last = count + 1, number
-  end
-  signal.signal(signal.SIGINT, note)
-  signal.signal(signal.SIGTERM, note)
+  next_signal = signals.block({ signal.SIGINT, signal.SIGTERM })
+  -- What is ignored does not wait either.
+  signal.signal(signal.SIGINT, signal.SIG_DFL)
+  signal.signal(signal.SIGTERM, signal.SIG_DFL)
   -- A file size limit then is an error like a full disk.
   signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 end
@@ -26,16 +27,17 @@ end
 
 --- How often this process was asked.
 function stop.count()
+  local number = next_signal()
+  while number do
+    count, last = count + 1, number
+    number = next_signal()
+  end
   return count
 end
 
--- Signals reach Lua between two instructions of the interpreter: a loop that asks here must not be
--- compiled into one that never comes by there.
-jit.off(stop.count)
-
 --- What a shell shows for a program ended by that signal; nil where there was none.
 function stop.exit_code()
-  return count > 0 and 128 + last or nil
+  return stop.count() > 0 and 128 + last or nil
 end
 
 return stop

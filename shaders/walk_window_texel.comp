@@ -1,0 +1,75 @@
+// Diversity sequences for drivers that run shaders on the CPU, with sums of 32 bits. There, an
+// element of a private array costs as much whatever its size: a lane's element is read and written
+// by itself. So two sums share one of 64 bits.
+#version 460
+#extension GL_EXT_buffer_reference : require
+#extension GL_EXT_control_flow_attributes : require
+#extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
+#extension GL_GOOGLE_include_directive : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
+
+#include "walk_window.glsl"
+#include "walk_cpu.glsl"
+
+void main() {
+  const uint lane = gl_LocalInvocationIndex;
+  const uint vectors = push.matrix_pitch / 4;
+  const uint vectors_of_lane = vectors / INVOCATIONS;
+  const uint slot = Items(push.slots).at[gl_WorkGroupID.x];
+  Sums state = Sums(push.sums + uint64_t(slot) * push.matrix_pitch * 4);
+  Items latest = Items(push.latest);
+  Items chosen = Items(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
+
+  u64vec2 sums[MOST_VECTORS];
+  for (uint g = 0; g < vectors_of_lane; ++g) {
+    const uint v = g * INVOCATIONS + lane;
+    uvec4 four;
+    if (push.fresh == 1) {
+      four = first_sums(v * 4);
+    } else {
+      four = state.at[v];
+    }
+    sums[g] = u64vec2(packUint2x32(four.xy), packUint2x32(four.zw));
+  }
+
+  uint least = 0;  // the smallest candidate's sum
+  bool outside = false;
+  uint item = latest.at[slot];
+  for (uint step = 0; step < push.steps; ++step) {
+    const uint block = item >> push.block_shift;
+    const uint row = (item & ((1u << push.block_shift) - 1)) * vectors;
+    const int weight = WEIGHTED ? Integers(push.weights).at[item] : FIXED_POINT_ONE;
+    const bvec4 is_item = equal(uvec4(item & 3), uvec4(0, 1, 2, 3));
+    const uint shift = uint(FIXED_POINT_ONE) - least;
+    Candidate best = no_candidate();
+    uint most = 0;  // the largest of our candidates' sums
+    for (uint g = 0; g < vectors_of_lane; ++g) {
+      const uint v = g * INVOCATIONS + lane;
+      const ivec4 cosines = cosines_at(block, int(row + v));
+      const uvec4 before = uvec4(unpackUint2x32(sums[g].x), unpackUint2x32(sums[g].y));
+      uvec4 now;
+      [[unroll]] for (uint c = 0; c < 4; ++c) {
+        const bool is_gone = before[c] == CHOSEN || (v == item / 4 && is_item[c]);
+        const uint sum = before[c] + uint(contribution(cosines[c], weight)) + shift;
+        now[c] = is_gone ? CHOSEN : sum;
+        most = max(most, is_gone ? 0 : sum);
+        const bool take = now[c] < best.sum;
+        best.sum = take ? now[c] : best.sum;
+        best.item = take ? v * 4 + c : best.item;
+      }
+      sums[g] = u64vec2(packUint2x32(now.xy), packUint2x32(now.zw));
+    }
+    best = best_of_subgroup(best);
+    least = best.sum;
+    outside = outside || is_outside(least, most);
+    item = min(best.item, push.n - 1);  // outside the window there may seem to be none
+    if (lane == 0) chosen.at[step] = item;
+  }
+
+  for (uint g = 0; g < vectors_of_lane; ++g) {
+    const uvec4 four = uvec4(unpackUint2x32(sums[g].x), unpackUint2x32(sums[g].y));
+    state.at[g * INVOCATIONS + lane] = kept(four, equal(four, uvec4(CHOSEN)), least);
+  }
+  if (lane == 0) latest.at[slot] = item;
+  if (outside) Items(push.outside).at[0] = 1;
+}
