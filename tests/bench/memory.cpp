@@ -33,8 +33,10 @@ bool reset_peak() {
 
 }  // namespace
 
+void give_back_free_memory() { malloc_trim(0); }
+
 PeakMemory::PeakMemory() {
-  malloc_trim(0);  // what is free already would hide what is taken
+  give_back_free_memory();  // it would hide what is taken
   if (reset_peak()) host_before_ = status_bytes("VmRSS:");
 }
 

@@ -6,6 +6,10 @@
 
 namespace bench {
 
+// Gives what is free in the process back to the system. One that has freed nothing large yet does
+// so by itself; one that has, as this program, keeps it.
+void give_back_free_memory();
+
 class PeakMemory {
  public:
   // Starts to watch. What is in use already does not count.
