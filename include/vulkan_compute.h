@@ -301,6 +301,55 @@ VKC_API VkcResult vkc_compute_nearest_neighbors_of(VkComputeContext* ctx, uint32
 VKC_API VkcResult vkc_recommended_neighbors_batch(VkComputeContext* ctx, uint32_t k,
                                                   uint32_t* count);
 
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+/* What is to be computed. */
+typedef enum VkcWork {
+  VKC_WORK_UPLOAD = 0,     /* nothing: the embeddings are only uploaded */
+  VKC_WORK_SIMILARITY = 1, /* count rows of the similarity matrix into the caller's memory */
+  VKC_WORK_DIVERSITY = 2,  /* the first length items of the sequences from count starts */
+  VKC_WORK_NEIGHBORS = 3   /* the length (k) nearest neighbours of count items */
+} VkcWork;
+
+typedef struct VkcPlanRequest {
+  uint32_t struct_size;    /* set by the caller to sizeof(VkcPlanRequest) */
+  uint32_t work;           /* a VkcWork */
+  uint32_t num_embeddings; /* n */
+  uint32_t embedding_dim;  /* d */
+  uint32_t count;          /* of the largest single call; 0: n */
+  uint32_t length;         /* items of each sequence, or neighbours of each item; 0: n, or n - 1 */
+} VkcPlanRequest;
+
+typedef struct VkcMemoryPlan {
+  uint32_t struct_size;   /* set by the caller to sizeof(VkcMemoryPlan) */
+  uint32_t fits;          /* 1: both peaks are within what is available, and the device can address
+                             all that it is to hold; 0: a call will fail with DOES_NOT_FIT */
+  uint32_t shared_memory; /* 1: the device's memory is the host's (CPUs, integrated GPUs) */
+  uint32_t walks_at_once; /* walks under way together in VKC_WORK_DIVERSITY; else 0 */
+  uint64_t device_bytes;  /* the most device memory at any moment; where memory is shared, with the
+                             buffers that transfers go through */
+  uint64_t host_bytes;    /* the most host memory at any moment: the library's own beside what the
+                             caller passes in; where memory is shared, device memory included */
+  uint64_t available_device_bytes; /* now, as the driver and (where shared) the system tell */
+  uint64_t available_host_bytes;   /* now; UINT64_MAX where the system does not tell */
+  /* Parts of device_bytes, those that stay first. */
+  uint64_t embeddings_bytes; /* in fixed point, with tables */
+  uint64_t matrix_bytes;     /* the similarity matrix, or the rows of it that are there at a time */
+  uint64_t work_bytes;       /* running sums of walks, keys of neighbours, buffers for transfers */
+} VkcMemoryPlan;
+
+/* Says before anything is uploaded or allocated what memory a context takes to upload embeddings of
+ * this size and then do this work, and whether that fits.
+ *
+ * The context is taken to be empty: what it holds by now counts as not available. Peaks are upper
+ * bounds where they depend on the embeddings; they leave out what the driver takes for itself and
+ * its compiled kernels (tens of MB on a CPU), and nothing else over a few kB. A later call may find
+ * less available than there is now: it is refused with the numbers of that moment.
+ * Errors: NULL_POINTER, INVALID_ARGUMENT (struct_size, work, embedding_dim), EMPTY_EMBEDDINGS,
+ * ITEM_OUT_OF_RANGE (similarity or neighbours: count is above n), INVALID_LENGTH. */
+VKC_API VkcResult vkc_plan_memory(VkComputeContext* ctx, const VkcPlanRequest* request,
+                                  VkcMemoryPlan* plan);
+
 /* ---- Validation ------------------------------------------------------------------------------ */
 
 /* For tests: the number of warnings and errors that the Khronos validation layer has given in this

@@ -272,6 +272,68 @@ function Context:device_info()
   return device_table(info)
 end
 
+local WORKS = { upload = 0, similarity = 1, diversity = 2, neighbors = 3 }
+
+local PLAN_OPTIONS = {
+  n = "number", d = "number", work = "string", count = "number", length = "number", k = "number",
+}
+
+--- Tells what memory the context would take to upload embeddings of some size and then do some work with
+-- them, and whether that fits. Allocates nothing, and needs no upload. The context is taken to be empty:
+-- what it holds by now counts as not available.
+--
+--     local plan = vk.plan_memory({ n = 7797, d = 768, work = "diversity" })
+--     print(plan.device_bytes, plan.available_device_bytes, plan.fits)
+-- @tparam table options
+--
+-- - `n`, `d`: number and dimension of the embeddings
+-- - `work`: "upload" (nothing more), "similarity", "diversity" (default) or "neighbors"
+-- - `count`: rows, starts or items of the largest single call of the library (default: n)
+-- - `length`: ids of each sequence (default: n); `k`: neighbours of each embedding (default: n - 1)
+-- @treturn table
+--
+-- - `fits`: whether both peaks are within what is available
+-- - `device_bytes`, `host_bytes`: the most memory at any moment, results not counted; where
+--   `shared_memory` is true, the device's memory is the host's, and host_bytes counts both
+-- - `available_device_bytes`, `available_host_bytes`: now
+-- - `embeddings_bytes`, `matrix_bytes`, `work_bytes`: parts of device_bytes
+-- - `walks_at_once`: walks under way together
+-- @raise wrong options; more rows or items than there are; a length of 0 or above n
+function Context:plan_memory(options)
+  local handle, lib = open(self)
+  options = arguments.options(options, PLAN_OPTIONS)
+  local work = WORKS[options.work or "diversity"]
+  if not work then
+    raise("option work must be upload, similarity, diversity or neighbors, but is %s",
+      arguments.describe(options.work))
+  end
+  for _, name in ipairs({ "n", "d" }) do arguments.uint32(options[name], "option " .. name) end
+  local length = options.length
+  if options.work == "neighbors" then length = options.k end
+  for name, value in pairs({ count = options.count, length = length }) do
+    if arguments.uint32(value, "option " .. name) == 0 then
+      raise("option %s must be 1 or more", name == "length" and options.k and "k" or name)
+    end
+  end
+  local request = ffi.new("VkcPlanRequest", ffi.sizeof("VkcPlanRequest"), work, options.n, options.d,
+    options.count or 0, length or 0)
+  local plan = ffi.new("VkcMemoryPlan")
+  plan.struct_size = ffi.sizeof(plan)
+  check(lib, lib.vkc_plan_memory(handle, request, plan))
+  return {
+    fits = plan.fits == 1,
+    shared_memory = plan.shared_memory == 1,
+    walks_at_once = plan.walks_at_once,
+    device_bytes = tonumber(plan.device_bytes),
+    host_bytes = tonumber(plan.host_bytes),
+    available_device_bytes = tonumber(plan.available_device_bytes),
+    available_host_bytes = tonumber(plan.available_host_bytes),
+    embeddings_bytes = tonumber(plan.embeddings_bytes),
+    matrix_bytes = tonumber(plan.matrix_bytes),
+    work_bytes = tonumber(plan.work_bytes),
+  }
+end
+
 --- Uploads embeddings, n of dimension d, as float32. Replaces those uploaded before; on an error they
 -- stay. Nothing of what is given is kept or changed. Four forms:
 --

@@ -44,6 +44,11 @@ uint32_t memory_type(const Device& device, uint32_t types, MemoryUse use) {
 
 }  // namespace
 
+Footprint buffer_footprint(const Device& device, uint64_t bytes, MemoryUse use) {
+  if (use == MemoryUse::kDevice || device.limits().unified_memory) return {bytes, 0};
+  return {0, bytes};
+}
+
 Buffer::Buffer(const Device& device, uint64_t bytes, MemoryUse use) : bytes_(bytes) {
   vk::BufferUsageFlags usage = vk::BufferUsageFlagBits::eStorageBuffer |
                                vk::BufferUsageFlagBits::eTransferSrc |
@@ -64,6 +69,7 @@ Buffer::Buffer(const Device& device, uint64_t bytes, MemoryUse use) : bytes_(byt
     fail(VKC_ERROR_OUT_OF_DEVICE_MEMORY, "the device refused ", format_bytes(bytes),
          ": free some of its memory or use fewer embeddings");
   }
+  counted_ = CountedMemory(device, buffer_footprint(device, needs.size, use));
   buffer_.bindMemory(*memory_, 0);
   if (use == MemoryUse::kDevice) address_ = device.handle().getBufferAddress({*buffer_});
   // On a discrete GPU some device-local memory is also host-visible, but slow to read: not used.
@@ -72,6 +78,11 @@ Buffer::Buffer(const Device& device, uint64_t bytes, MemoryUse use) : bytes_(byt
   if (reachable && (device.memory().memoryTypes[type].propertyFlags & host) == host) {
     mapped_ = memory_.mapMemory(0, VK_WHOLE_SIZE);
   }
+}
+
+Footprint upload_footprint(const Device& device, uint64_t bytes) {
+  if (device.limits().unified_memory) return {};
+  return buffer_footprint(device, std::min(bytes, kUploadChunkBytes), MemoryUse::kReadback);
 }
 
 void upload(const Device& device, const Buffer& to, const void* from, uint64_t bytes) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vulkan/vulkan_raii.hpp>
 
 #include "device.hpp"
@@ -11,6 +12,35 @@ namespace vkc {
 enum class MemoryUse {
   kDevice,   // read and written by kernels; also mapped where memory is unified
   kReadback  // written by the device, read by the host: mapped and cached
+};
+
+// What a buffer of so many bytes takes.
+Footprint buffer_footprint(const Device& device, uint64_t bytes, MemoryUse use);
+
+// Keeps an allocation in the device's count for as long as it is held.
+class CountedMemory {
+ public:
+  CountedMemory() = default;
+  CountedMemory(const Device& device, const Footprint& footprint)
+      : device_(&device), footprint_(footprint) {
+    device.count_buffer(footprint);
+  }
+  CountedMemory(CountedMemory&& other) noexcept
+      : device_(std::exchange(other.device_, nullptr)), footprint_(other.footprint_) {}
+  CountedMemory& operator=(CountedMemory&& other) noexcept {
+    std::swap(device_, other.device_);
+    std::swap(footprint_, other.footprint_);
+    return *this;
+  }
+  CountedMemory(const CountedMemory&) = delete;
+  CountedMemory& operator=(const CountedMemory&) = delete;
+  ~CountedMemory() {
+    if (device_ != nullptr) device_->forget_buffer(footprint_);
+  }
+
+ private:
+  const Device* device_ = nullptr;
+  Footprint footprint_;
 };
 
 // A buffer with an allocation of its own. Throws Error (OUT_OF_DEVICE_MEMORY).
@@ -34,11 +64,15 @@ class Buffer {
 
  private:
   uint64_t bytes_ = 0;
+  CountedMemory counted_;
   vk::raii::DeviceMemory memory_ = nullptr;  // outlives buffer_
   vk::raii::Buffer buffer_ = nullptr;
   vk::DeviceAddress address_ = 0;
   void* mapped_ = nullptr;
 };
+
+// What the staging memory of upload() takes.
+Footprint upload_footprint(const Device& device, uint64_t bytes);
 
 // Copies bytes from the host into a device buffer, through staging memory where it is not mapped.
 void upload(const Device& device, const Buffer& to, const void* from, uint64_t bytes);

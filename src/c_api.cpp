@@ -94,6 +94,17 @@ void require_length(uint32_t length, uint32_t n) {
   }
 }
 
+void require_sizes(uint32_t num_embeddings, uint32_t embedding_dim) {
+  if (num_embeddings == 0 || embedding_dim == 0) {
+    fail(VKC_ERROR_EMPTY_EMBEDDINGS, num_embeddings == 0 ? "num_embeddings" : "embedding_dim",
+         " is 0: pass at least one embedding of at least one dimension");
+  }
+  if (embedding_dim > VKC_MAX_EMBEDDING_DIM) {
+    fail(VKC_ERROR_INVALID_ARGUMENT, "embedding_dim is ", embedding_dim, " and must be at most ",
+         VKC_MAX_EMBEDDING_DIM);
+  }
+}
+
 void require_neighbors(uint32_t k, uint32_t n) {
   if (n == 1) {
     fail(VKC_ERROR_INVALID_LENGTH,
@@ -110,6 +121,34 @@ void require_rows(uint32_t first, uint32_t count, uint32_t n) {
     fail(VKC_ERROR_ITEM_OUT_OF_RANGE, "rows ", first, " to ", uint64_t{first} + count - 1,
          " were asked for, and there are ", n, " embeddings: give rows from 0 to ", n - 1);
   }
+}
+
+// The work that a plan is asked for, its zeros filled in.
+vkc::Work work_of(const VkcPlanRequest& request) {
+  if (request.work > VKC_WORK_NEIGHBORS) {
+    fail(VKC_ERROR_INVALID_ARGUMENT, "VkcPlanRequest.work is ", request.work,
+         " and must be a VkcWork, 0 to ", VKC_WORK_NEIGHBORS);
+  }
+  const uint32_t n = request.num_embeddings;
+  vkc::Work work{static_cast<VkcWork>(request.work), request.count, request.length};
+  if (work.count == 0) work.count = n;
+  switch (work.kind) {
+    case VKC_WORK_UPLOAD:
+      break;
+    case VKC_WORK_SIMILARITY:
+      require_rows(0, work.count, n);
+      break;
+    case VKC_WORK_DIVERSITY:
+      if (work.length == 0) work.length = n;
+      require_length(work.length, n);
+      break;
+    case VKC_WORK_NEIGHBORS:
+      if (work.length == 0) work.length = n - 1;
+      require_neighbors(work.length, n);
+      require_rows(0, work.count, n);
+      break;
+  }
+  return work;
 }
 
 // Runs body as the one call in progress on a context.
@@ -218,14 +257,7 @@ VkcResult vkc_upload_embeddings_with(VkComputeContext* ctx, const float* embeddi
       require_flag(options->center, "VkcUploadOptions.center");
       center = options->center == 1;
     }
-    if (num_embeddings == 0 || embedding_dim == 0) {
-      fail(VKC_ERROR_EMPTY_EMBEDDINGS, num_embeddings == 0 ? "num_embeddings" : "embedding_dim",
-           " is 0: pass at least one embedding of at least one dimension");
-    }
-    if (embedding_dim > VKC_MAX_EMBEDDING_DIM) {
-      fail(VKC_ERROR_INVALID_ARGUMENT, "embedding_dim is ", embedding_dim, " and must be at most ",
-           VKC_MAX_EMBEDDING_DIM);
-    }
+    require_sizes(num_embeddings, embedding_dim);
     require_pointer(embeddings, "embeddings");
     context.upload(embeddings, num_embeddings, embedding_dim, center);
   });
@@ -322,6 +354,18 @@ VkcResult vkc_recommended_neighbors_batch(VkComputeContext* ctx, uint32_t k, uin
     require_pointer(count, "count");
     require_neighbors(k, n);
     *count = context.recommended_neighbors_batch();
+  });
+}
+
+VkcResult vkc_plan_memory(VkComputeContext* ctx, const VkcPlanRequest* request,
+                          VkcMemoryPlan* plan) {
+  return on_context(ctx, [&](const VkComputeContext& context) {
+    require_pointer(request, "request");
+    require_pointer(plan, "plan");
+    require_struct_size(request->struct_size, sizeof(VkcPlanRequest), "VkcPlanRequest");
+    require_struct_size(plan->struct_size, sizeof(VkcMemoryPlan), "VkcMemoryPlan");
+    require_sizes(request->num_embeddings, request->embedding_dim);
+    *plan = context.plan_memory(request->num_embeddings, request->embedding_dim, work_of(*request));
   });
 }
 

@@ -13,9 +13,6 @@ constexpr double kBatchSeconds = 0.5;
 // Walks that even a small GPU can work on side by side.
 constexpr uint32_t kFewestGpuWalks = 64;
 
-// Memory for rows of the matrix that are computed and sent off again.
-constexpr uint64_t kPassingRowsBytes = 256ULL << 20;
-
 }  // namespace
 
 uint32_t VkComputeContext::require_embeddings() const {
@@ -53,9 +50,7 @@ const vkc::MatrixRows& VkComputeContext::matrix() {
 }
 
 bool VkComputeContext::is_worth_matrix(uint32_t rows) const {
-  // Computing all rows through the resident matrix multiplies each pair once instead of twice.
-  const uint32_t n = resident_->embeddings.n;
-  return rows == n && vkc::MatrixRows::bytes(n, n) <= vkc::MatrixRows::most_bytes(device_, n) / 2;
+  return vkc::rows_route(device_, resident_->embeddings.n, rows, device_.available_bytes()).whole;
 }
 
 void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* output) {
@@ -64,9 +59,7 @@ void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* ou
     vkc::download_rows(device_, matrix(), first, count, n, resident_->embeddings.rows, output);
     return;
   }
-  const uint64_t row_bytes = vkc::MatrixRows::bytes(1, n);
-  const uint64_t bytes = std::min(kPassingRowsBytes, vkc::MatrixRows::most_bytes(device_, n));
-  const auto at_once = static_cast<uint32_t>(std::clamp<uint64_t>(bytes / row_bytes, 1, count));
+  const uint32_t at_once = vkc::rows_route(device_, n, count, device_.available_bytes()).at_once;
   const vkc::MatrixRows passing(device_, at_once, n);
   for (uint32_t done = 0; done < count;) {
     const uint32_t part = std::min(at_once, count - done);
@@ -78,6 +71,11 @@ void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* ou
 
 void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uint32_t length,
                                            uint32_t* output) {
+  if (!resident_->matrix) {
+    // Before minutes go into a matrix that leaves no room for the walks.
+    vkc::require_fit(device_, resident_->embeddings.n,
+                     {VKC_WORK_DIVERSITY, static_cast<uint32_t>(starts.size()), length});
+  }
   if (!resident_->diversity) {
     resident_->diversity =
         std::make_unique<vkc::Diversity>(device_, resident_->embeddings, matrix(),

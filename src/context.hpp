@@ -10,6 +10,7 @@
 #include "device.hpp"
 #include "diversity.hpp"
 #include "neighbors.hpp"
+#include "plan.hpp"
 #include "resident.hpp"
 #include "similarity.hpp"
 #include "vulkan_compute.h"
@@ -24,6 +25,9 @@ struct VkComputeContext {
   [[nodiscard]] VkcEmbeddingsInfo embeddings_info() const;
 
   void upload(const float* embeddings, uint32_t n, uint32_t d, bool center);
+  [[nodiscard]] VkcMemoryPlan plan_memory(uint32_t n, uint32_t d, const vkc::Work& work) const {
+    return vkc::plan_memory(device_, n, d, work);
+  }
   void similarity_rows(uint32_t first, uint32_t count, float* output);
   void diversity_sequences(std::span<const uint32_t> starts, uint32_t length, uint32_t* output);
   [[nodiscard]] uint32_t recommended_batch(uint32_t length) const;

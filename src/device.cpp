@@ -119,19 +119,6 @@ uint64_t largest_local_heap(const vk::PhysicalDeviceMemoryProperties& memory) {
   return largest;
 }
 
-// Bytes of the host's memory that can be had without harm to other programs; no bound where the
-// system does not tell.
-uint64_t available_host_bytes() {
-  std::ifstream file("/proc/meminfo");
-  for (std::string name; file >> name;
-       file.ignore(std::numeric_limits<std::streamsize>::max(), '\n')) {
-    constexpr uint64_t kKibi = 1024;
-    uint64_t kibibytes = 0;
-    if (name == "MemAvailable:" && file >> kibibytes) return kibibytes * kKibi;
-  }
-  return std::numeric_limits<uint64_t>::max();
-}
-
 VkcDeviceInfo describe(const vk::raii::PhysicalDevice& device, uint32_t index) {
   const DeviceFacts facts = read_facts(device);
   VkcDeviceInfo info{};
@@ -257,6 +244,17 @@ vk::raii::Device make_device(const vk::raii::PhysicalDevice& physical, uint32_t 
 
 }  // namespace
 
+uint64_t available_host_bytes() {
+  std::ifstream file("/proc/meminfo");
+  for (std::string name; file >> name;
+       file.ignore(std::numeric_limits<std::streamsize>::max(), '\n')) {
+    constexpr uint64_t kKibi = 1024;
+    uint64_t kibibytes = 0;
+    if (name == "MemAvailable:" && file >> kibibytes) return kibibytes * kKibi;
+  }
+  return std::numeric_limits<uint64_t>::max();
+}
+
 std::vector<VkcDeviceInfo> list_devices() {
   return describe_all(shared_instance(false)->physical_devices());
 }
@@ -301,7 +299,10 @@ uint64_t Device::available_bytes() const {
   // it: taking too much would end some program, perhaps this one.
   const uint64_t bound =
       limits_.unified_memory ? available_host_bytes() : std::numeric_limits<uint64_t>::max();
-  if (!has_memory_budget_) return std::min(bound, largest_local_heap(memory_));
+  if (!has_memory_budget_) {
+    const uint64_t heap = largest_local_heap(memory_);
+    return std::min(bound, heap - std::min(heap, buffer_memory_.now.device));
+  }
   const auto chain = physical_.getMemoryProperties2<vk::PhysicalDeviceMemoryProperties2,
                                                     vk::PhysicalDeviceMemoryBudgetPropertiesEXT>();
   const auto& budget = chain.get<vk::PhysicalDeviceMemoryBudgetPropertiesEXT>();
@@ -313,6 +314,18 @@ uint64_t Device::available_bytes() const {
     most = std::max(most, total > used ? total - used : 0);
   }
   return std::min(bound, most);
+}
+
+void Device::count_buffer(const Footprint& footprint) const {
+  BufferMemory& memory = buffer_memory_;
+  memory.now += footprint;
+  memory.most = {std::max(memory.most.device, memory.now.device),
+                 std::max(memory.most.host, memory.now.host)};
+}
+
+void Device::forget_buffer(const Footprint& footprint) const {
+  buffer_memory_.now.device -= footprint.device;
+  buffer_memory_.now.host -= footprint.host;
 }
 
 void Device::record_work(uint64_t begin, uint64_t end, double seconds_a_tick) const {

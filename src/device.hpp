@@ -37,7 +37,30 @@ struct DeviceWork {
   double longest_seconds = 0;  // of one submission, waiting for an earlier one included
 };
 
+// Memory that something takes, or would take, in bytes.
+struct Footprint {
+  uint64_t device = 0;  // the device's; where that is the host's, buffers for transfers included
+  uint64_t host = 0;    // the host's beside
+
+  Footprint& operator+=(const Footprint& other) {
+    device += other.device;
+    host += other.host;
+    return *this;
+  }
+  friend Footprint operator+(Footprint a, const Footprint& b) { return a += b; }
+};
+
+// The memory of all buffers.
+struct BufferMemory {
+  Footprint now;
+  Footprint most;  // since the count was restarted; each for itself
+};
+
 std::vector<VkcDeviceInfo> list_devices();
+
+// Bytes of the host's memory that can be had without harm to other programs; no bound where the
+// system does not tell.
+uint64_t available_host_bytes();
 
 class Device {
  public:
@@ -54,6 +77,13 @@ class Device {
 
   // Bytes of device-local memory that are still free, as well as the driver can tell.
   [[nodiscard]] uint64_t available_bytes() const;
+
+  // Takes note of a buffer that was made, or is no more.
+  void count_buffer(const Footprint& footprint) const;
+  void forget_buffer(const Footprint& footprint) const;
+
+  [[nodiscard]] const BufferMemory& buffer_memory() const { return buffer_memory_; }
+  void restart_buffer_peak() const { buffer_memory_.most = buffer_memory_.now; }
 
   // Takes note of a submission that began and ended at these ticks; in the order in which they were
   // sent.
@@ -73,8 +103,9 @@ class Device {
   vk::raii::Device device_;
   vk::raii::Queue queue_;
   vk::raii::CommandPool command_pool_;
-  mutable DeviceWork work_;          // a record about the device, which it does not change
-  mutable uint64_t idle_since_ = 0;  // ticks
+  mutable DeviceWork work_;             // a record about the device, which it does not change
+  mutable uint64_t idle_since_ = 0;     // ticks
+  mutable BufferMemory buffer_memory_;  // likewise
 };
 
 }  // namespace vkc

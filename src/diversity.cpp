@@ -34,6 +34,9 @@ constexpr double kGpuRate = 2e10;
 // How much slower it may be: the first submission is to be short rather than long.
 constexpr double kCaution = 4;
 
+// Whether walks can meet, and go on long enough for a look.
+bool reuses(std::size_t walks, uint32_t length) { return walks > 1 && length > kInterval; }
+
 // Walks that leave a GPU's processors idle: each had better be fast by itself.
 constexpr std::size_t kFewWalks = 64;
 
@@ -146,15 +149,26 @@ class WalkGroup {
       : embeddings_(embeddings),
         matrix_(matrix),
         capacity_(capacity),
-        chosen_capacity_(std::max(uint64_t{capacity} * 2 * kInterval, uint64_t{embeddings.n})),
+        chosen_capacity_(chosen_capacity(embeddings.n, capacity)),
         most_steps_(most_steps(device, matrix.pitch())),
-        sums_(device, uint64_t{capacity} * matrix.pitch() * sizeof(int64_t), MemoryUse::kDevice),
-        inputs_(device, (uint64_t{capacity} * 2 + 1) * sizeof(uint32_t), MemoryUse::kDevice),
+        sums_(device, sums_bytes(embeddings.n, capacity), MemoryUse::kDevice),
+        inputs_(device, inputs_bytes(capacity), MemoryUse::kDevice),
         inputs_staging_(device, inputs_.bytes(), MemoryUse::kReadback),
         chosen_(device, chosen_capacity_ * sizeof(uint32_t), MemoryUse::kDevice),
         chosen_staging_(device, chosen_.bytes(), MemoryUse::kReadback),
         submission_(device),
         seconds_per_step_(kCaution / Diversity::expected_rate(device, matrix.pitch())) {}
+
+  static Footprint footprint(const Device& device, uint32_t n, uint32_t capacity) {
+    const uint64_t transferred =
+        inputs_bytes(capacity) + chosen_capacity(n, capacity) * sizeof(uint32_t);
+    return buffer_footprint(device, sums_bytes(n, capacity) + transferred, MemoryUse::kDevice) +
+           buffer_footprint(device, transferred, MemoryUse::kReadback);
+  }
+
+  static uint64_t sums_bytes(uint32_t n, uint32_t capacity) {
+    return capacity * (MatrixRows::bytes(1, n) / sizeof(int32_t)) * sizeof(int64_t);
+  }
 
   [[nodiscard]] uint32_t capacity() const { return capacity_; }
 
@@ -263,6 +277,14 @@ class WalkGroup {
     uint32_t walk;  // index into the job's starts
   };
 
+  static uint64_t inputs_bytes(uint32_t capacity) {
+    return (uint64_t{capacity} * 2 + 1) * sizeof(uint32_t);
+  }
+
+  static uint64_t chosen_capacity(uint32_t n, uint32_t capacity) {
+    return std::max(uint64_t{capacity} * 2 * kInterval, uint64_t{n});
+  }
+
   const ResidentEmbeddings& embeddings_;
   const MatrixRows& matrix_;
   uint32_t capacity_;         // walks
@@ -311,16 +333,35 @@ const Kernel& Diversity::kernel_for(std::size_t count) {
   return *kernel;
 }
 
-void Diversity::make_groups(std::size_t count) {
+WalkGroups Diversity::groups_for(const Device& device, uint32_t n, std::size_t count,
+                                 uint64_t available) {
   // The device's own threads and the host's are the same where shaders run on the CPU.
-  const std::size_t wanted_groups = device_.limits().is_cpu || count < 2 ? 1 : 2;
-  const uint64_t state_bytes = uint64_t{matrix_.pitch()} * sizeof(int64_t);
+  const std::size_t groups = device.limits().is_cpu || count < 2 ? 1 : 2;
   const uint64_t affordable = std::max<uint64_t>(
-      std::min(kMostStateBytes, device_.available_bytes() / 4) / state_bytes / wanted_groups, 1);
-  uint64_t wanted = (count + wanted_groups - 1) / wanted_groups;
-  if (device_.limits().is_cpu) wanted = std::min(wanted, most_cpu_walks());
-  const auto capacity = static_cast<uint32_t>(
-      std::min({wanted, affordable, uint64_t{device_.limits().max_workgroup_count}}));
+      std::min(kMostStateBytes, available / 4) / WalkGroup::sums_bytes(n, 1) / groups, 1);
+  uint64_t wanted = (count + groups - 1) / groups;
+  if (device.limits().is_cpu) wanted = std::min(wanted, most_cpu_walks());
+  const uint64_t most = device.limits().max_workgroup_count;
+  return {groups, static_cast<uint32_t>(std::min({wanted, affordable, most}))};
+}
+
+Footprint Diversity::footprint(const Device& device, uint32_t n, std::size_t count, uint32_t length,
+                               uint64_t available) {
+  if (count == 0 || length == 1) return {};
+  const WalkGroups groups = groups_for(device, n, count, available);
+  Footprint footprint;
+  for (std::size_t g = 0; g < groups.count; ++g) {
+    footprint += WalkGroup::footprint(device, n, groups.capacity);
+  }
+  if (reuses(count, length)) {
+    footprint.host += EqualSets::most_bytes(n, static_cast<uint32_t>(count), length, kInterval);
+  }
+  return footprint;
+}
+
+void Diversity::make_groups(std::size_t count) {
+  const auto [wanted_groups, capacity] =
+      groups_for(device_, embeddings_.n, count, device_.available_bytes());
   if (groups_.size() >= wanted_groups && groups_.front()->capacity() >= capacity) return;
   groups_.clear();
   for (std::size_t g = 0; g < wanted_groups; ++g) {
@@ -356,7 +397,7 @@ void Diversity::walk(std::span<const uint32_t> starts, uint32_t length, uint32_t
 
 bool Diversity::walk_all(std::span<const uint32_t> starts, uint32_t length, uint32_t* output) {
   std::unique_ptr<EqualSets> sets;
-  if (reuse_ && starts.size() > 1 && length > kInterval) {
+  if (reuse_ && reuses(starts.size(), length)) {
     sets = std::make_unique<EqualSets>(embeddings_.n, static_cast<uint32_t>(starts.size()), length,
                                        kInterval, output);
   }

@@ -24,6 +24,12 @@ enum class WalkForm {
 // The form for some embeddings on a device.
 WalkForm fastest_form(const Device& device, const ResidentEmbeddings& embeddings);
 
+// Walks that are under way together: in groups that take turns.
+struct WalkGroups {
+  std::size_t count;
+  uint32_t capacity;  // walks of each
+};
+
 class Diversity {
  public:
   // Where rows are not in the order of ids, or the window turns out too small, walks go on in the
@@ -38,6 +44,15 @@ class Diversity {
 
   // The first `length` items of the sequence from each start, into output: starts x length.
   void walk(std::span<const uint32_t> starts, uint32_t length, uint32_t* output);
+
+  // How walks from `count` starts are gone about on a device that has `available` bytes left beside
+  // the matrix.
+  static WalkGroups groups_for(const Device& device, uint32_t n, std::size_t count,
+                               uint64_t available);
+
+  // What walk() takes for that, with reuse.
+  static Footprint footprint(const Device& device, uint32_t n, std::size_t count, uint32_t length,
+                             uint64_t available);
 
   // Steps a second of all walks together to expect of a device not yet measured.
   static double expected_rate(const Device& device, uint32_t n);

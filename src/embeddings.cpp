@@ -112,6 +112,13 @@ void put_in_order(FixedPointEmbeddings& out, uint32_t pitch) {
 
 }  // namespace
 
+uint64_t fixed_point_bytes(uint32_t n, uint64_t rows, uint32_t pitch) {
+  const uint64_t of_item = sizeof(int32_t) + sizeof(double);
+  const uint64_t of_ordered_item = sizeof(double) + sizeof(uint32_t);
+  return rows * pitch * sizeof(int32_t) + n * of_item +
+         (n <= kMostOrdered ? n * of_ordered_item : 0);
+}
+
 FixedPointEmbeddings to_fixed_point(const float* embeddings, uint32_t n, uint32_t d, bool center,
                                     uint32_t rows, uint32_t pitch) {
   require_finite(embeddings, n, d);

@@ -23,6 +23,10 @@ struct FixedPointEmbeddings {
   std::vector<uint32_t> order;   // empty: rows are in the order of ids; else the id of each row
 };
 
+// Bytes that to_fixed_point() takes, and what it returns holds: units, weights, norms, order and
+// similarities to the centroid.
+uint64_t fixed_point_bytes(uint32_t n, uint64_t rows, uint32_t pitch);
+
 // Follows steps 1 to 3 and the w_i of step 6 of the definition in vulkan_compute.h.
 //
 // Embeddings with a common direction, as text has before it is centred, come out in ascending

@@ -88,14 +88,31 @@ uint32_t rows_of_block(uint64_t fitting, uint32_t left) {
   return static_cast<uint32_t>(std::min<uint64_t>(whole, left));
 }
 
+struct NeighborSizes {
+  uint32_t rows;  // of the matrix at a time; 0: it is elsewhere
+  uint64_t keys;  // in one submission
+};
+
+NeighborSizes sizes_for(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                        bool with_rows, uint64_t available) {
+  // The keys are there three times, twice of these in staging memory, which may be the device's
+  // own.
+  const uint64_t share = available / 8;
+  const uint64_t rows_bytes =
+      std::min({kRowsBytes, share, MatrixRows::most_bytes(device, n, available)});
+  const uint32_t rows = with_rows ? rows_of_block(rows_bytes / MatrixRows::bytes(1, n), count) : 0;
+  const uint64_t fitting = std::min(kKeysBytes, share) / (uint64_t{k} * sizeof(uint64_t));
+  return {rows, std::clamp<uint64_t>(fitting, 1, with_rows ? rows : count) * k};
+}
+
 }  // namespace
 
 class NeighborBuffers {
  public:
-  // For blocks of `rows` rows of n elements, and so many keys in one submission.
-  NeighborBuffers(const Device& device, uint32_t rows, uint32_t n, uint64_t most_keys)
-      : block(rows > 0 ? std::make_unique<MatrixRows>(device, rows, n) : nullptr),
-        keys(device, most_keys * sizeof(uint64_t), MemoryUse::kDevice),
+  // For rows of n elements.
+  NeighborBuffers(const Device& device, const NeighborSizes& sizes, uint32_t n)
+      : block(sizes.rows > 0 ? std::make_unique<MatrixRows>(device, sizes.rows, n) : nullptr),
+        keys(device, sizes.keys * sizeof(uint64_t), MemoryUse::kDevice),
         turns{Turn{Submission(device), Buffer(device, keys.bytes(), MemoryUse::kReadback)},
               Turn{Submission(device), Buffer(device, keys.bytes(), MemoryUse::kReadback)}} {}
 
@@ -134,16 +151,23 @@ double Neighbors::expected_rate(const Device& device, const ResidentEmbeddings& 
 
 void Neighbors::make_buffers(uint32_t count, uint32_t k, bool with_rows) {
   const uint32_t n = embeddings_.n;
-  // The keys are there three times, twice of these in staging memory, which may be the device's
-  // own.
-  const uint64_t share = device_.available_bytes() / 8;
-  const uint64_t rows_bytes = std::min({kRowsBytes, share, MatrixRows::most_bytes(device_, n)});
-  const uint32_t rows = with_rows ? rows_of_block(rows_bytes / MatrixRows::bytes(1, n), count) : 0;
-  const uint64_t fitting = std::min(kKeysBytes, share) / (uint64_t{k} * sizeof(uint64_t));
-  const uint64_t most_keys = std::clamp<uint64_t>(fitting, 1, with_rows ? rows : count) * k;
-  if (buffers_ && buffers_->rows() >= rows && buffers_->most_keys() >= most_keys) return;
+  const NeighborSizes sizes = sizes_for(device_, n, count, k, with_rows, device_.available_bytes());
+  if (buffers_ && buffers_->rows() >= sizes.rows && buffers_->most_keys() >= sizes.keys) return;
   buffers_.reset();
-  buffers_ = std::make_unique<NeighborBuffers>(device_, rows, n, most_keys);
+  buffers_ = std::make_unique<NeighborBuffers>(device_, sizes, n);
+}
+
+Footprint Neighbors::rows_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                                    uint64_t available) {
+  return MatrixRows::footprint(device, sizes_for(device, n, count, k, true, available).rows, n);
+}
+
+Footprint Neighbors::keys_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                                    bool with_rows, uint64_t available) {
+  const uint64_t bytes =
+      sizes_for(device, n, count, k, with_rows, available).keys * sizeof(uint64_t);
+  return buffer_footprint(device, bytes, MemoryUse::kDevice) +
+         buffer_footprint(device, 2 * bytes, MemoryUse::kReadback);
 }
 
 namespace {

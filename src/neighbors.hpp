@@ -29,6 +29,13 @@ class Neighbors {
   void find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, float* similarities,
             const MatrixRows* whole);
 
+  // What find() takes of a device that has `available` bytes left: for rows, where the matrix is
+  // not given; and for what is found in them.
+  static Footprint rows_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                                  uint64_t available);
+  static Footprint keys_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                                  bool with_rows, uint64_t available);
+
   // Items a second to expect of a device not yet measured.
   static double expected_rate(const Device& device, const ResidentEmbeddings& embeddings);
 

@@ -27,11 +27,21 @@ uint32_t block_rows_shift(const Device& device, uint64_t row_bytes) {
   return static_cast<uint32_t>(std::bit_width(std::min(rows, kMostRows)) - 1);
 }
 
-void require_fit(uint32_t n, uint32_t d, uint64_t needed, uint64_t available) {
+void require_fit(uint32_t n, uint32_t d, uint64_t needed, uint64_t available,
+                 const char* whose = "device") {
   if (needed <= available) return;
   fail(VKC_ERROR_DOES_NOT_FIT, n, " embeddings of dimension ", d, " need ", format_bytes(needed),
-       " of device memory, and ", format_bytes(available),
-       " are available: use fewer embeddings or a device with more memory");
+       " of ", whose, " memory, and ", format_bytes(available),
+       " are available: use fewer embeddings or a ", whose, " with more memory");
+}
+
+uint32_t units_pitch_of(uint32_t d) { return static_cast<uint32_t>(round_up(d, kSlice)); }
+
+// A tile may begin at any row, and so reach kTile - 1 rows past the last.
+uint64_t padded_rows_of(uint32_t n) { return round_up(uint64_t{n} + kTile - 1, kTile); }
+
+uint64_t units_bytes(uint32_t n, uint32_t d) {
+  return padded_rows_of(n) * units_pitch_of(d) * sizeof(int32_t);
 }
 
 }  // namespace
@@ -41,14 +51,16 @@ ResidentEmbeddings::ResidentEmbeddings(const Device& device, const float* embedd
     : n(num_embeddings),
       d(embedding_dim),
       centered(center),
-      units_pitch(static_cast<uint32_t>(round_up(embedding_dim, kSlice))) {
-  // A tile may begin at any row, and so reach kTile - 1 rows past the last.
-  const uint64_t padded_rows = round_up(uint64_t{n} + kTile - 1, kTile);
-  const uint64_t bytes = padded_rows * units_pitch * sizeof(int32_t);
+      units_pitch(units_pitch_of(embedding_dim)) {
+  const uint64_t padded_rows = padded_rows_of(n);
+  const uint64_t bytes = units_bytes(n, d);
   const uint64_t available = device.available_bytes();
+  const Footprint most = most_footprint(device, n, d);
   require_fit(n, d, bytes, std::min(largest_piece(device), available));
   // The host prepares them in memory of its own, which here is the same.
-  if (device.limits().unified_memory) require_fit(n, d, 2 * bytes, available);
+  const bool shared = device.limits().unified_memory;
+  require_fit(n, d, shared ? most.device + most.host : most.device, available);
+  if (!shared) require_fit(n, d, most.host, available_host_bytes(), "host");
   const FixedPointEmbeddings fixed =
       to_fixed_point(embeddings, n, d, center, static_cast<uint32_t>(padded_rows), units_pitch);
   weighted = fixed.weighted;
@@ -68,6 +80,22 @@ ResidentEmbeddings::ResidentEmbeddings(const Device& device, const float* embedd
   rows.resize(n);
 }
 
+Footprint ResidentEmbeddings::footprint(const Device& device, uint32_t n, uint32_t d) {
+  const uint64_t tables = n <= kMostOrdered ? n + padded_rows_of(n) : 0;
+  const uint64_t bytes = units_bytes(n, d) + (n + tables) * sizeof(uint32_t);
+  return buffer_footprint(device, bytes, MemoryUse::kDevice) +
+         Footprint{0, tables * sizeof(uint32_t)};
+}
+
+Footprint ResidentEmbeddings::most_footprint(const Device& device, uint32_t n, uint32_t d) {
+  return footprint(device, n, d) + upload_footprint(device, units_bytes(n, d)) +
+         Footprint{0, fixed_point_bytes(n, padded_rows_of(n), units_pitch_of(d))};
+}
+
+bool ResidentEmbeddings::is_readable(const Device& device, uint32_t n, uint32_t d) {
+  return units_bytes(n, d) <= largest_piece(device);
+}
+
 MatrixRows::Place MatrixRows::place(uint32_t row) const {
   const uint32_t in_block = row & ((1U << block_shift_) - 1);
   return {blocks_.at(row >> block_shift_).handle(), in_block * row_bytes()};
@@ -79,19 +107,27 @@ const int32_t* MatrixRows::mapped_row(uint32_t row) const {
 }
 
 uint64_t MatrixRows::bytes(uint32_t rows, uint32_t n) {
-  return uint64_t{rows} * pitch_of(n) * sizeof(int32_t);
+  // More than any device has, where the true number is even greater and would overflow sums.
+  constexpr uint64_t kMostElements = 1ULL << 58;
+  return std::min(rows * round_up(n, kTile), kMostElements) * sizeof(int32_t);
 }
 
-uint64_t MatrixRows::most_bytes(const Device& device, uint32_t n) {
-  if (!device.limits().is_cpu) return device.available_bytes();
+Footprint MatrixRows::footprint(const Device& device, uint32_t rows, uint32_t n) {
+  const uint64_t block_rows = uint64_t{1} << block_rows_shift(device, bytes(1, n));
+  const uint64_t blocks = round_up(rows, block_rows) / block_rows;
+  return buffer_footprint(device, bytes(rows, n) + blocks * sizeof(uint64_t), MemoryUse::kDevice);
+}
+
+uint64_t MatrixRows::most_bytes(const Device& device, uint32_t n, uint64_t available) {
+  if (!device.limits().is_cpu) return available;
   const uint64_t block_bytes = bytes(1U << block_rows_shift(device, bytes(1, n)), n);
-  return std::min(device.available_bytes(), kMostTexelBlocks * block_bytes);
+  return std::min(available, kMostTexelBlocks * block_bytes);
 }
 
 MatrixRows::MatrixRows(const Device& device, uint32_t rows, uint32_t n)
     : rows_(rows), pitch_(pitch_of(n)) {
   const uint64_t needed = bytes(rows, n);
-  const uint64_t available = most_bytes(device, n);
+  const uint64_t available = most_bytes(device, n, device.available_bytes());
   if (needed > available) {
     fail(VKC_ERROR_DOES_NOT_FIT, "the similarity matrix of ", n, " embeddings needs ",
          format_bytes(needed), " of device memory, and ", format_bytes(available),

@@ -22,8 +22,16 @@ constexpr uint64_t round_up(uint64_t value, uint64_t multiple) {
 
 // The embeddings as kernels read them.
 struct ResidentEmbeddings {
+  // Throws Error (DOES_NOT_FIT, OUT_OF_DEVICE_MEMORY).
   ResidentEmbeddings(const Device& device, const float* embeddings, uint32_t num_embeddings,
                      uint32_t embedding_dim, bool center);
+
+  // What n embeddings of dimension d take, at most: while they are brought here, and from then on.
+  static Footprint most_footprint(const Device& device, uint32_t n, uint32_t d);
+  static Footprint footprint(const Device& device, uint32_t n, uint32_t d);
+
+  // Whether the device reads that many in one piece.
+  static bool is_readable(const Device& device, uint32_t n, uint32_t d);
 
   uint32_t n;
   uint32_t d;
@@ -72,8 +80,11 @@ class MatrixRows {
   // The bytes of `rows` rows of n elements, padding included.
   static uint64_t bytes(uint32_t rows, uint32_t n);
 
-  // The bytes that rows of n elements may take on a device.
-  static uint64_t most_bytes(const Device& device, uint32_t n);
+  // The same with the table of their blocks.
+  static Footprint footprint(const Device& device, uint32_t rows, uint32_t n);
+
+  // The bytes that rows of n elements may take on a device which has `available` bytes left.
+  static uint64_t most_bytes(const Device& device, uint32_t n, uint64_t available);
 
  private:
   uint32_t rows_;

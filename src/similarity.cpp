@@ -20,6 +20,14 @@ constexpr double kGpuRate = 1e10;
 
 constexpr uint64_t kDownloadBytes = 16ULL << 20;
 
+// Rows of the matrix that are downloaded together, while the device copies as many others.
+uint32_t rows_of_download(uint64_t row_bytes, uint32_t count) {
+  return static_cast<uint32_t>(std::clamp<uint64_t>(kDownloadBytes / row_bytes, 1, count));
+}
+
+// Memory for rows of the matrix that are computed and sent off again.
+constexpr uint64_t kPassingRowsBytes = 256ULL << 20;
+
 // Column items a lane of similarity_texel.comp, of tiles with such a side: enough that loading row
 // items no longer counts. With more, drivers compile for long and spill registers.
 uint32_t texel_columns(uint32_t side, uint32_t lanes) { return std::min(side / lanes, 4U); }
@@ -140,6 +148,20 @@ void Similarity::fill_tiles(const SimilarityPush& push, uint64_t tiles) {
   finish(turn ^ 1U);
 }
 
+RowsRoute rows_route(const Device& device, uint32_t n, uint32_t count, uint64_t available) {
+  const uint64_t most = MatrixRows::most_bytes(device, n, available);
+  const uint64_t bytes = std::min(kPassingRowsBytes, most);
+  const uint64_t rows = std::clamp<uint64_t>(bytes / MatrixRows::bytes(1, n), 1, count);
+  return {count == n && MatrixRows::bytes(n, n) <= most / 2, static_cast<uint32_t>(rows)};
+}
+
+Footprint download_footprint(const Device& device, uint32_t n, uint32_t count) {
+  if (device.limits().unified_memory) return {};  // rows are mapped
+  const uint64_t row_bytes = MatrixRows::bytes(1, n);
+  return buffer_footprint(device, 2 * rows_of_download(row_bytes, count) * row_bytes,
+                          MemoryUse::kReadback);
+}
+
 void download_rows(const Device& device, const MatrixRows& matrix, uint32_t first, uint32_t count,
                    uint32_t n, std::span<const uint32_t> order, float* output) {
   const auto row_of = [&](uint32_t item) { return order.empty() ? item : order[item]; };
@@ -153,8 +175,7 @@ void download_rows(const Device& device, const MatrixRows& matrix, uint32_t firs
     return;
   }
   const uint64_t row_bytes = matrix.row_bytes();
-  const auto rows_at_once =
-      static_cast<uint32_t>(std::clamp<uint64_t>(kDownloadBytes / row_bytes, 1, count));
+  const uint32_t rows_at_once = rows_of_download(row_bytes, count);
   struct Turn {
     Submission submission;
     Buffer staging;

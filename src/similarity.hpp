@@ -34,6 +34,19 @@ class Similarity {
   double seconds_per_tile_;  // measured, to size the next submission
 };
 
+// How rows of the matrix come to the caller.
+struct RowsRoute {
+  bool whole;        // through a matrix of all rows, which stays: each pair is multiplied once
+  uint32_t at_once;  // else: rows that are computed and sent off together
+};
+
+// The route of `count` rows of n, where the matrix is not there and the device has `available`
+// bytes left.
+RowsRoute rows_route(const Device& device, uint32_t n, uint32_t count, uint64_t available);
+
+// What download_rows() takes for `count` rows of n.
+Footprint download_footprint(const Device& device, uint32_t n, uint32_t count);
+
 // Copies items first .. first + count - 1 of a similarity matrix of n items to the host, as
 // float32. order: the row and column of each item in the matrix; empty where that is its id.
 void download_rows(const Device& device, const MatrixRows& matrix, uint32_t first, uint32_t count,

@@ -113,6 +113,7 @@ class OneContext : public testing::Test {
     std::vector<float> floats = std::vector<float>(kCapacity);
     VkcEmbeddingsInfo info{sizeof(VkcEmbeddingsInfo), 0, 0, 0, 0};
     VkcDeviceInfo device{};
+    VkcMemoryPlan plan{};
     uint32_t number = 0;
     uint32_t uploads = 0;  // this thread's
   };
@@ -173,6 +174,19 @@ class OneContext : public testing::Test {
          return vkc_get_device_info(ctx, &out.device);
        },
        [](const Output& out, const Expected&) { return out.device.usable == 1; }},
+      {"plan",
+       [](VkComputeContext* ctx, Output& out) {
+         VkcPlanRequest request{};
+         request.struct_size = sizeof request;
+         request.work = VKC_WORK_DIVERSITY;
+         request.num_embeddings = kN;
+         request.embedding_dim = kD;
+         out.plan.struct_size = sizeof out.plan;
+         return vkc_plan_memory(ctx, &request, &out.plan);
+       },
+       [](const Output& out, const Expected&) {
+         return out.plan.fits == 1 && out.plan.matrix_bytes >= sizeof(int32_t) * kN * kN;
+       }},
       {"matrix",
        [](VkComputeContext* ctx, Output& out) {
          return vkc_compute_similarity_matrix(ctx, out.floats.data());

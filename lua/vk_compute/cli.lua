@@ -17,7 +17,8 @@ local stop = require("vk_compute.cli.stop")
 local cli = {}
 
 local COMMANDS = {
-  "devices", "diversity-sequence", "similarity", "cache", "neighbors", "check", "verify", "export",
+  "devices", "plan", "diversity-sequence", "similarity", "cache", "neighbors", "check", "verify",
+  "export",
 }
 
 local modules = {}

@@ -122,6 +122,40 @@ VkcResult vkc_compute_nearest_neighbors_of(VkComputeContext* ctx, uint32_t first
                                            float* similarities);
 VkcResult vkc_recommended_neighbors_batch(VkComputeContext* ctx, uint32_t k, uint32_t* count);
 
+typedef enum VkcWork {
+  VKC_WORK_UPLOAD = 0,
+  VKC_WORK_SIMILARITY = 1,
+  VKC_WORK_DIVERSITY = 2,
+  VKC_WORK_NEIGHBORS = 3
+} VkcWork;
+
+typedef struct VkcPlanRequest {
+  uint32_t struct_size;
+  uint32_t work;
+  uint32_t num_embeddings;
+  uint32_t embedding_dim;
+  uint32_t count;
+  uint32_t length;
+} VkcPlanRequest;
+
+typedef struct VkcMemoryPlan {
+  uint32_t struct_size;
+  uint32_t fits;
+  uint32_t shared_memory;
+  uint32_t walks_at_once;
+  uint64_t device_bytes;
+  uint64_t host_bytes;
+  uint64_t available_device_bytes;
+  uint64_t available_host_bytes;
+
+  uint64_t embeddings_bytes;
+  uint64_t matrix_bytes;
+  uint64_t work_bytes;
+} VkcMemoryPlan;
+
+VkcResult vkc_plan_memory(VkComputeContext* ctx, const VkcPlanRequest* request,
+                                  VkcMemoryPlan* plan);
+
 uint32_t vkc_validation_message_count(void);
 const char* vkc_validation_message(uint32_t index);
 ]]

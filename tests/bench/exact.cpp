@@ -109,6 +109,26 @@ void Exact::check_cosines(const int32_t* matrix) {
   }
 }
 
+void Exact::check_neighbors(const uint32_t* ids, uint32_t k) {
+  const uint32_t n = units_.n;
+  for (const uint32_t i : sampled_rows()) {
+    const std::vector<int32_t>& row = cosines(i);
+    std::vector<uint32_t> others;
+    for (uint32_t j = 0; j < n; ++j) {
+      if (j != i) others.push_back(j);
+    }
+    std::stable_sort(others.begin(), others.end(),
+                     [&row](uint32_t a, uint32_t b) { return row[a] > row[b]; });
+    for (uint32_t place = 0; place < k; ++place) {
+      const uint32_t got = ids[std::size_t{i} * k + place];
+      if (got != others[place]) {
+        differs("neighbour " + std::to_string(place) + " of item " + std::to_string(i), got,
+                others[place]);
+      }
+    }
+  }
+}
+
 uint32_t Exact::compared_items(uint32_t length) const {
   constexpr uint64_t kFewest = 50;
   const uint64_t affordable = kMostProducts / (uint64_t{units_.n} * units_.d);

@@ -3,7 +3,6 @@
 #include <malloc.h>
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 #include <limits>
 #include <string>
@@ -34,35 +33,17 @@ bool reset_peak() {
 
 }  // namespace
 
-PeakMemory::PeakMemory(const vkc::Device& device) {
-  malloc_trim(0);  // what is free already would hide what is taken
-  if (reset_peak()) host_before_ = status_bytes("VmRSS:");
-  if (device.limits().unified_memory) return;
-  device_before_ = device.available_bytes();
-  device_least_available_ = device_before_;
-  sampler_ = std::thread([this, &device] {
-    while (!stop_) {
-      device_least_available_ =
-          std::min<uint64_t>(device_least_available_, device.available_bytes());
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-  });
-}
+void give_back_free_memory() { malloc_trim(0); }
 
-PeakMemory::~PeakMemory() {
-  stop_ = true;
-  if (sampler_.joinable()) sampler_.join();
+PeakMemory::PeakMemory() {
+  give_back_free_memory();  // it would hide what is taken
+  if (reset_peak()) host_before_ = status_bytes("VmRSS:");
 }
 
 std::optional<uint64_t> PeakMemory::host_bytes() const {
   const std::optional<uint64_t> peak = status_bytes("VmHWM:");
   if (!host_before_ || !peak) return {};
   return *peak - std::min(*peak, *host_before_);
-}
-
-std::optional<uint64_t> PeakMemory::device_bytes() const {
-  if (!sampler_.joinable()) return {};
-  return device_before_ - device_least_available_;
 }
 
 }  // namespace bench

@@ -40,7 +40,9 @@ std::string range_text(const std::vector<double>& seconds) {
 
 // What a figure's name means to people.
 std::string label(const Figure& figure) {
-  constexpr std::array<std::array<const char*, 2>, 8> kLabels = {{
+  constexpr std::array<std::array<const char*, 2>, 10> kLabels = {{
+      {"all_walks_without_reuse", "all walks, without reuse of equal sets"},
+      {"nearest_neighbors", "nearest neighbours"},
       {"context_creation", "context creation"},
       {"first_upload", "first upload, with pipeline compilation"},
       {"first_walk", "first walk, with pipeline compilation and the matrix"},
@@ -143,19 +145,21 @@ std::string sizes_text(const std::vector<Figure>& by_size) {
   return text;
 }
 
-std::string megabytes(const std::optional<uint64_t>& bytes, const char* otherwise) {
-  return bytes ? format("%.1f MB", static_cast<double>(*bytes) / kMega) : otherwise;
+std::string megabytes(uint64_t bytes) {
+  return format("%.1f MB", static_cast<double>(bytes) / kMega);
 }
 
 std::string memory_text(const std::vector<MemoryUse>& memory) {
   std::string text =
       "\n## Memory of upload, matrix and walks in a new context, results not counted\n\n"
-      "| | host | device |\n|---|---|---|\n";
+      "| | device: plan | measured | host: plan | measured |\n|---|---|---|---|---|\n";
   for (const MemoryUse& use : memory) {
     text += format("| n = %u, d = %u, %u walks of %u items, %s | ", use.subject.n, use.subject.d,
                    use.subject.starts, use.subject.length, centring(use.subject.center)) +
-            megabytes(use.host_bytes, "unknown") + " | " +
-            megabytes(use.device_bytes, "is the host's") + " |\n";
+            megabytes(use.plan.device_bytes) + " | " + megabytes(use.device_bytes) + " | " +
+            megabytes(use.plan.host_bytes) +
+            (use.plan.shared_memory == 1 ? ", the device's included | " : " | ") +
+            (use.host_bytes ? megabytes(*use.host_bytes) : "unknown") + " |\n";
   }
   return text;
 }
@@ -258,8 +262,11 @@ nlohmann::ordered_json json(const Report& report) {
   nlohmann::ordered_json memory = nlohmann::ordered_json::array();
   for (const MemoryUse& use : report.memory) {
     nlohmann::ordered_json entry = subject_json(use.subject);
+    entry["device_peak_bytes"] = use.device_bytes;
     entry["host_peak_bytes"] = bytes_json(use.host_bytes);
-    entry["device_peak_bytes"] = bytes_json(use.device_bytes);
+    entry["planned_device_bytes"] = use.plan.device_bytes;
+    entry["planned_host_bytes"] = use.plan.host_bytes;
+    entry["shared_memory"] = use.plan.shared_memory == 1;
     memory.push_back(std::move(entry));
   }
   return {{"program", "vulkan_compute_bench"},

@@ -41,8 +41,9 @@ struct Figure {
 
 struct MemoryUse {
   Subject subject{};
-  std::optional<uint64_t> host_bytes{};
-  std::optional<uint64_t> device_bytes{};
+  VkcMemoryPlan plan{};
+  uint64_t device_bytes = 0;             // the most that buffers took
+  std::optional<uint64_t> host_bytes{};  // nothing: the system does not tell
 };
 
 struct Report {

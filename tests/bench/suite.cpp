@@ -59,6 +59,9 @@ uint64_t available_host_bytes() {
   return kibibytes * 1024;
 }
 
+// Peers, and sizes that are only tabled, get less time than what the benchmark is about.
+double brief_seconds(const Options& options) { return options.seconds / 3; }
+
 std::string of_all(uint32_t count, uint32_t n) {
   return count == n ? "" : std::to_string(count) + " of " + std::to_string(n);
 }
@@ -83,6 +86,8 @@ class Measurement {
     use_peers(openblas);
     std::vector<Figure> figures = {similarity_kernel(), measure_upload(), similarity_to_memory()};
     for (Figure& figure : walks()) figures.push_back(std::move(figure));
+    figures.push_back(walks_without_reuse(figures.back()));
+    if (n_ > 1) figures.push_back(nearest_neighbors(figures.front()));
     for (Figure& figure : figures) add_torch(figure, torch);
     return figures;
   }
@@ -147,6 +152,16 @@ class Measurement {
     const double seconds = bytes / bytes_per_second;
     figure.yardsticks.insert(figure.yardsticks.begin(),
                              {name, {seconds}, median(figure.seconds) / seconds, ""});
+  }
+
+  void add_walk_floors(Figure& figure) {
+    const std::string floor = "streaming floor";
+    const double bytes =
+        static_cast<double>(n_) * sizeof(int32_t) * length_ * figure.subject.starts;
+    if (ctx_->device().limits().is_cpu) {
+      add_floor(figure, floor + " by memcpy", bytes, report_.host_copy.bytes_per_second);
+    }
+    add_floor(figure, floor, bytes, report_.device_copy.bytes_per_second);
   }
 
   // PyTorch runs in a process of its own, so that its ratios are of medians, not of turns.
@@ -310,7 +325,7 @@ class Measurement {
       };
       const double each = walk_from(first, peer_walk.data()) / options_.threads;
       const double affordable =
-          std::max<double>(options_.seconds / options_.repeat / each, options_.threads);
+          std::max<double>(brief_seconds(options_) / options_.repeat / each, options_.threads);
       of_peer.indices =
           spread_starts(count, static_cast<uint32_t>(std::min<double>(count, affordable)));
       for (const uint32_t index : of_peer.indices) of_peer.starts.push_back(starts[index]);
@@ -325,17 +340,52 @@ class Measurement {
 
     std::vector<Figure> figures = {measure("one_walk", subject(1, length_), std::move(one)),
                                    measure("all_walks", subject(count, length_), std::move(many))};
-    const double step_bytes = static_cast<double>(n_) * sizeof(int32_t) * length_;
-    for (Figure& figure : figures) {
-      const std::string floor = "streaming floor";
-      const double bytes = step_bytes * figure.subject.starts;
-      if (ctx_->device().limits().is_cpu) {
-        add_floor(figure, floor + " by memcpy", bytes, report_.host_copy.bytes_per_second);
-      }
-      add_floor(figure, floor, bytes, report_.device_copy.bytes_per_second);
-    }
+    for (Figure& figure : figures) add_walk_floors(figure);
     check_walks(output, peer_walks);
     return figures;
+  }
+
+  // All walks to their ends, though some have met: beside the figure that makes use of it.
+  Figure walks_without_reuse(const Figure& all_walks) {
+    const vkc::Device& device = ctx_->device();
+    const vkc::ResidentEmbeddings resident(device, embeddings_.values.data(), n_, embeddings_.d,
+                                           center_);
+    const vkc::MatrixRows matrix(device, n_, n_);
+    vkc::Similarity(device, resident).fill(matrix);
+    const bool reuse = false;
+    vkc::Diversity diversity(device, resident, matrix, vkc::fastest_form(device, resident), reuse);
+    const uint32_t count = all_walks.subject.starts;
+    const std::vector<uint32_t> starts = spread_starts(n_, count);
+    std::vector<uint32_t> output(std::size_t{count} * length_);
+    const auto walk = [&] { diversity.walk(starts, length_, output.data()); };
+    Figure figure = measure("all_walks_without_reuse", all_walks.subject,
+                            {{"ours", [&] { return timed_call(walk); }, static_cast<double>(count),
+                              of_all(count, n_)}});
+    add_walk_floors(figure);
+    figure.yardsticks.push_back(
+        {"with reuse", all_walks.seconds, median(figure.seconds) / median(all_walks.seconds), ""});
+    check_walks(output, {});
+    return figure;
+  }
+
+  Figure nearest_neighbors(const Figure& similarity_kernel) {
+    constexpr uint32_t kNeighbors = 100;
+    const uint32_t k = std::min(kNeighbors, n_ - 1);
+    std::vector<uint32_t> ids(std::size_t{n_} * k);
+    std::vector<float> similarities(ids.size());
+    const auto find = [&] {
+      require(vkc_compute_nearest_neighbors(ctx_, k, ids.data(), similarities.data()));
+    };
+    Figure figure = measure("nearest_neighbors", subject(),
+                            {{"ours", [&] {
+                                upload(ctx_, embeddings_, center_);  // the matrix is to be made
+                                return timed_call(find);
+                              }}});
+    figure.note = "k = " + std::to_string(k);
+    figure.yardsticks.push_back({"similarity kernel alone", similarity_kernel.seconds,
+                                 median(figure.seconds) / median(similarity_kernel.seconds), ""});
+    exact_.check_neighbors(ids.data(), k);
+    return figure;
   }
 
   struct PeerWalks {
@@ -415,11 +465,17 @@ MemoryUse measure_memory(const Options& options, const reference::Embeddings& em
   const Context ctx = make_context(options);
   const std::vector<uint32_t> starts = spread_starts(subject.n, subject.starts);
   std::vector<uint32_t> output(std::size_t{subject.starts} * subject.length, 1);
-  const PeakMemory peak(ctx->device());
+  const VkcPlanRequest request{sizeof(VkcPlanRequest), VKC_WORK_DIVERSITY, subject.n, subject.d,
+                               subject.starts,         subject.length};
+  VkcMemoryPlan plan{};
+  plan.struct_size = sizeof(plan);
+  require(vkc_plan_memory(ctx.get(), &request, &plan));
+  const PeakMemory peak;
   upload(ctx.get(), embeddings, subject.center);
+  give_back_free_memory();
   require(vkc_compute_diversity_sequences(ctx.get(), starts.data(), subject.starts, subject.length,
                                           output.data()));
-  return {subject, peak.host_bytes(), peak.device_bytes()};
+  return {subject, plan, ctx->device().buffer_memory().most.device, peak.host_bytes()};
 }
 
 // Runs torch_walks.py on the same embeddings, or reads what it wrote.
@@ -434,7 +490,7 @@ nlohmann::json torch_figures(const Options& options, const reference::Embeddings
         "python3 '" + source_directory() + "/tests/bench/torch_walks.py' --embeddings '" + rows +
         "' --json '" + path + "' --repeat " + std::to_string(options.repeat) + " --starts " +
         std::to_string(options.starts) + " --length " + std::to_string(options.length) +
-        " --seconds " + std::to_string(options.seconds);
+        " --seconds " + std::to_string(brief_seconds(options));
     const int status = std::system(command.c_str());
     std::remove(rows.c_str());
     if (status != 0) throw std::runtime_error("failed: " + command);
@@ -481,15 +537,18 @@ Report run_suite(const Options& options) {
          Measurement(options, report, data.embeddings, center).all(openblas, torch)) {
       report.figures.push_back(std::move(figure));
     }
-    report.memory.push_back(
-        measure_memory(options, data.embeddings, report.figures.back().subject));
+    const auto walks = std::find_if(report.figures.rbegin(), report.figures.rend(),
+                                    [](const Figure& f) { return f.name == "all_walks"; });
+    report.memory.push_back(measure_memory(options, data.embeddings, walks->subject));
   }
   if (options.sizes.empty()) return report;
+  Options brief = options;
+  brief.seconds = brief_seconds(options);
   const Data sized = real_like(real, name, options.sizes.back(), options.d);
   for (const bool center : options.center) {
     for (const uint32_t n : options.sizes) {
       const reference::Embeddings rows = first_rows(sized.embeddings, n);
-      for (Figure& figure : Measurement(options, report, rows, center).of_size()) {
+      for (Figure& figure : Measurement(brief, report, rows, center).of_size()) {
         report.by_size.push_back(std::move(figure));
       }
     }

@@ -11,6 +11,7 @@ double median(std::vector<double> values) {
 }
 
 void take_turns(std::vector<Contender>& contenders, int repeat, double seconds) {
+  constexpr int kMostPeerTurns = 3;
   std::vector<int> turns;
   for (Contender& contender : contenders) {
     const double first = wall_seconds([&] { contender.seconds = {contender.run()}; });
@@ -19,7 +20,8 @@ void take_turns(std::vector<Contender>& contenders, int repeat, double seconds) 
       turns.push_back(0);
     } else {
       contender.seconds.clear();
-      turns.push_back(static_cast<int>(std::min<double>(repeat, affordable)));
+      const int most = turns.empty() ? repeat : std::min(repeat, kMostPeerTurns);
+      turns.push_back(static_cast<int>(std::min<double>(most, affordable)));
     }
   }
   for (int turn = 0; turn < repeat; ++turn) {

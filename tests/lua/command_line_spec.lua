@@ -9,7 +9,8 @@ local helper = require("helper")
 
 local PROGRAM = helper.ROOT .. "/bin/vulkan-compute"
 local COMMANDS = {
-  "devices", "diversity-sequence", "similarity", "cache", "neighbors", "check", "verify", "export",
+  "devices", "plan", "diversity-sequence", "similarity", "cache", "neighbors", "check", "verify",
+  "export",
 }
 
 describe("vulkan-compute", function()
@@ -381,6 +382,29 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
     local _, listed = text:match("Commands:\n(.-)\n\n"):gsub("\n   %l", "")
     assert.are.equal(#COMMANDS - 1, listed)
     assert.is_truthy(text:find("counted from 0", 1, true), text)
+  end)
+
+  it("plan tells what memory work takes, and by its exit code whether that fits", function()
+    local plan = document("plan", "--rows", 2461, "--dim", 512, "--length", 100, "--json")
+    assert.is_true(plan.fits)
+    assert.is_true(plan.matrix_bytes >= 4 * 2461 ^ 2 and plan.matrix_bytes < 4.3 * 2461 ^ 2)
+    assert.are.equal(plan.device_bytes, plan.embeddings_bytes + plan.matrix_bytes + plan.work_bytes)
+    local text = succeed("plan", "--rows", 2461, "--dim", 512, "--work", "upload")
+    assert.is_truthy(text:find("^memory: at most [%d.]+ MB of the device .+ available\n$"), text)
+    local output, code = run("plan", "--rows", 20000000, "--dim", 8)
+    assert.are.equal(1, code)
+    assert.is_truthy(output:find("does not fit", 1, true), output)
+  end)
+
+  it("tells what memory a cache takes before it computes, and refuses what does not fit", function()
+    local text = succeed("cache", place.input, path)
+    assert.is_truthy(text:find("\nmemory: at most .-\nbuilding the similarity matrix"), text)
+    local many = folder .. "/many.f32"
+    helper.execute("truncate", "-s", "800000", many)
+    local _, code, errors = run("cache", many, folder .. "/many.npy", "--dim", "1", "--length", "2")
+    assert.are.equal(1, code)
+    assert.is_truthy(errors:find("memory: at most 160.0%d GB of the device"), errors)
+    assert.is_truthy(errors:find("does not fit", 1, true), errors)
   end)
 
   it("tells its version", function()

@@ -232,6 +232,27 @@ describe("results", function()
     end)
   end)
 
+  it("have a plan of their memory", function()
+    local plan = context:plan_memory({ n = 2000, d = 64, length = 100 })
+    assert.is_true(plan.fits)
+    assert.are.equal(plan.device_bytes, plan.embeddings_bytes + plan.matrix_bytes + plan.work_bytes)
+    assert.is_true(plan.matrix_bytes >= 4 * 2000 ^ 2)
+    assert.is_true(plan.walks_at_once > 0 and plan.walks_at_once <= 2000)
+    assert.are.equal(0, context:plan_memory({ n = 9, d = 9, work = "upload" }).matrix_bytes)
+    assert.is_true(context:plan_memory({ n = 2000, d = 64, work = "similarity", count = 1 }).device_bytes
+      < plan.device_bytes)
+    assert.is_true(context:plan_memory({ n = 2000, d = 64, work = "neighbors", k = 10 }).fits)
+    assert.is_false(context:plan_memory({ n = 2 ^ 32 - 1, d = 1 }).fits)
+
+    raises("option work", function() context:plan_memory({ n = 9, d = 9, work = "cake" }) end)
+    raises("option d must be an integer", function() context:plan_memory({ n = 9 }) end)
+    raises("option k must be 1 or more", function()
+      context:plan_memory({ n = 9, d = 9, work = "neighbors", k = 0 })
+    end)
+    assert.are.equal("VKC_ERROR_INVALID_LENGTH",
+      raises("", function() context:plan_memory({ n = 9, d = 9, length = 10 }) end).name)
+  end)
+
   it("are refused before an upload", function()
     local new = helper.new()
     for _, call in ipairs({

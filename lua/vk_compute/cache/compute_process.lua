@@ -20,6 +20,7 @@ local unistd = require("posix.unistd")
 local wait = require("posix.sys.wait")
 local fail = require("vk_compute.fail")
 local files = require("vk_compute.files")
+local report = require("vk_compute.report")
 local signals = require("vk_compute.signals")
 
 ffi.cdef("int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);")
@@ -61,8 +62,13 @@ local function serve(self, job, requests, replies)
   local vk = require("vk_compute")
   local lib = require("vk_compute.library").load()
   local context = vk.new({ device = job.device })
-  send(replies, { device = context:device_info().name })
   local embeddings = job.embeddings
+  local plan = context:plan_memory({
+    n = embeddings.n, d = embeddings.d, work = job.kind.work, count = self.capacity,
+    length = job.length, k = job.length,
+  })
+  send(replies, { device = context:device_info().name, plan = plan })
+  if not plan.fits then fail("%s", report.plan(plan)) end
   context:upload_embeddings(embeddings.data, embeddings.n, embeddings.d, { center = job.center })
   send(replies, { ready = true })
 
@@ -172,8 +178,9 @@ end
 
 --- Waits for the computing process to say something. Raises what it failed of.
 -- @tparam number milliseconds at most
--- @treturn table `device` (its name: the device is open), `ready` (the embeddings are on it), or
--- `slot` and `count` (so many rows of the request lie in the slot); nil after the time or at a signal
+-- @treturn table `device` (its name: the device is open) and `plan` (as from Context:plan_memory), `ready`
+-- (the embeddings are on it), or `slot` and `count` (so many rows of the request lie in the slot); nil
+-- after the time or at a signal
 function Process:wait(milliseconds)
   local message = next_message(self)
   if message then return message end

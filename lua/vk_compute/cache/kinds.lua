@@ -3,6 +3,7 @@
 -- A kind is a table of
 --
 -- - `rows`: what they are, in words; `member`: the same as a name in JSON
+-- - `work`: what Context:plan_memory calls it
 -- - `format`: the first member of its metadata; `title`: the first line of what its fingerprint is of
 -- - `option`: how users say how many ids a row has; `example`: a file name
 -- - `most_ids` and `default_ids`: function (n) -> ids of a row; `surplus`: what to say of more
@@ -22,6 +23,7 @@ local recommended = ffi.new("uint32_t[1]")
 kinds.diversity = {
   rows = "diversity sequences",
   member = "sequences",
+  work = "diversity",
   format = "vulkan_compute diversity cache",
   title = "diversity cache",
   option = "--length",
@@ -43,6 +45,7 @@ local DEFAULT_NEIGHBORS = 100
 kinds.neighbors = {
   rows = "nearest neighbours",
   member = "neighbors",
+  work = "neighbors",
   format = "vulkan_compute nearest neighbors cache",
   title = "nearest neighbors cache",
   option = "--k",

@@ -144,7 +144,10 @@ function Run:await_device()
     if self.job.stop() > 0 then return false end
     self:report("starting")
     local message = self.process:wait(WAIT_MS)
-    if message and message.device then self.device = message.device end
+    if message and message.device then
+      self.device = message.device
+      self.job.plan(message.plan)
+    end
     if message and message.ready then
       self.ready = true
       self.journal:begin_run({
@@ -300,6 +303,8 @@ end
 -- - `report`: function (state), called some times a second while the device computes: `kind`, `phase`
 --   ("starting", "preparing", "computing", "checking", "finishing"), `done`, `total`, `seconds`,
 --   `device`, `rate` (rows a second; the last two may be nil)
+-- - `plan`: function (plan), told before anything is computed what memory that takes: as from
+--   Context:plan_memory. What does not fit is refused
 -- - `notice`: function (text), told what was found wrong and corrected
 -- - `stop`: function () -> how often the user has asked to stop
 -- @treturn table `outcome` ("finished", "stopped" or "already finished"), `total`, `done`, `kept` (rows

@@ -59,6 +59,7 @@ local function compute(kind, options)
     batch = options.batch,
     definition_version = vk.definition_version(), library_version = vk.version(),
     report = function(state) out:progress(state) end,
+    plan = function(plan) out:say(report.plan(plan)) end,
     notice = function(text) out:notice(text) end,
     stop = stop.count,
   })

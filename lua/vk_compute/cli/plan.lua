@@ -1,0 +1,42 @@
+--- vulkan-compute plan.
+-- @module vk_compute.cli.plan
+
+local options_of = require("vk_compute.cli.options")
+local output = require("vk_compute.cli.output")
+local report = require("vk_compute.report")
+local vk = require("vk_compute")
+
+local plan = {
+  summary = "tell what memory some work will take",
+  description = "Tells what memory of the device and of the host some work on embeddings takes, and"
+    .. " whether that fits. Computes nothing.",
+  epilog = "Exit codes: 0 it fits; 1 it does not, or failed; 2 wrong use.",
+}
+
+function plan.declare(parser)
+  parser:option("--rows", "number of embeddings"):argname("N"):count(1):convert(options_of.count)
+  parser:option("--dim", "numbers of an embedding"):argname("D"):count(1):convert(options_of.count)
+  parser:option("--work", "what is to be done (default: diversity)")
+    :choices({ "upload", "similarity", "diversity", "neighbors" })
+  parser:option("--count", "rows, walks or items of one call of the library (default: all)"):argname("C")
+    :convert(options_of.count)
+  parser:option("--length", "ids of each sequence, or of neighbours (default: all)"):argname("K")
+    :convert(options_of.count)
+  options_of.device(parser)
+  options_of.json(parser)
+end
+
+function plan.main(options)
+  local out = output.new(options)
+  local context = vk.new({ device = options.device })
+  local result = context:plan_memory({
+    n = options.rows, d = options.dim, work = options.work, count = options.count,
+    length = options.length, k = options.length,
+  })
+  out:say(report.plan(result))
+  out:document(result)
+  context:shutdown()
+  return result.fits and 0 or 1
+end
+
+return plan
