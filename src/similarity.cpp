@@ -158,7 +158,7 @@ RowsRoute rows_route(const Device& device, uint32_t n, uint32_t count, uint64_t 
 Footprint download_footprint(const Device& device, uint32_t n, uint32_t count) {
   if (device.limits().unified_memory) return {};  // rows are mapped
   const uint64_t row_bytes = MatrixRows::bytes(1, n);
-  return buffer_footprint(device, 2 * rows_of_download(row_bytes, count) * row_bytes,
+  return buffer_footprint(device, uint64_t{2} * rows_of_download(row_bytes, count) * row_bytes,
                           MemoryUse::kReadback);
 }
 

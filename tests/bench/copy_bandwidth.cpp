@@ -5,9 +5,8 @@
 #include <cstring>
 #include <vector>
 
-#include "buffer.hpp"
 #include "parallel.hpp"
-#include "submission.hpp"
+#include "shaders/copy.h"
 
 namespace bench {
 
@@ -15,31 +14,63 @@ namespace {
 
 constexpr int kTries = 10;
 constexpr uint64_t kHostBytes = 256ULL << 20;
-constexpr uint64_t kGpuBytes = 1ULL << 30;
+constexpr uint64_t kInvocations = 256;  // of a workgroup of copy.comp
+
+struct CopyPush {
+  uint64_t from;
+  uint64_t to;
+};
+
+uint64_t bytes_of_copy(const vkc::Device& device, uint64_t most_bytes) {
+  const vkc::DeviceLimits& limits = device.limits();
+  const uint64_t workgroup_bytes = kInvocations * 16;
+  const uint64_t workgroups = std::min<uint64_t>(
+      std::min({most_bytes, device.available_bytes() / 8, limits.max_buffer_bytes}) /
+          workgroup_bytes,
+      limits.max_workgroup_count);
+  return workgroups * workgroup_bytes;
+}
 
 }  // namespace
 
-Bandwidth copy_bandwidth(const vkc::Device& device) {
-  const uint64_t wanted = device.limits().unified_memory ? kHostBytes : kGpuBytes;
-  // Whole words of the largest vectors; and no more than a part of what is free.
-  const uint64_t bytes =
-      std::min({wanted, device.available_bytes() / 8, device.limits().max_buffer_bytes}) / 4096 *
-      4096;
-  const vkc::Buffer from(device, bytes, vkc::MemoryUse::kDevice);
-  const vkc::Buffer to(device, bytes, vkc::MemoryUse::kDevice);
-  vkc::Submission submission(device);
-  Bandwidth best{bytes, 0};
-  for (int i = 0; i < kTries; ++i) {
-    submission.begin().copyBuffer(from.handle(), to.handle(), vk::BufferCopy(0, 0, bytes));
-    submission.submit();
-    const double seconds = submission.wait();
-    // The first touches the memory for the first time.
-    if (i > 0) {
-      best.bytes_per_second =
-          std::max(best.bytes_per_second, 2 * static_cast<double>(bytes) / seconds);
-    }
+DeviceCopy::DeviceCopy(const vkc::Device& device, uint64_t most_bytes)
+    : bytes_(bytes_of_copy(device, most_bytes)),
+      from_(device, bytes_, vkc::MemoryUse::kDevice),
+      to_(device, bytes_, vkc::MemoryUse::kDevice),
+      kernel_(
+          device,
+          {.spirv = copy, .constants = {}, .push_bytes = sizeof(CopyPush), .texel_buffers = {}}),
+      submission_(device) {}
+
+double DeviceCopy::seconds_by_command() {
+  submission_.begin().copyBuffer(from_.handle(), to_.handle(), vk::BufferCopy(0, 0, bytes_));
+  submission_.submit();
+  return submission_.wait();
+}
+
+double DeviceCopy::seconds_by_kernel() {
+  kernel_.record(submission_.begin(), CopyPush{from_.address(), to_.address()},
+                 static_cast<uint32_t>(bytes_ / (kInvocations * 16)));
+  submission_.submit();
+  return submission_.wait();
+}
+
+void DeviceCopy::keep_busy(double seconds) {
+  const auto begin = std::chrono::steady_clock::now();
+  while (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() <
+         seconds) {
+    seconds_by_kernel();
   }
-  return best;
+}
+
+Bandwidth DeviceCopy::best_bandwidth() {
+  // The first touches the memory for the first time.
+  seconds_by_command();
+  double least = seconds_by_kernel();
+  for (int i = 0; i < kTries; ++i) {
+    least = std::min({least, seconds_by_command(), seconds_by_kernel()});
+  }
+  return {bytes_, 2 * static_cast<double>(bytes_) / least};
 }
 
 Bandwidth memcpy_bandwidth(unsigned threads) {

@@ -3,7 +3,10 @@
 
 #include <cstdint>
 
+#include "buffer.hpp"
 #include "device.hpp"
+#include "kernel.hpp"
+#include "submission.hpp"
 
 namespace bench {
 
@@ -12,8 +15,29 @@ struct Bandwidth {
   double bytes_per_second = 0;  // read and written
 };
 
-// The best of several vkCmdCopyBuffer between two device buffers, by device timestamps.
-Bandwidth copy_bandwidth(const vkc::Device& device);
+// Copying from one device buffer to another.
+class DeviceCopy {
+ public:
+  // Buffers of so many bytes, or fewer where not as many are free.
+  DeviceCopy(const vkc::Device& device, uint64_t most_bytes);
+
+  // The best of several copies by vkCmdCopyBuffer and by a kernel, by device timestamps.
+  Bandwidth best_bandwidth();
+
+  // Keeps the device at work for so long: idle ones lower their clocks, and take a while to raise
+  // them again.
+  void keep_busy(double seconds);
+
+ private:
+  double seconds_by_command();
+  double seconds_by_kernel();
+
+  uint64_t bytes_;
+  vkc::Buffer from_;
+  vkc::Buffer to_;
+  vkc::Kernel kernel_;
+  vkc::Submission submission_;
+};
 
 // The best of several memcpy between two blocks of the host's memory, on `threads` threads.
 Bandwidth memcpy_bandwidth(unsigned threads);
