@@ -311,6 +311,7 @@ typedef enum VkcWork {
   VKC_WORK_NEIGHBORS = 3   /* the length (k) nearest neighbours of count items */
 } VkcWork;
 
+/* What vkc_plan_memory is asked. */
 typedef struct VkcPlanRequest {
   uint32_t struct_size;    /* set by the caller to sizeof(VkcPlanRequest) */
   uint32_t work;           /* a VkcWork */
@@ -320,6 +321,7 @@ typedef struct VkcPlanRequest {
   uint32_t length;         /* items of each sequence, or neighbours of each item; 0: n, or n - 1 */
 } VkcPlanRequest;
 
+/* What vkc_plan_memory answers; all memory in bytes. */
 typedef struct VkcMemoryPlan {
   uint32_t struct_size;   /* set by the caller to sizeof(VkcMemoryPlan) */
   uint32_t fits;          /* 1: both peaks are within what is available, and the device can address

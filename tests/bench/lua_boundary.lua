@@ -11,7 +11,7 @@ local cjson = require("cjson")
 local ffi = require("ffi")
 local library = require("vk_compute.library")
 local memory = require("vk_compute.memory")
-local npy = require("vk_compute.npy")
+local embedding_file = require("vk_compute.embedding_file")
 local posix_time = require("posix.time")
 local vk = require("vk_compute")
 
@@ -44,7 +44,7 @@ end
 
 local context = vk.new({ device = options.device })
 local lib = library.load()
-local array = npy.read_float32(options.embeddings)
+local array = embedding_file.read(options.embeddings)
 local n, d, floats = array.n, array.d, array.data
 
 local function check(result)
