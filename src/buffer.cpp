@@ -1,16 +1,10 @@
 #include "buffer.hpp"
 
-#include <algorithm>
-#include <cstring>
-
 #include "error.hpp"
-#include "submission.hpp"
 
 namespace vkc {
 
 namespace {
-
-constexpr uint64_t kUploadChunkBytes = 32ULL << 20;
 
 using Property = vk::MemoryPropertyFlagBits;
 
@@ -77,29 +71,6 @@ Buffer::Buffer(const Device& device, uint64_t bytes, MemoryUse use) : bytes_(byt
   const vk::MemoryPropertyFlags host = Property::eHostVisible | Property::eHostCoherent;
   if (reachable && (device.memory().memoryTypes[type].propertyFlags & host) == host) {
     mapped_ = memory_.mapMemory(0, VK_WHOLE_SIZE);
-  }
-}
-
-Footprint upload_footprint(const Device& device, uint64_t bytes) {
-  if (device.limits().unified_memory) return {};
-  return buffer_footprint(device, std::min(bytes, kUploadChunkBytes), MemoryUse::kReadback);
-}
-
-void upload(const Device& device, const Buffer& to, const void* from, uint64_t bytes) {
-  if (to.mapped() != nullptr) {
-    std::memcpy(to.mapped(), from, bytes);
-    return;
-  }
-  const Buffer staging(device, std::min(bytes, kUploadChunkBytes), MemoryUse::kReadback);
-  Submission submission(device);
-  const auto* source = static_cast<const char*>(from);
-  for (uint64_t done = 0; done < bytes;) {
-    const uint64_t chunk = std::min(bytes - done, staging.bytes());
-    std::memcpy(staging.mapped(), source + done, chunk);
-    submission.begin().copyBuffer(staging.handle(), to.handle(), vk::BufferCopy(0, done, chunk));
-    submission.submit();
-    submission.wait();
-    done += chunk;
   }
 }
 

@@ -1,4 +1,4 @@
-// Device memory with an address, and how bytes get in and out of it.
+// Device memory with an address.
 #pragma once
 
 #include <cstdint>
@@ -70,11 +70,5 @@ class Buffer {
   vk::DeviceAddress address_ = 0;
   void* mapped_ = nullptr;
 };
-
-// What the staging memory of upload() takes.
-Footprint upload_footprint(const Device& device, uint64_t bytes);
-
-// Copies bytes from the host into a device buffer, through staging memory where it is not mapped.
-void upload(const Device& device, const Buffer& to, const void* from, uint64_t bytes);
 
 }  // namespace vkc

@@ -36,36 +36,36 @@ VkcEmbeddingsInfo VkComputeContext::embeddings_info() const {
 }
 
 void VkComputeContext::upload(const float* embeddings, uint32_t n, uint32_t d, bool center) {
-  resident_ = std::make_unique<Resident>(device_, embeddings, n, d, center);
+  auto resident = std::make_unique<Resident>(staging_, embeddings, n, d, center);
+  // Memory of that size is slow to get.
+  if (resident_ && resident_->embeddings.n == n) resident->matrix = std::move(resident_->matrix);
+  resident_ = std::move(resident);
 }
 
 const vkc::MatrixRows& VkComputeContext::matrix() {
-  if (!resident_->matrix) {
-    const uint32_t n = resident_->embeddings.n;
-    auto matrix = std::make_unique<vkc::MatrixRows>(device_, n, n);
-    resident_->similarity.fill(*matrix);
-    resident_->matrix = std::move(matrix);
+  const uint32_t n = resident_->embeddings.n;
+  if (!resident_->matrix) resident_->matrix = std::make_unique<vkc::MatrixRows>(staging_, n, n);
+  if (!resident_->is_filled) {
+    resident_->similarity.fill(*resident_->matrix);
+    resident_->is_filled = true;
   }
   return *resident_->matrix;
 }
 
-bool VkComputeContext::is_worth_matrix(uint32_t rows) const {
-  return vkc::rows_route(device_, resident_->embeddings.n, rows, device_.available_bytes()).whole;
+vkc::RowsRoute VkComputeContext::route(uint32_t rows) const {
+  const uint32_t n = resident_->embeddings.n;
+  vkc::RowsRoute route = vkc::rows_route(device_, n, rows, device_.available_bytes());
+  if (resident_->is_filled || (resident_->matrix && rows == n)) route.whole = true;
+  return route;
 }
 
 void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* output) {
   const uint32_t n = resident_->embeddings.n;
-  if (resident_->matrix || is_worth_matrix(count)) {
-    vkc::download_rows(device_, matrix(), first, count, n, resident_->embeddings.rows, output);
-    return;
-  }
-  const uint32_t at_once = vkc::rows_route(device_, n, count, device_.available_bytes()).at_once;
-  const vkc::MatrixRows passing(device_, at_once, n);
-  for (uint32_t done = 0; done < count;) {
-    const uint32_t part = std::min(at_once, count - done);
-    resident_->similarity.fill_rows(passing, first + done, part);
-    vkc::download_rows(device_, passing, 0, part, n, {}, output + std::size_t{done} * n);
-    done += part;
+  const vkc::RowsRoute route = this->route(count);
+  if (route.whole) {
+    vkc::download_rows(staging_, matrix(), first, count, n, resident_->embeddings.rows, output);
+  } else {
+    vkc::compute_and_download_rows(staging_, resident_->similarity, route, first, count, n, output);
   }
 }
 
@@ -98,10 +98,10 @@ void VkComputeContext::nearest_neighbors(uint32_t first, uint32_t count, uint32_
                                          float* similarities) {
   if (!resident_->neighbors) {
     resident_->neighbors =
-        std::make_unique<vkc::Neighbors>(device_, resident_->embeddings, resident_->similarity);
+        std::make_unique<vkc::Neighbors>(staging_, resident_->embeddings, resident_->similarity);
   }
-  const bool whole = resident_->matrix || is_worth_matrix(count);
-  resident_->neighbors->find(first, count, k, ids, similarities, whole ? &matrix() : nullptr);
+  resident_->neighbors->find(first, count, k, ids, similarities,
+                             route(count).whole ? &matrix() : nullptr);
 }
 
 uint32_t VkComputeContext::recommended_neighbors_batch() const {

@@ -9,16 +9,19 @@
 
 #include "device.hpp"
 #include "diversity.hpp"
+#include "download.hpp"
 #include "neighbors.hpp"
 #include "plan.hpp"
 #include "resident.hpp"
 #include "similarity.hpp"
+#include "staging.hpp"
 #include "vulkan_compute.h"
 
 // The device and what is resident on it. In the global namespace: the C API names it.
 struct VkComputeContext {
  public:
-  VkComputeContext(std::string_view device, bool validation) : device_(device, validation) {}
+  VkComputeContext(std::string_view device, bool validation)
+      : device_(device, validation), staging_(device_) {}
 
   [[nodiscard]] const vkc::Device& device() const { return device_; }
   [[nodiscard]] const VkcDeviceInfo& device_info() const { return device_.info(); }
@@ -46,21 +49,23 @@ struct VkComputeContext {
  private:
   // What was made from one upload. Members are destroyed in the reverse order.
   struct Resident {
-    Resident(const vkc::Device& device, const float* values, uint32_t n, uint32_t d, bool center)
-        : embeddings(device, values, n, d, center), similarity(device, embeddings) {}
+    Resident(vkc::Staging& staging, const float* values, uint32_t n, uint32_t d, bool center)
+        : embeddings(staging, values, n, d, center), similarity(staging.device(), embeddings) {}
 
     vkc::ResidentEmbeddings embeddings;
     vkc::Similarity similarity;
     std::unique_ptr<vkc::MatrixRows> matrix;    // made when first needed
+    bool is_filled = false;                     // the matrix is that of these embeddings
     std::unique_ptr<vkc::Diversity> diversity;  // likewise
     std::unique_ptr<vkc::Neighbors> neighbors;  // likewise
   };
 
   const vkc::MatrixRows& matrix();
 
-  // Whether to make the matrix, if it is not there, for a call that needs so many of its rows.
-  [[nodiscard]] bool is_worth_matrix(uint32_t rows) const;
+  // How a call that needs so many rows of the matrix comes by them.
+  [[nodiscard]] vkc::RowsRoute route(uint32_t rows) const;
 
   vkc::Device device_;
+  vkc::Staging staging_;
   std::unique_ptr<Resident> resident_;
 };

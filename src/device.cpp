@@ -286,7 +286,8 @@ Device::Device(std::string_view wanted, bool validation)
       queue_family_(static_cast<uint32_t>(compute_family(physical_))),
       device_(make_device(physical_, queue_family_)),
       queue_(device_, queue_family_, 0),
-      command_pool_(device_, {vk::CommandPoolCreateFlagBits::eResetCommandBuffer, queue_family_}) {
+      command_pool_(device_, {vk::CommandPoolCreateFlagBits::eResetCommandBuffer, queue_family_}),
+      pipeline_cache_(device_, vk::PipelineCacheCreateInfo{}) {
   const DeviceFacts facts = read_facts(physical_);
   const bool has_timestamps =
       physical_.getQueueFamilyProperties()[queue_family_].timestampValidBits > 0;

@@ -71,6 +71,8 @@ class Device {
   [[nodiscard]] const vk::raii::Device& handle() const { return device_; }
   [[nodiscard]] const vk::raii::Queue& queue() const { return queue_; }
   [[nodiscard]] const vk::raii::CommandPool& command_pool() const { return command_pool_; }
+  // So that a kernel made again, for other embeddings, is not compiled again.
+  [[nodiscard]] const vk::raii::PipelineCache& pipeline_cache() const { return pipeline_cache_; }
   [[nodiscard]] const VkcDeviceInfo& info() const { return info_; }
   [[nodiscard]] const DeviceLimits& limits() const { return limits_; }
   [[nodiscard]] const vk::PhysicalDeviceMemoryProperties& memory() const { return memory_; }
@@ -103,6 +105,7 @@ class Device {
   vk::raii::Device device_;
   vk::raii::Queue queue_;
   vk::raii::CommandPool command_pool_;
+  vk::raii::PipelineCache pipeline_cache_;
   mutable DeviceWork work_;             // a record about the device, which it does not change
   mutable uint64_t idle_since_ = 0;     // ticks
   mutable BufferMemory buffer_memory_;  // likewise

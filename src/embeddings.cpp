@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "error.hpp"
+#include "host_threads.hpp"
 
 namespace vkc {
 
@@ -19,28 +20,44 @@ constexpr double kEqualNorms = 1e-5;
 // Lengths of the mean of the unit vectors above this show a common direction.
 constexpr double kCommonDirection = 0.1;
 
+// Numbers that are worth a thread of their own.
+constexpr uint64_t kLeastNumbers = 1U << 16;
+// Numbers side by side that one thread had better read all.
+constexpr uint64_t kCacheLine = 16;
+
+// Calls body(i) for the n rows of length d, on several threads.
+template <typename Body>
+void for_rows(uint32_t n, uint32_t d, const Body& body) {
+  for_ranges(n, kLeastNumbers / d + 1, [&](uint64_t begin, uint64_t end) {
+    for (uint64_t i = begin; i < end; ++i) body(static_cast<uint32_t>(i));
+  });
+}
+
 void require_finite(const float* embeddings, uint32_t n, uint32_t d) {
-  for (uint32_t i = 0; i < n; ++i) {
+  for_rows(n, d, [&](uint32_t i) {
     const float* row = embeddings + static_cast<std::size_t>(i) * d;
     // x - x is 0 for finite x and NaN otherwise: one sum a row keeps the usual case vectorised.
     float probe = 0;
     for (uint32_t k = 0; k < d; ++k) probe += row[k] - row[k];
-    if (probe == 0) continue;
+    if (probe == 0) return;
     for (uint32_t k = 0; k < d; ++k) {
       if (std::isfinite(row[k])) continue;
       fail(VKC_ERROR_NOT_FINITE, "embedding in row ", i, " has ",
            std::isnan(row[k]) ? "NaN" : "infinity", " in column ", k,
            " (both from 0): mend or remove that embedding");
     }
-  }
+  });
 }
 
 std::vector<double> mean_row(const float* embeddings, uint32_t n, uint32_t d) {
   std::vector<double> mean(d, 0.0);
-  for (uint32_t i = 0; i < n; ++i) {
-    const float* row = embeddings + static_cast<std::size_t>(i) * d;
-    for (uint32_t k = 0; k < d; ++k) mean[k] += row[k];
-  }
+  // Threads share out the columns: each is added up in the order of the rows.
+  for_ranges(d, kLeastNumbers / n + kCacheLine, [&](uint64_t begin, uint64_t end) {
+    for (uint32_t i = 0; i < n; ++i) {
+      const float* row = embeddings + static_cast<std::size_t>(i) * d;
+      for (uint64_t k = begin; k < end; ++k) mean[k] += row[k];
+    }
+  });
   for (double& m : mean) m /= n;
   return mean;
 }
@@ -64,50 +81,29 @@ void set_weights(const std::vector<double>& norms, FixedPointEmbeddings& out) {
 // no common direction.
 std::vector<uint32_t> order_by_centroid(const std::vector<int32_t>& units, uint32_t n, uint32_t d,
                                         uint32_t pitch) {
-  std::vector<double> centroid(d, 0.0);
-  for (uint32_t i = 0; i < n; ++i) {
-    const int32_t* unit = units.data() + static_cast<std::size_t>(i) * pitch;
-    for (uint32_t k = 0; k < d; ++k) centroid[k] += unit[k];
-  }
+  const auto unit_of = [&](uint32_t i) { return units.data() + std::size_t{i} * pitch; };
+  std::vector<int64_t> sums(d, 0);
+  for_ranges(d, kLeastNumbers / n + kCacheLine, [&](uint64_t begin, uint64_t end) {
+    for (uint32_t i = 0; i < n; ++i) {
+      for (uint64_t k = begin; k < end; ++k) sums[k] += unit_of(i)[k];
+    }
+  });
+  std::vector<double> centroid(d);
   double squares = 0;
-  for (double& c : centroid) {
-    c /= kFixedPointOne * n;
-    squares += c * c;
+  for (uint32_t k = 0; k < d; ++k) {
+    centroid[k] = static_cast<double>(sums[k]) / (kFixedPointOne * n);
+    squares += centroid[k] * centroid[k];
   }
   if (std::sqrt(squares) < kCommonDirection) return {};
   std::vector<double> similarities(n, 0.0);
-  for (uint32_t i = 0; i < n; ++i) {
-    const int32_t* unit = units.data() + static_cast<std::size_t>(i) * pitch;
-    for (uint32_t k = 0; k < d; ++k) similarities[i] += unit[k] * centroid[k];
-  }
+  for_rows(n, d, [&](uint32_t i) {
+    for (uint32_t k = 0; k < d; ++k) similarities[i] += unit_of(i)[k] * centroid[k];
+  });
   std::vector<uint32_t> order(n);
   std::iota(order.begin(), order.end(), 0);
   std::stable_sort(order.begin(), order.end(),
                    [&](uint32_t a, uint32_t b) { return similarities[a] < similarities[b]; });
   return order;
-}
-
-// Moves the unit vectors and weights so that row r is the one of item order[r].
-void put_in_order(FixedPointEmbeddings& out, uint32_t pitch) {
-  const auto row = [&](uint32_t r) {
-    return out.units.begin() + static_cast<std::ptrdiff_t>(r) * pitch;
-  };
-  std::vector<int32_t> first_of_cycle(pitch);
-  std::vector<bool> moved(out.order.size(), false);
-  for (uint32_t start = 0; start < out.order.size(); ++start) {
-    if (moved[start]) continue;
-    std::copy_n(row(start), pitch, first_of_cycle.begin());
-    const int32_t first_weight = out.weights[start];
-    uint32_t to = start;
-    for (uint32_t from = out.order[to]; from != start; to = from, from = out.order[to]) {
-      std::copy_n(row(from), pitch, row(to));
-      out.weights[to] = out.weights[from];
-      moved[to] = true;
-    }
-    std::copy_n(first_of_cycle.begin(), pitch, row(to));
-    out.weights[to] = first_weight;
-    moved[to] = true;
-  }
 }
 
 }  // namespace
@@ -128,25 +124,23 @@ FixedPointEmbeddings to_fixed_point(const float* embeddings, uint32_t n, uint32_
   FixedPointEmbeddings out;
   out.units.assign(static_cast<std::size_t>(rows) * pitch, 0);
   std::vector<double> norms(n);
-  std::vector<double> x(d);
-  for (uint32_t i = 0; i < n; ++i) {
+  for_rows(n, d, [&](uint32_t i) {
     const float* row = embeddings + static_cast<std::size_t>(i) * d;
     int32_t* unit = out.units.data() + static_cast<std::size_t>(i) * pitch;
     double sum = 0;  // in index order, as the definition says
     for (uint32_t k = 0; k < d; ++k) {
-      x[k] = row[k] - mean[k];
-      sum += x[k] * x[k];
+      const double x = row[k] - mean[k];
+      sum += x * x;
     }
     const double norm = std::sqrt(sum);
     norms[i] = norm;
-    if (norm == 0) continue;
+    if (norm == 0) return;
     for (uint32_t k = 0; k < d; ++k) {
-      unit[k] = static_cast<int32_t>(std::llrint(x[k] / norm * kFixedPointOne));
+      unit[k] = static_cast<int32_t>(std::llrint((row[k] - mean[k]) / norm * kFixedPointOne));
     }
-  }
+  });
   set_weights(norms, out);
   if (n <= kMostOrdered) out.order = order_by_centroid(out.units, n, d, pitch);
-  if (!out.order.empty()) put_in_order(out, pitch);
   return out;
 }
 

@@ -20,7 +20,8 @@ vk::raii::Pipeline make_pipeline(const Device& device, const KernelSource& sourc
                                          source.constants.data());
   const vk::PipelineShaderStageCreateInfo stage({}, vk::ShaderStageFlagBits::eCompute, *module,
                                                 "main", &constants);
-  return {device.handle(), nullptr, vk::ComputePipelineCreateInfo({}, stage, layout)};
+  return {device.handle(), device.pipeline_cache(),
+          vk::ComputePipelineCreateInfo({}, stage, layout)};
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "../shaders/interface.h"
 #include "embeddings.hpp"
 #include "error.hpp"
+#include "host_threads.hpp"
 #include "shaders/neighbors.h"
 #include "submission.hpp"
 
@@ -15,11 +16,11 @@ namespace vkc {
 
 namespace {
 
-// Memory for rows of the matrix at a time; and for what is found in them, on the device and twice
-// on the host. Large enough that the device is busy, small enough that the host can work on one
-// block while the device works on the next.
+// Memory for rows of the matrix at a time: enough that the device is busy.
 constexpr uint64_t kRowsBytes = 64ULL << 20;
-constexpr uint64_t kKeysBytes = 64ULL << 20;
+
+// Neighbours to hand over that are worth a thread of their own.
+constexpr uint64_t kLeastNeighbors = 1U << 16;
 
 // Neighbours that the kernel puts in order, in 8 KiB of shared memory. More are left to the host.
 constexpr uint32_t kMostSorted = 1024;
@@ -101,60 +102,62 @@ NeighborSizes sizes_for(const Device& device, uint32_t n, uint32_t count, uint32
   const uint64_t rows_bytes =
       std::min({kRowsBytes, share, MatrixRows::most_bytes(device, n, available)});
   const uint32_t rows = with_rows ? rows_of_block(rows_bytes / MatrixRows::bytes(1, n), count) : 0;
-  const uint64_t fitting = std::min(kKeysBytes, share) / (uint64_t{k} * sizeof(uint64_t));
+  const uint64_t fitting = std::min(kStagingBytes, share) / (uint64_t{k} * sizeof(uint64_t));
   return {rows, std::clamp<uint64_t>(fitting, 1, with_rows ? rows : count) * k};
+}
+
+// Items whose neighbours are being looked for.
+struct Piece {
+  uint32_t first = 0;
+  uint32_t count = 0;
+};
+
+// Puts k neighbours of each of `count` items, as keys, into the output.
+void deliver(uint64_t* keys, uint32_t count, uint32_t k, uint32_t id_bits, uint32_t* ids,
+             float* similarities) {
+  constexpr auto kScale = static_cast<float>(1.0 / kFixedPointOne);
+  const uint64_t id_mask = (uint64_t{1} << id_bits) - 1;
+  for_ranges(count, kLeastNeighbors / k + 1, [=](uint64_t begin, uint64_t end) {
+    for (uint64_t i = begin; i < end; ++i) {
+      uint64_t* of_item = keys + i * k;
+      if (k > kMostSorted) std::sort(of_item, of_item + k);
+      for (uint64_t place = 0; place < k; ++place) {
+        ids[i * k + place] = static_cast<uint32_t>(of_item[place] & id_mask);
+        if (similarities == nullptr) continue;
+        const auto below_one = static_cast<uint32_t>(of_item[place] >> id_bits);
+        // The product with a power of two is exact, so the conversion is the one rounding.
+        similarities[i * k + place] = static_cast<float>(kFixedPointOne - below_one) * kScale;
+      }
+    }
+  });
 }
 
 }  // namespace
 
-class NeighborBuffers {
- public:
-  // For rows of n elements.
-  NeighborBuffers(const Device& device, const NeighborSizes& sizes, uint32_t n)
-      : block(sizes.rows > 0 ? std::make_unique<MatrixRows>(device, sizes.rows, n) : nullptr),
-        keys(device, sizes.keys * sizeof(uint64_t), MemoryUse::kDevice),
-        turns{Turn{Submission(device), Buffer(device, keys.bytes(), MemoryUse::kReadback)},
-              Turn{Submission(device), Buffer(device, keys.bytes(), MemoryUse::kReadback)}} {}
-
-  // A submission whose results the host works on while the other is under way.
-  struct Turn {
-    Submission submission;
-    Buffer staging;      // as keys
-    uint32_t first = 0;  // item
-    uint32_t count = 0;
-  };
-
-  [[nodiscard]] uint64_t most_keys() const { return keys.bytes() / sizeof(uint64_t); }
-
-  [[nodiscard]] uint32_t rows() const { return block ? block->rows() : 0; }
-
-  std::unique_ptr<MatrixRows> block;  // nullptr: the whole matrix is elsewhere
-  Buffer keys;                        // uint64 [items][k]
-  std::array<Turn, 2> turns;
-};
-
-Neighbors::Neighbors(const Device& device, const ResidentEmbeddings& embeddings,
-                     Similarity& similarity)
-    : device_(device),
+Neighbors::Neighbors(Staging& staging, const ResidentEmbeddings& embeddings, Similarity& similarity)
+    : device_(staging.device()),
+      staging_(staging),
       embeddings_(embeddings),
       similarity_(similarity),
-      kernel_(make_kernel(device, embeddings.n)),
-      seconds_per_row_(embeddings.n / (device.limits().is_cpu ? kCpuRate : kGpuRate)),
-      items_per_second_(expected_rate(device, embeddings)) {}
-
-Neighbors::~Neighbors() = default;
+      kernel_(make_kernel(device_, embeddings.n)),
+      seconds_per_row_(embeddings.n / (device_.limits().is_cpu ? kCpuRate : kGpuRate)),
+      items_per_second_(expected_rate(device_, embeddings)) {}
 
 double Neighbors::expected_rate(const Device& device, const ResidentEmbeddings& embeddings) {
   const double products = static_cast<double>(embeddings.n) * embeddings.units_pitch;
   return (device.limits().is_cpu ? kCpuMultiplyRate : kGpuMultiplyRate) / products;
 }
 
-void Neighbors::make_buffers(uint32_t count, uint32_t k, bool with_rows) {
-  const uint32_t n = embeddings_.n;
-  const NeighborSizes sizes = sizes_for(device_, n, count, k, with_rows, device_.available_bytes());
-  if (buffers_ && buffers_->rows() >= sizes.rows && buffers_->most_keys() >= sizes.keys) return;
-  buffers_.reset();
-  buffers_ = std::make_unique<NeighborBuffers>(device_, sizes, n);
+void Neighbors::make_buffers(uint32_t rows, uint64_t keys) {
+  if (rows > 0 && (!block_ || block_->rows() < rows)) {
+    block_.reset();
+    block_ = std::make_unique<MatrixRows>(staging_, rows, embeddings_.n);
+  }
+  const uint64_t bytes = keys * sizeof(uint64_t);
+  if (keys_.bytes() < bytes) {
+    keys_ = {};
+    keys_ = Buffer(device_, bytes, MemoryUse::kDevice);
+  }
 }
 
 Footprint Neighbors::rows_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
@@ -164,62 +167,45 @@ Footprint Neighbors::rows_footprint(const Device& device, uint32_t n, uint32_t c
 
 Footprint Neighbors::keys_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
                                     bool with_rows, uint64_t available) {
-  const uint64_t bytes =
-      sizes_for(device, n, count, k, with_rows, available).keys * sizeof(uint64_t);
-  return buffer_footprint(device, bytes, MemoryUse::kDevice) +
-         buffer_footprint(device, 2 * bytes, MemoryUse::kReadback);
+  return buffer_footprint(device, staging_bytes(device, n, count, k, with_rows, available),
+                          MemoryUse::kDevice);
 }
 
-namespace {
-
-// Puts the keys of a finished turn into the output.
-void deliver(NeighborBuffers::Turn& turn, uint32_t k, uint32_t id_bits, uint32_t* ids,
-             float* similarities) {
-  constexpr auto kScale = static_cast<float>(1.0 / kFixedPointOne);
-  const uint64_t id_mask = (uint64_t{1} << id_bits) - 1;
-  auto* keys = turn.staging.mapped_as<uint64_t>();
-  for (uint32_t i = 0; i < turn.count; ++i) {
-    if (k > kMostSorted) std::sort(keys, keys + k);
-    for (uint32_t place = 0; place < k; ++place) {
-      ids[place] = static_cast<uint32_t>(keys[place] & id_mask);
-      if (similarities == nullptr) continue;
-      const auto below_one = static_cast<uint32_t>(keys[place] >> id_bits);
-      // The product with a power of two is exact, so the conversion is the one rounding.
-      similarities[place] = static_cast<float>(kFixedPointOne - below_one) * kScale;
-    }
-    keys += k;
-    ids += k;
-    if (similarities != nullptr) similarities += k;
-  }
+uint64_t Neighbors::staging_bytes(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                                  bool with_rows, uint64_t available) {
+  return sizes_for(device, n, count, k, with_rows, available).keys * sizeof(uint64_t);
 }
-
-}  // namespace
 
 void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, float* similarities,
                      const MatrixRows* whole) {
   const auto begin = std::chrono::steady_clock::now();
-  make_buffers(count, k, whole == nullptr);
-  const MatrixRows& matrix = whole != nullptr ? *whole : *buffers_->block;
+  const auto [block_rows, keys] =
+      sizes_for(device_, embeddings_.n, count, k, whole == nullptr, device_.available_bytes());
+  make_buffers(block_rows, keys);
+  Staging::Loan halves = staging_.borrow(keys_.bytes());
+  const MatrixRows& matrix = whole != nullptr ? *whole : *block_;
   const uint32_t id_bits = bits_of_ids(embeddings_.n);
-  const auto most_rows = static_cast<uint32_t>(
-      std::min<uint64_t>(buffers_->most_keys() / k, device_.limits().max_workgroup_count));
-  const auto collect = [&](NeighborBuffers::Turn& turn) {
-    if (!turn.submission.in_flight()) return;
-    seconds_per_row_ = turn.submission.wait() / turn.count;
-    const std::size_t place = std::size_t{turn.first - first} * k;
-    deliver(turn, k, id_bits, ids + place,
+  const auto most_rows = static_cast<uint32_t>(std::min<uint64_t>(
+      keys_.bytes() / sizeof(uint64_t) / k, device_.limits().max_workgroup_count));
+  std::array<Piece, 2> pieces;
+  const auto collect = [&](std::size_t which) {
+    Staging::Half& half = halves.at(which);
+    if (!half.submission.in_flight()) return;
+    const Piece& piece = pieces.at(which);
+    seconds_per_row_ = half.submission.wait() / piece.count;
+    const std::size_t place = std::size_t{piece.first - first} * k;
+    deliver(half.buffer.mapped_as<uint64_t>(), piece.count, k, id_bits, ids + place,
             similarities == nullptr ? nullptr : similarities + place);
   };
   std::size_t which = 0;
   const auto select = [&](uint32_t block, uint32_t row, uint32_t rows) {
-    NeighborBuffers::Turn& turn = buffers_->turns.at(which);
-    turn.first = block + row;
-    turn.count = rows;
-    const vk::raii::CommandBuffer& commands = turn.submission.begin();
+    pieces.at(which) = {block + row, rows};
+    Staging::Half& half = halves.at(which);
+    const vk::raii::CommandBuffer& commands = half.submission.begin();
     full_barrier(commands);
     kernel_.record(commands,
                    NeighborsPush{.blocks = matrix.block_table(),
-                                 .neighbors = buffers_->keys.address(),
+                                 .neighbors = keys_.address(),
                                  .ids = whole != nullptr ? embeddings_.ids_table.address() : 0,
                                  .rows = whole != nullptr ? embeddings_.rows_table.address() : 0,
                                  .n = embeddings_.n,
@@ -233,38 +219,40 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, 
                    rows);
     // Also before what overwrites the rows.
     full_barrier(commands);
-    commands.copyBuffer(buffers_->keys.handle(), turn.staging.handle(),
+    commands.copyBuffer(keys_.handle(), half.buffer.handle(),
                         vk::BufferCopy(0, 0, uint64_t{rows} * k * sizeof(uint64_t)));
-    turn.submission.submit();
+    half.submission.submit();
     which ^= 1U;
-    collect(buffers_->turns.at(which));
+    collect(which);
   };
-  try {
-    // Rows [from, to) of those that begin with item `block`'s.
-    const auto select_all = [&](uint32_t block, uint32_t from, uint32_t to) {
-      for (uint32_t row = from; row < to;) {
-        const auto affordable =
-            static_cast<uint32_t>(std::clamp(kSubmissionSeconds / seconds_per_row_, 1.0, 1e9));
-        const uint32_t rows = std::min({affordable, most_rows, to - row});
-        select(block, row, rows);
-        row += rows;
-      }
-    };
-    if (whole != nullptr) {
-      select_all(0, first, first + count);
-    } else {
+  // Rows [from, to) of those that begin with item `block`'s.
+  const auto select_all = [&](uint32_t block, uint32_t from, uint32_t to) {
+    for (uint32_t row = from; row < to;) {
+      const auto affordable =
+          static_cast<uint32_t>(std::clamp(kSubmissionSeconds / seconds_per_row_, 1.0, 1e9));
+      const uint32_t rows = std::min({affordable, most_rows, to - row});
+      select(block, row, rows);
+      row += rows;
+    }
+  };
+  if (whole != nullptr) {
+    select_all(0, first, first + count);
+  } else {
+    try {
       for (uint32_t done = 0; done < count;) {
         const uint32_t part = rows_of_block(matrix.rows(), count - done);
-        similarity_.fill_rows(matrix, first + done, part);
+        similarity_.begin_rows(0, matrix, first + done, part);
+        similarity_.wait(0);
         select_all(first + done, 0, part);
         done += part;
       }
+    } catch (...) {
+      similarity_.abandon();
+      throw;
     }
-    for (NeighborBuffers::Turn& turn : buffers_->turns) collect(turn);
-  } catch (...) {
-    buffers_.reset();  // the next call must not go on with this one's submissions
-    throw;
   }
+  collect(which);
+  collect(which ^ 1U);
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
   items_per_second_ = count / std::max(taken.count(), 1e-6);
 }

@@ -8,20 +8,14 @@
 #include "kernel.hpp"
 #include "resident.hpp"
 #include "similarity.hpp"
+#include "staging.hpp"
 
 namespace vkc {
-
-class NeighborBuffers;
 
 class Neighbors {
  public:
   // Throws Error (DOES_NOT_FIT) where the device cannot go through rows that long.
-  Neighbors(const Device& device, const ResidentEmbeddings& embeddings, Similarity& similarity);
-  Neighbors(const Neighbors&) = delete;
-  Neighbors& operator=(const Neighbors&) = delete;
-  Neighbors(Neighbors&&) = delete;
-  Neighbors& operator=(Neighbors&&) = delete;
-  ~Neighbors();
+  Neighbors(Staging& staging, const ResidentEmbeddings& embeddings, Similarity& similarity);
 
   // The k most similar others of items first .. first + count - 1, into ids and, unless that is
   // nullptr, similarities: count x k each. count > 0. whole: the similarity matrix, in the order of
@@ -30,11 +24,13 @@ class Neighbors {
             const MatrixRows* whole);
 
   // What find() takes of a device that has `available` bytes left: for rows, where the matrix is
-  // not given; and for what is found in them.
+  // not given; for what is found in them; and of each half of the staging memory.
   static Footprint rows_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
                                   uint64_t available);
   static Footprint keys_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
                                   bool with_rows, uint64_t available);
+  static uint64_t staging_bytes(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                                bool with_rows, uint64_t available);
 
   // Items a second to expect of a device not yet measured.
   static double expected_rate(const Device& device, const ResidentEmbeddings& embeddings);
@@ -43,14 +39,16 @@ class Neighbors {
   [[nodiscard]] double items_per_second() const { return items_per_second_; }
 
  private:
-  void make_buffers(uint32_t count, uint32_t k, bool with_rows);
+  void make_buffers(uint32_t rows, uint64_t keys);
 
   const Device& device_;
+  Staging& staging_;
   const ResidentEmbeddings& embeddings_;
   Similarity& similarity_;
   Kernel kernel_;
-  std::unique_ptr<NeighborBuffers> buffers_;  // made when first needed
-  double seconds_per_row_;                    // of the selection: measured, to size submissions
+  std::unique_ptr<MatrixRows> block_;  // made when first needed: rows, where there is no matrix
+  Buffer keys_;                        // likewise: uint64 [items][k]
+  double seconds_per_row_;             // of the selection: measured, to size submissions
   double items_per_second_;
 };
 

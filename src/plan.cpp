@@ -3,10 +3,11 @@
 #include <algorithm>
 
 #include "diversity.hpp"
+#include "download.hpp"
 #include "error.hpp"
 #include "neighbors.hpp"
 #include "resident.hpp"
-#include "similarity.hpp"
+#include "staging.hpp"
 
 namespace vkc {
 
@@ -24,10 +25,9 @@ const char* name_of(VkcWork kind) {
 
 WorkMemory work_memory(const Device& device, uint32_t n, const Work& work, uint64_t available) {
   WorkMemory out;
-  const auto add_matrix = [&](uint32_t rows) {
-    const Footprint footprint = MatrixRows::footprint(device, rows, n);
-    out.matrix = footprint.device;
-    out.all += footprint;
+  const auto add_matrix = [&](uint32_t rows, uint32_t times = 1) {
+    for (uint32_t i = 0; i < times; ++i) out.all += MatrixRows::footprint(device, rows, n);
+    out.matrix = out.all.device;
     out.readable = MatrixRows::bytes(rows, n) <= MatrixRows::most_bytes(device, n, UINT64_MAX);
   };
   switch (work.kind) {
@@ -35,8 +35,8 @@ WorkMemory work_memory(const Device& device, uint32_t n, const Work& work, uint6
       break;
     case VKC_WORK_SIMILARITY: {
       const RowsRoute route = rows_route(device, n, work.count, available);
-      add_matrix(route.whole ? n : route.at_once);
-      out.all += download_footprint(device, n, route.whole ? n : route.at_once);
+      add_matrix(route.whole ? n : route.at_once, route.whole ? 1 : route.blocks);
+      out.staging = download_staging_bytes(device, n, route);
       break;
     }
     case VKC_WORK_DIVERSITY: {
@@ -58,6 +58,7 @@ WorkMemory work_memory(const Device& device, uint32_t n, const Work& work, uint6
       }
       const uint64_t left = whole ? left_of(available, out.matrix) : available;
       out.all += Neighbors::keys_footprint(device, n, work.count, work.length, !whole, left);
+      out.staging = Neighbors::staging_bytes(device, n, work.count, work.length, !whole, left);
       break;
     }
   }
@@ -70,7 +71,10 @@ VkcMemoryPlan plan_memory(const Device& device, uint32_t n, uint32_t d, const Wo
   const Footprint upload = ResidentEmbeddings::most_footprint(device, n, d);
   const Footprint embeddings = ResidentEmbeddings::footprint(device, n, d);
   const WorkMemory memory = work_memory(device, n, work, left_of(available, embeddings.device));
-  const Footprint computing = embeddings + memory.all;
+  // Staging memory is kept.
+  const Footprint staging = Staging::footprint(
+      device, std::max(memory.staging, ResidentEmbeddings::staging_bytes(device, n, d)));
+  const Footprint computing = embeddings + memory.all + staging;
   const auto on_host = [shared](const Footprint& footprint) {
     return footprint.host + (shared ? footprint.device : 0);
   };
@@ -85,7 +89,7 @@ VkcMemoryPlan plan_memory(const Device& device, uint32_t n, uint32_t d, const Wo
   plan.available_host_bytes = available_host_bytes();
   plan.embeddings_bytes = embeddings.device;
   plan.matrix_bytes = memory.matrix;
-  plan.work_bytes = memory.all.device - memory.matrix;
+  plan.work_bytes = computing.device - embeddings.device - memory.matrix;
   const bool fits = plan.device_bytes <= plan.available_device_bytes &&
                     plan.host_bytes <= plan.available_host_bytes && memory.readable &&
                     ResidentEmbeddings::is_readable(device, n, d);
@@ -96,8 +100,8 @@ VkcMemoryPlan plan_memory(const Device& device, uint32_t n, uint32_t d, const Wo
 void require_fit(const Device& device, uint32_t n, const Work& work) {
   const uint64_t available = device.available_bytes();
   const WorkMemory memory = work_memory(device, n, work, available);
-  const uint64_t needed =
-      memory.all.device + (device.limits().unified_memory ? memory.all.host : 0);
+  const Footprint all = memory.all + Staging::footprint(device, memory.staging);
+  const uint64_t needed = all.device + (device.limits().unified_memory ? all.host : 0);
   if (needed > available) {
     fail(VKC_ERROR_DOES_NOT_FIT, "the ", name_of(work.kind), " of ", n, " embeddings need ",
          format_bytes(needed), " of device memory, ", format_bytes(memory.matrix),

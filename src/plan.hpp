@@ -16,8 +16,9 @@ struct Work {
 
 // The work's own memory, beside the embeddings.
 struct WorkMemory {
-  uint64_t matrix = 0;  // of the device's
-  Footprint all;        // with that
+  uint64_t matrix = 0;   // of the device's
+  Footprint all;         // with that, without the staging memory
+  uint64_t staging = 0;  // bytes of each half
   uint32_t walks_at_once = 0;
   bool readable = true;  // the device can address its rows
 };

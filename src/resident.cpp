@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <numeric>
 
 #include "embeddings.hpp"
 #include "error.hpp"
+#include "host_threads.hpp"
 
 namespace vkc {
 
@@ -13,6 +15,9 @@ namespace {
 
 // Dimensions that the kernels take at a time.
 constexpr uint32_t kSlice = 16;
+
+// Bytes to copy that are worth a thread of their own.
+constexpr uint64_t kLeastCopied = 1U << 20;
 
 // The most bytes of one buffer that kernels read.
 uint64_t largest_piece(const Device& device) {
@@ -46,12 +51,13 @@ uint64_t units_bytes(uint32_t n, uint32_t d) {
 
 }  // namespace
 
-ResidentEmbeddings::ResidentEmbeddings(const Device& device, const float* embeddings,
+ResidentEmbeddings::ResidentEmbeddings(Staging& staging, const float* embeddings,
                                        uint32_t num_embeddings, uint32_t embedding_dim, bool center)
     : n(num_embeddings),
       d(embedding_dim),
       centered(center),
       units_pitch(units_pitch_of(embedding_dim)) {
+  const Device& device = staging.device();
   const uint64_t padded_rows = padded_rows_of(n);
   const uint64_t bytes = units_bytes(n, d);
   const uint64_t available = device.available_bytes();
@@ -64,19 +70,32 @@ ResidentEmbeddings::ResidentEmbeddings(const Device& device, const float* embedd
   const FixedPointEmbeddings fixed =
       to_fixed_point(embeddings, n, d, center, static_cast<uint32_t>(padded_rows), units_pitch);
   weighted = fixed.weighted;
-  units = Buffer(device, bytes, MemoryUse::kDevice);
-  weights = Buffer(device, fixed.weights.size() * sizeof(int32_t), MemoryUse::kDevice);
-  upload(device, units, fixed.units.data(), bytes);
-  upload(device, weights, fixed.weights.data(), fixed.weights.size() * sizeof(int32_t));
   ids = fixed.order;
+  units = Buffer(device, bytes, MemoryUse::kDevice);
+  const uint64_t row_bytes = units_pitch * sizeof(int32_t);
+  const auto item_of = [&](uint64_t row) { return row < ids.size() ? ids[row] : row; };
+  upload(staging, units, bytes, row_bytes, [&](std::byte* to, uint64_t begin, uint64_t end) {
+    const uint64_t first = begin / row_bytes;
+    for_ranges((end - begin) / row_bytes, kLeastCopied / row_bytes + 1,
+               [&](uint64_t from, uint64_t until) {
+                 for (uint64_t r = from; r < until; ++r) {
+                   std::memcpy(to + r * row_bytes,
+                               fixed.units.data() + item_of(first + r) * units_pitch, row_bytes);
+                 }
+               });
+  });
+  weights = Buffer(device, n * sizeof(int32_t), MemoryUse::kDevice);
+  std::vector<int32_t> weights_of_rows(n);
+  for (uint32_t row = 0; row < n; ++row) weights_of_rows[row] = fixed.weights[item_of(row)];
+  upload(staging, weights, weights_of_rows.data(), weights.bytes());
   if (ids.empty()) return;
   rows.resize(padded_rows);
   std::iota(rows.begin(), rows.end(), 0);
   for (uint32_t row = 0; row < n; ++row) rows[ids[row]] = row;
   ids_table = Buffer(device, ids.size() * sizeof(uint32_t), MemoryUse::kDevice);
-  upload(device, ids_table, ids.data(), ids_table.bytes());
+  upload(staging, ids_table, ids.data(), ids_table.bytes());
   rows_table = Buffer(device, rows.size() * sizeof(uint32_t), MemoryUse::kDevice);
-  upload(device, rows_table, rows.data(), rows_table.bytes());
+  upload(staging, rows_table, rows.data(), rows_table.bytes());
   rows.resize(n);
 }
 
@@ -88,8 +107,12 @@ Footprint ResidentEmbeddings::footprint(const Device& device, uint32_t n, uint32
 }
 
 Footprint ResidentEmbeddings::most_footprint(const Device& device, uint32_t n, uint32_t d) {
-  return footprint(device, n, d) + upload_footprint(device, units_bytes(n, d)) +
+  return footprint(device, n, d) + Staging::footprint(device, staging_bytes(device, n, d)) +
          Footprint{0, fixed_point_bytes(n, padded_rows_of(n), units_pitch_of(d))};
+}
+
+uint64_t ResidentEmbeddings::staging_bytes(const Device& device, uint32_t n, uint32_t d) {
+  return upload_staging_bytes(device, units_bytes(n, d), units_pitch_of(d) * sizeof(int32_t));
 }
 
 bool ResidentEmbeddings::is_readable(const Device& device, uint32_t n, uint32_t d) {
@@ -124,8 +147,9 @@ uint64_t MatrixRows::most_bytes(const Device& device, uint32_t n, uint64_t avail
   return std::min(available, kMostTexelBlocks * block_bytes);
 }
 
-MatrixRows::MatrixRows(const Device& device, uint32_t rows, uint32_t n)
+MatrixRows::MatrixRows(Staging& staging, uint32_t rows, uint32_t n)
     : rows_(rows), pitch_(pitch_of(n)) {
+  const Device& device = staging.device();
   const uint64_t needed = bytes(rows, n);
   const uint64_t available = most_bytes(device, n, device.available_bytes());
   if (needed > available) {
@@ -142,7 +166,7 @@ MatrixRows::MatrixRows(const Device& device, uint32_t rows, uint32_t n)
     addresses.push_back(blocks_.back().address());
   }
   block_table_ = Buffer(device, addresses.size() * sizeof(uint64_t), MemoryUse::kDevice);
-  upload(device, block_table_, addresses.data(), addresses.size() * sizeof(uint64_t));
+  upload(staging, block_table_, addresses.data(), addresses.size() * sizeof(uint64_t));
 }
 
 }  // namespace vkc

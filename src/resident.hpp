@@ -6,6 +6,7 @@
 
 #include "buffer.hpp"
 #include "device.hpp"
+#include "staging.hpp"
 
 namespace vkc {
 
@@ -23,12 +24,15 @@ constexpr uint64_t round_up(uint64_t value, uint64_t multiple) {
 // The embeddings as kernels read them.
 struct ResidentEmbeddings {
   // Throws Error (DOES_NOT_FIT, OUT_OF_DEVICE_MEMORY).
-  ResidentEmbeddings(const Device& device, const float* embeddings, uint32_t num_embeddings,
+  ResidentEmbeddings(Staging& staging, const float* embeddings, uint32_t num_embeddings,
                      uint32_t embedding_dim, bool center);
 
   // What n embeddings of dimension d take, at most: while they are brought here, and from then on.
   static Footprint most_footprint(const Device& device, uint32_t n, uint32_t d);
   static Footprint footprint(const Device& device, uint32_t n, uint32_t d);
+
+  // The bytes of each half of the staging memory.
+  static uint64_t staging_bytes(const Device& device, uint32_t n, uint32_t d);
 
   // Whether the device reads that many in one piece.
   static bool is_readable(const Device& device, uint32_t n, uint32_t d);
@@ -54,7 +58,7 @@ struct ResidentEmbeddings {
 class MatrixRows {
  public:
   // Space for `rows` rows of n elements. Throws Error (DOES_NOT_FIT, OUT_OF_DEVICE_MEMORY).
-  MatrixRows(const Device& device, uint32_t rows, uint32_t n);
+  MatrixRows(Staging& staging, uint32_t rows, uint32_t n);
 
   [[nodiscard]] uint32_t rows() const { return rows_; }
   [[nodiscard]] uint32_t pitch() const { return pitch_; }

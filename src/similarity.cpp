@@ -1,11 +1,7 @@
 #include "similarity.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstring>
 
-#include "../shaders/interface.h"
-#include "embeddings.hpp"
 #include "shaders/similarity_shared.h"
 #include "shaders/similarity_texel.h"
 
@@ -17,16 +13,6 @@ namespace {
 // first submission is to be short rather than long.
 constexpr double kCpuRate = 3e8;
 constexpr double kGpuRate = 1e10;
-
-constexpr uint64_t kDownloadBytes = 16ULL << 20;
-
-// Rows of the matrix that are downloaded together, while the device copies as many others.
-uint32_t rows_of_download(uint64_t row_bytes, uint32_t count) {
-  return static_cast<uint32_t>(std::clamp<uint64_t>(kDownloadBytes / row_bytes, 1, count));
-}
-
-// Memory for rows of the matrix that are computed and sent off again.
-constexpr uint64_t kPassingRowsBytes = 256ULL << 20;
 
 // Column items a lane of similarity_texel.comp, of tiles with such a side: enough that loading row
 // items no longer counts. With more, drivers compile for long and spill registers.
@@ -65,17 +51,6 @@ Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings, u
            .texel_buffers = {}}};
 }
 
-// A row of n cosines in fixed point to float32: the product with a power of two is exact, so the
-// conversion is the one rounding. order: the column of each item, or empty.
-void to_float(const int32_t* from, uint32_t n, std::span<const uint32_t> order, float* to) {
-  constexpr auto kScale = static_cast<float>(1.0 / kFixedPointOne);
-  if (order.empty()) {
-    for (uint32_t k = 0; k < n; ++k) to[k] = static_cast<float>(from[k]) * kScale;
-  } else {
-    for (uint32_t k = 0; k < n; ++k) to[k] = static_cast<float>(from[order[k]]) * kScale;
-  }
-}
-
 }  // namespace
 
 Similarity::Similarity(const Device& device, const ResidentEmbeddings& embeddings)
@@ -83,6 +58,7 @@ Similarity::Similarity(const Device& device, const ResidentEmbeddings& embedding
       embeddings_(embeddings),
       tile_(tile_side(device, embeddings)),
       kernel_(make_kernel(device, embeddings, tile_)),
+      turns_{Turn{Submission(device)}, Turn{Submission(device)}},
       seconds_per_tile_(static_cast<double>(tile_) * tile_ * embeddings.units_pitch /
                         (device.limits().is_cpu ? kCpuRate : kGpuRate)) {}
 
@@ -90,135 +66,80 @@ uint64_t Similarity::tiles_along(uint32_t items) const { return round_up(items, 
 
 void Similarity::fill(const MatrixRows& matrix) {
   const uint64_t side = tiles_along(embeddings_.n);
-  fill_tiles({.units = embeddings_.units.address(),
-              .blocks = matrix.block_table(),
-              .units_rows = 0,
-              .units_pitch = embeddings_.units_pitch,
-              .matrix_pitch = matrix.pitch(),
-              .block_shift = matrix.block_shift(),
-              .first_row = 0,
-              .end_row = embeddings_.n,
-              .first_tile = 0,
-              .tiles_across = static_cast<uint32_t>(side),
-              .triangle = 1},
-             side * (side + 1) / 2);
+  const uint64_t tiles = side * (side + 1) / 2;
+  const SimilarityPush push{.units = embeddings_.units.address(),
+                            .blocks = matrix.block_table(),
+                            .units_rows = 0,
+                            .units_pitch = embeddings_.units_pitch,
+                            .matrix_pitch = matrix.pitch(),
+                            .block_shift = matrix.block_shift(),
+                            .first_row = 0,
+                            .end_row = embeddings_.n,
+                            .first_tile = 0,
+                            .tiles_across = static_cast<uint32_t>(side),
+                            .triangle = 1};
+  try {
+    std::size_t which = 0;
+    for (uint64_t done = 0; done < tiles; which ^= 1U) {
+      wait(which);
+      done += send(which, push, done, tiles, {});
+    }
+    wait(which);
+    wait(which ^ 1U);
+  } catch (...) {
+    abandon();
+    throw;
+  }
 }
 
-void Similarity::fill_rows(const MatrixRows& rows, uint32_t first, uint32_t count) {
+void Similarity::begin_rows(std::size_t which, const MatrixRows& rows, uint32_t first,
+                            uint32_t count, const Follow& follow) {
   const uint64_t across = tiles_along(embeddings_.n);
-  const uint64_t down = tiles_along(count);
-  fill_tiles({.units = embeddings_.units.address(),
-              .blocks = rows.block_table(),
-              .units_rows = embeddings_.rows_table.address(),
-              .units_pitch = embeddings_.units_pitch,
-              .matrix_pitch = rows.pitch(),
-              .block_shift = rows.block_shift(),
-              .first_row = first,
-              .end_row = first + count,
-              .first_tile = 0,
-              .tiles_across = static_cast<uint32_t>(across),
-              .triangle = 0},
-             across * down);
-}
-
-void Similarity::fill_tiles(const SimilarityPush& push, uint64_t tiles) {
-  std::array<Submission, 2> turns{Submission(device_), Submission(device_)};
-  std::array<uint64_t, 2> tiles_of{};
-  const auto finish = [&](std::size_t turn) {
-    if (!turns.at(turn).in_flight()) return;
-    const double seconds = turns.at(turn).wait();
-    // Two are in flight and share the device, so this is if anything too long.
-    seconds_per_tile_ = seconds / static_cast<double>(tiles_of.at(turn));
-  };
-  std::size_t turn = 0;
-  for (uint64_t done = 0; done < tiles; turn ^= 1U) {
-    finish(turn);
-    const auto affordable =
-        static_cast<uint64_t>(std::clamp(kSubmissionSeconds / seconds_per_tile_, 1.0, 1e9));
-    const uint64_t most = device_.limits().max_workgroup_count;
-    const uint64_t count = std::min({affordable, most, tiles - done});
-    SimilarityPush part = push;
-    part.first_tile = static_cast<uint32_t>(done);
-    kernel_.record(turns.at(turn).begin(), part, static_cast<uint32_t>(count));
-    turns.at(turn).submit();
-    tiles_of.at(turn) = count;
-    done += count;
+  const uint64_t tiles = across * tiles_along(count);
+  const SimilarityPush push{.units = embeddings_.units.address(),
+                            .blocks = rows.block_table(),
+                            .units_rows = embeddings_.rows_table.address(),
+                            .units_pitch = embeddings_.units_pitch,
+                            .matrix_pitch = rows.pitch(),
+                            .block_shift = rows.block_shift(),
+                            .first_row = first,
+                            .end_row = first + count,
+                            .first_tile = 0,
+                            .tiles_across = static_cast<uint32_t>(across),
+                            .triangle = 0};
+  for (uint64_t done = 0; done < tiles;) {
+    wait(which);
+    done += send(which, push, done, tiles, follow);
   }
-  finish(turn);
-  finish(turn ^ 1U);
 }
 
-RowsRoute rows_route(const Device& device, uint32_t n, uint32_t count, uint64_t available) {
-  const uint64_t most = MatrixRows::most_bytes(device, n, available);
-  const uint64_t bytes = std::min(kPassingRowsBytes, most);
-  const uint64_t rows = std::clamp<uint64_t>(bytes / MatrixRows::bytes(1, n), 1, count);
-  return {count == n && MatrixRows::bytes(n, n) <= most / 2, static_cast<uint32_t>(rows)};
-}
-
-Footprint download_footprint(const Device& device, uint32_t n, uint32_t count) {
-  if (device.limits().unified_memory) return {};  // rows are mapped
-  const uint64_t row_bytes = MatrixRows::bytes(1, n);
-  return buffer_footprint(device, uint64_t{2} * rows_of_download(row_bytes, count) * row_bytes,
-                          MemoryUse::kReadback);
-}
-
-void download_rows(const Device& device, const MatrixRows& matrix, uint32_t first, uint32_t count,
-                   uint32_t n, std::span<const uint32_t> order, float* output) {
-  const auto row_of = [&](uint32_t item) { return order.empty() ? item : order[item]; };
-  const auto output_of = [&](uint32_t item) {
-    return output + static_cast<std::size_t>(item - first) * n;
-  };
-  if (matrix.blocks().front().mapped() != nullptr) {
-    for (uint32_t item = first; item < first + count; ++item) {
-      to_float(matrix.mapped_row(row_of(item)), n, order, output_of(item));
-    }
-    return;
+uint64_t Similarity::send(std::size_t which, SimilarityPush push, uint64_t first, uint64_t end,
+                          const Follow& follow) {
+  Turn& turn = turns_.at(which);
+  const auto affordable =
+      static_cast<uint64_t>(std::clamp(kSubmissionSeconds / seconds_per_tile_, 1.0, 1e9));
+  const uint64_t most = device_.limits().max_workgroup_count;
+  turn.tiles = std::min({affordable, most, end - first});
+  push.first_tile = static_cast<uint32_t>(first);
+  const vk::raii::CommandBuffer& commands = turn.submission.begin();
+  kernel_.record(commands, push, static_cast<uint32_t>(turn.tiles));
+  if (follow && first + turn.tiles == end) {
+    full_barrier(commands);
+    follow(commands);
   }
-  const uint64_t row_bytes = matrix.row_bytes();
-  const uint32_t rows_at_once = rows_of_download(row_bytes, count);
-  struct Turn {
-    Submission submission;
-    Buffer staging;
-    uint32_t first = 0;
-    uint32_t count = 0;
-  };
-  std::array<Turn, 2> turns{
-      Turn{Submission(device), Buffer(device, rows_at_once * row_bytes, MemoryUse::kReadback)},
-      Turn{Submission(device), Buffer(device, rows_at_once * row_bytes, MemoryUse::kReadback)}};
-  const auto start = [&](Turn& turn, uint32_t item, uint32_t items) {
-    turn.first = item;
-    turn.count = items;
-    const vk::raii::CommandBuffer& commands = turn.submission.begin();
-    for (uint32_t r = 0; r < items;) {
-      const MatrixRows::Place place = matrix.place(row_of(item + r));
-      vk::BufferCopy copy(place.offset, r * row_bytes, 0);
-      // With what lies behind it and is wanted next.
-      while (r < items && matrix.place(row_of(item + r)) ==
-                              MatrixRows::Place{place.block, place.offset + copy.size}) {
-        copy.size += row_bytes;
-        ++r;
-      }
-      commands.copyBuffer(place.block, turn.staging.handle(), copy);
-    }
-    turn.submission.submit();
-  };
-  const auto finish = [&](Turn& turn) {
-    if (!turn.submission.in_flight()) return;
-    turn.submission.wait();
-    for (uint32_t r = 0; r < turn.count; ++r) {
-      to_float(turn.staging.mapped_as<int32_t>() + r * (row_bytes / sizeof(int32_t)), n, order,
-               output_of(turn.first + r));
-    }
-  };
-  std::size_t which = 0;
-  for (uint32_t done = 0; done < count; which ^= 1U) {
-    finish(turns.at(which));
-    const uint32_t items = std::min(rows_at_once, count - done);
-    start(turns.at(which), first + done, items);
-    done += items;
-  }
-  finish(turns.at(which));
-  finish(turns.at(which ^ 1U));
+  turn.submission.submit();
+  return turn.tiles;
+}
+
+void Similarity::wait(std::size_t which) {
+  Turn& turn = turns_.at(which);
+  if (!turn.submission.in_flight()) return;
+  // Two are in flight and share the device, so this is if anything too long.
+  seconds_per_tile_ = turn.submission.wait() / static_cast<double>(turn.tiles);
+}
+
+void Similarity::abandon() noexcept {
+  for (Turn& turn : turns_) turn.submission.abandon();
 }
 
 }  // namespace vkc

@@ -1,10 +1,11 @@
-// The similarity kernel: rows of the matrix on the device, and from there to the caller as float32.
+// The similarity kernel: rows of the matrix, computed on the device and left there.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <memory>
-#include <span>
+#include <functional>
 
+#include "../shaders/interface.h"
 #include "kernel.hpp"
 #include "resident.hpp"
 #include "submission.hpp"
@@ -13,43 +14,46 @@ namespace vkc {
 
 class Similarity {
  public:
+  // Commands that follow a computation on the device, and see what it wrote.
+  using Follow = std::function<void(const vk::raii::CommandBuffer&)>;
+
   Similarity(const Device& device, const ResidentEmbeddings& embeddings);
 
   // Fills the whole matrix, in the order of the embeddings' rows: matrix.rows() == n. Each pair of
   // items is multiplied once.
   void fill(const MatrixRows& matrix);
 
-  // Fills rows, in the order of the ids, with those of items first, first + 1, ... first + count -
-  // 1; count <= rows.rows().
-  void fill_rows(const MatrixRows& rows, uint32_t first, uint32_t count);
+  // Begins to fill rows, in the order of the ids, with those of items first, first + 1, ... first +
+  // count - 1; count <= rows.rows(). The commands of `follow`, if any, come behind. `which`: of two
+  // such computations that may be under way, 0 or 1; an earlier one is waited for.
+  void begin_rows(std::size_t which, const MatrixRows& rows, uint32_t first, uint32_t count,
+                  const Follow& follow = {});
+
+  // Waits for such rows, if any are under way.
+  void wait(std::size_t which);
+
+  // Submission::abandon() of all that is under way.
+  void abandon() noexcept;
 
  private:
+  struct Turn {
+    Submission submission;
+    uint64_t tiles = 0;
+  };
+
   [[nodiscard]] uint64_t tiles_along(uint32_t items) const;
-  void fill_tiles(const struct SimilarityPush& push, uint64_t tiles);
+
+  // Sends off tiles from `first` on, as many as one submission may take, and returns their number.
+  // The commands of `follow` come behind tile end - 1.
+  uint64_t send(std::size_t which, SimilarityPush push, uint64_t first, uint64_t end,
+                const Follow& follow);
 
   const Device& device_;
   const ResidentEmbeddings& embeddings_;
   uint32_t tile_;  // items on a side of a tile; divides kTile
   Kernel kernel_;
+  std::array<Turn, 2> turns_;
   double seconds_per_tile_;  // measured, to size the next submission
 };
-
-// How rows of the matrix come to the caller.
-struct RowsRoute {
-  bool whole;        // through a matrix of all rows, which stays: each pair is multiplied once
-  uint32_t at_once;  // else: rows that are computed and sent off together
-};
-
-// The route of `count` rows of n, where the matrix is not there and the device has `available`
-// bytes left.
-RowsRoute rows_route(const Device& device, uint32_t n, uint32_t count, uint64_t available);
-
-// What download_rows() takes for `count` rows of n.
-Footprint download_footprint(const Device& device, uint32_t n, uint32_t count);
-
-// Copies items first .. first + count - 1 of a similarity matrix of n items to the host, as
-// float32. order: the row and column of each item in the matrix; empty where that is its id.
-void download_rows(const Device& device, const MatrixRows& matrix, uint32_t first, uint32_t count,
-                   uint32_t n, std::span<const uint32_t> order, float* output);
 
 }  // namespace vkc

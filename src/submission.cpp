@@ -28,12 +28,11 @@ Submission::Submission(const Device& device)
   }
 }
 
-Submission::~Submission() {
+void Submission::abandon() noexcept {
   if (!in_flight_) return;
-  // An exception is on its way: memory must not be freed under the device's hands.
   try {
     wait();
-  } catch (const std::exception&) {  // the first error is the one to report
+  } catch (const std::exception&) {
     in_flight_ = false;
   }
 }

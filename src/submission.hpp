@@ -19,7 +19,7 @@ class Submission {
   Submission& operator=(const Submission&) = delete;
   Submission(Submission&&) = delete;
   Submission& operator=(Submission&&) = delete;
-  ~Submission();  // waits for the device
+  ~Submission() { abandon(); }
 
   // Starts recording. The submission must not be in flight.
   const vk::raii::CommandBuffer& begin();
@@ -30,6 +30,10 @@ class Submission {
   // Waits for the device and returns the seconds that it worked. Throws Error (DEVICE_LOST), also
   // where the device does not answer for minutes.
   double wait();
+
+  // Waits for the device if need be, whatever it says: for when an exception is on its way, since
+  // memory must not be freed under the device's hands, and the first error is the one to report.
+  void abandon() noexcept;
 
   [[nodiscard]] bool in_flight() const { return in_flight_; }
 

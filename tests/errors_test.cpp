@@ -161,6 +161,16 @@ TEST_F(Errors, NotFinite) {
                      {"inf", R"(row\D*\b4\b)", R"(column\D*\b0\b)"}));
 }
 
+// So many rows that threads share them: the first bad one is named all the same.
+TEST_F(Errors, NotFiniteInSeveralPlaces) {
+  reference::Embeddings bad = generators::unequal_norms(8000, 64, 3);
+  for (const uint32_t row : {7999U, 1234U, 4100U}) {
+    bad.row(row)[63] = std::numeric_limits<float>::infinity();
+  }
+  EXPECT_TRUE(failed(vkc_upload_embeddings(ctx_, bad.values.data(), bad.n, bad.d),
+                     VKC_ERROR_NOT_FINITE, {"inf", R"(row\D*\b1234\b)", R"(column\D*\b63\b)"}));
+}
+
 TEST_F(Errors, StartOutOfRange) {
   EXPECT_TRUE(failed(vkc_compute_diversity_sequence(ctx_, kN, items_.data()),
                      VKC_ERROR_ITEM_OUT_OF_RANGE, {"start", R"(\b5\b)", "4|below 5"}));

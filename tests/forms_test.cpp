@@ -227,9 +227,9 @@ class Forms : public testing::TestWithParam<Form> {
 
   void expect_walks(Case& test, const std::vector<Call>& calls) const {
     const uint32_t n = test.embeddings.n;
-    const vkc::ResidentEmbeddings resident(device_, test.embeddings.values.data(), n,
+    const vkc::ResidentEmbeddings resident(staging_, test.embeddings.values.data(), n,
                                            test.embeddings.d, test.center);
-    const vkc::MatrixRows matrix(device_, n, n);
+    const vkc::MatrixRows matrix(staging_, n, n);
     vkc::Similarity(device_, resident).fill(matrix);
     expect_walks(test, resident, matrix, calls);
   }
@@ -247,6 +247,7 @@ class Forms : public testing::TestWithParam<Form> {
   }
 
   const vkc::Device device_{"", true};
+  mutable vkc::Staging staging_{device_};
 };
 
 TEST_P(Forms, SizesInTheOrderOfIds) {
@@ -440,7 +441,7 @@ class LargeForms : public Forms {
   void expect_last(Case& test) const {
     const uint32_t n = test.embeddings.n;
     SCOPED_TRACE("n = " + std::to_string(n));
-    const vkc::ResidentEmbeddings resident(device_, test.embeddings.values.data(), n,
+    const vkc::ResidentEmbeddings resident(staging_, test.embeddings.values.data(), n,
                                            test.embeddings.d, false);
     // Only whole matrices are filled in the order of the resident rows. So the rows come from
     // embeddings whose ids are in that order.
@@ -448,9 +449,11 @@ class LargeForms : public Forms {
     for (uint32_t row = 0; row < resident.ids.size(); ++row) {
       std::copy_n(test.embeddings.row(resident.ids[row]), in_order.d, in_order.row(row));
     }
-    const vkc::ResidentEmbeddings ordered(device_, in_order.values.data(), n, in_order.d, false);
-    const vkc::MatrixRows matrix(device_, kRows, n);
-    vkc::Similarity(device_, ordered).fill_rows(matrix, 0, kRows);
+    const vkc::ResidentEmbeddings ordered(staging_, in_order.values.data(), n, in_order.d, false);
+    const vkc::MatrixRows matrix(staging_, kRows, n);
+    vkc::Similarity similarity(device_, ordered);
+    similarity.begin_rows(0, matrix, 0, kRows);
+    similarity.wait(0);
 
     std::vector<uint32_t> starts;
     for (uint32_t i = 0; i < 70; ++i) {
@@ -485,7 +488,8 @@ INSTANTIATE_TEST_SUITE_P(Devices, LargeForms,
 
 TEST(FastestForm, FollowsTheDeviceAndTheEmbeddings) {
   const auto form_of = [](const vkc::Device& device, const Embeddings& embeddings) {
-    return vkc::fastest_form(device, vkc::ResidentEmbeddings(device, embeddings.values.data(),
+    vkc::Staging staging(device);
+    return vkc::fastest_form(device, vkc::ResidentEmbeddings(staging, embeddings.values.data(),
                                                              embeddings.n, embeddings.d, false));
   };
   const ScopedEnvironment discrete("VKC_FAULT_DEVICE_TYPE", "discrete");
@@ -511,14 +515,15 @@ static_assert(uint64_t{vkc::kMostOrdered} * reference::kOne << vkc::ID_BITS <= u
 // matrix takes 4.3 GB.
 TEST(GpuOnly, DISABLED_LargestSums) {
   const vkc::Device device("", true);
+  vkc::Staging staging(device);
   for (const uint32_t n : {vkc::kMostOrdered, vkc::kMostOrdered + 1}) {
     for (const bool weighted : {false, true}) {
       SCOPED_TRACE(std::to_string(n) + (weighted ? ", weighted" : ""));
       std::vector<float> embeddings(n, 1.0F);
       if (weighted) embeddings[n / 2] = 0.5F;
-      const vkc::ResidentEmbeddings resident(device, embeddings.data(), n, 1, false);
+      const vkc::ResidentEmbeddings resident(staging, embeddings.data(), n, 1, false);
       ASSERT_EQ(resident.weighted, weighted);
-      const vkc::MatrixRows matrix(device, n, n);
+      const vkc::MatrixRows matrix(staging, n, n);
       vkc::Similarity(device, resident).fill(matrix);
       vkc::Diversity diversity(device, resident, matrix, WalkForm::kWide);
       const std::vector<uint32_t> starts{n - 1, 0, n / 2};

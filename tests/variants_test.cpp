@@ -123,6 +123,21 @@ TEST_P(LargeVariants, ManyItems) {
   EXPECT_TRUE(checks::same_bits<uint32_t>(checks::sequences(ctx_.get(), starts, 2500), rows, 2500));
 }
 
+// Rows enough that they are computed, and sent to the caller, in several pieces.
+TEST_P(LargeVariants, RowsInPieces) {
+  constexpr uint32_t kN = 3001;
+  static const auto embeddings = generators::unequal_norms(kN, 3, 11);
+  static const reference::Results expected(embeddings, false);
+  checks::upload(ctx_.get(), embeddings);
+  const auto expect_rows = [&](uint32_t first, uint32_t count) {
+    EXPECT_TRUE(checks::same_bits<float>(checks::similarity_rows(ctx_.get(), kN, first, count),
+                                         {expected.similarity.row(first), size_t{count} * kN}, kN));
+  };
+  expect_rows(1, kN - 2);
+  expect_rows(0, kN);
+  expect_rows(2, kN - 2);  // of the matrix, which is there now
+}
+
 // Computed once for all variants.
 const reference::Results& psalms_results(bool center) {
   static const auto embeddings = npy::read<float>(VKC_PSALMS_NPY);
@@ -159,5 +174,35 @@ INSTANTIATE_TEST_SUITE_P(
                     Variant{"Integrated", "integrated", nullptr, nullptr},
                     Variant{"SmallBlocks", nullptr, nullptr, "16777216"}),
     name_of);
+
+// What one buffer cannot hold where allocations are small.
+class LargeUploads : public Variants {};
+
+// So many numbers that they are prepared on several threads, and uploaded in several pieces, in
+// another order than theirs.
+TEST_P(LargeUploads, InPieces) {
+  constexpr uint32_t kN = 9001;
+  auto embeddings = generators::unequal_norms(kN, 512, 12);
+  for (float& x : embeddings.values) x += 0.5F;
+  for (const bool center : {false, kCenter}) {
+    const auto rows = reference::in_double(embeddings, center);
+    const auto norms = reference::norms(rows);
+    const auto units = reference::unit_vectors(rows, norms);
+    checks::upload(ctx_.get(), embeddings, center);
+    for (const uint32_t i : {0U, 4567U, kN - 1}) {
+      reference::Rows<int32_t> cosines{1, kN, {}};
+      for (uint32_t j = 0; j < kN; ++j) {
+        cosines.values.push_back(reference::cosine(units, norms, i, j));
+      }
+      EXPECT_TRUE(checks::same_bits<float>(checks::similarity_rows(ctx_.get(), kN, i, 1),
+                                           reference::similarity_matrix(cosines).values, kN));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Devices, LargeUploads,
+                         testing::Values(Variant{"AsItIs", nullptr, nullptr, nullptr},
+                                         Variant{"Discrete", "discrete", nullptr, nullptr}),
+                         name_of);
 
 }  // namespace
