@@ -28,7 +28,8 @@ uint32_t memory_type(const Device& device, uint32_t types, MemoryUse use) {
     if (found < 0) found = find_type(device.memory(), types, host);
   } else {
     if (device.limits().unified_memory) {
-      found = find_type(device.memory(), types, host | Property::eDeviceLocal);
+      found =
+          find_type(device.memory(), types, host | Property::eDeviceLocal | Property::eHostCached);
     }
     if (found < 0) found = find_type(device.memory(), types, Property::eDeviceLocal);
   }

@@ -80,6 +80,9 @@ std::string missing_features(const vk::raii::PhysicalDevice& device, const Devic
           "subgroup arithmetic in compute shaders");
   require(in_compute && (facts.subgroup.supportedOperations & Feature::eBallot),
           "subgroup ballot in compute shaders");
+  // What the kernels' reductions in two stages have room for.
+  require(facts.subgroup.subgroupSize >= 4 && facts.subgroup.subgroupSize <= 128,
+          "subgroups of 4 to 128 invocations");
   return missing;
 }
 
@@ -138,12 +141,24 @@ VkcDeviceInfo describe(const vk::raii::PhysicalDevice& device, uint32_t index) {
   return info;
 }
 
+// Whether the host reads what is the device's own as fast as any memory: some integrated GPUs have
+// device-local memory that it reads without a cache, and so very slowly.
+bool has_cached_local_memory(const vk::PhysicalDeviceMemoryProperties& memory) {
+  using Property = vk::MemoryPropertyFlagBits;
+  const vk::MemoryPropertyFlags wanted = Property::eDeviceLocal | Property::eHostVisible |
+                                         Property::eHostCoherent | Property::eHostCached;
+  return std::any_of(
+      memory.memoryTypes.begin(), memory.memoryTypes.begin() + memory.memoryTypeCount,
+      [&](const vk::MemoryType& type) { return (type.propertyFlags & wanted) == wanted; });
+}
+
 DeviceLimits read_limits(const DeviceFacts& facts, double timestamp_period) {
   const vk::PhysicalDeviceLimits& limits = facts.properties().limits;
   DeviceLimits out;
   out.is_cpu = facts.properties().deviceType == vk::PhysicalDeviceType::eCpu;
   out.unified_memory =
-      out.is_cpu || facts.properties().deviceType == vk::PhysicalDeviceType::eIntegratedGpu;
+      (out.is_cpu || facts.properties().deviceType == vk::PhysicalDeviceType::eIntegratedGpu) &&
+      has_cached_local_memory(facts.memory);
   out.subgroup_size = facts.subgroup.subgroupSize;
   out.max_workgroup_size =
       std::min(limits.maxComputeWorkGroupInvocations, limits.maxComputeWorkGroupSize[0]);

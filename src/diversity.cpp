@@ -49,15 +49,15 @@ struct WalkShape {
 // As much of the sums in registers as does no harm, found on an H100: more rounds than kept there
 // spill, and fewer leave too few loads under way.
 WalkShape gpu_shape(const Device& device, WalkForm form, uint32_t pitch, bool few) {
-  // Subgroups of any size up to this are full: the kernels have all lanes of one share reductions.
-  constexpr uint32_t kFullSubgroup = 64;
+  // Subgroups are full, of any size up to this: the kernels have all lanes of one share reductions.
+  const uint32_t full_subgroup = std::max(64U, device.limits().subgroup_size);
   constexpr uint32_t kRounds = 8;
   constexpr uint32_t kFewestForMany = 256;
   const uint32_t vectors = pitch / 4;
   const auto invocations_for = [&](uint32_t rounds) {
-    return static_cast<uint32_t>(round_up((vectors + rounds - 1) / rounds, kFullSubgroup));
+    return static_cast<uint32_t>(round_up((vectors + rounds - 1) / rounds, full_subgroup));
   };
-  const uint32_t most = device.limits().max_workgroup_size / kFullSubgroup * kFullSubgroup;
+  const uint32_t most = device.limits().max_workgroup_size / full_subgroup * full_subgroup;
   uint32_t invocations = 0;
   if (few) {
     invocations = std::min({invocations_for(1), 512U, most});

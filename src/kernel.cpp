@@ -1,6 +1,8 @@
 #include "kernel.hpp"
 
-#include <algorithm>
+#include <cstddef>
+
+#include "submission.hpp"
 
 namespace vkc {
 
@@ -58,6 +60,14 @@ Kernel::Kernel(const Device& device, const KernelSource& source) {
     layout_ = {device.handle(), layout_info};
   }
   pipeline_ = make_pipeline(device, source, *layout_);
+  if (!device.limits().is_cpu) return;
+  // lavapipe compiles at the first dispatch: be it this one of nothing, rather than one by whose
+  // time the next is sized.
+  Submission compiling(device);
+  const std::vector<std::byte> push_constants(source.push_bytes);
+  record_bytes(compiling.begin_untimed(), push_constants.data(), source.push_bytes, 0);
+  compiling.submit();
+  compiling.wait();
 }
 
 void Kernel::record_bytes(const vk::raii::CommandBuffer& commands, const void* push,

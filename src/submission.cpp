@@ -37,8 +37,15 @@ void Submission::abandon() noexcept {
   }
 }
 
-const vk::raii::CommandBuffer& Submission::begin() {
+const vk::raii::CommandBuffer& Submission::begin_untimed() {
   commands_.begin({vk::CommandBufferUsageFlagBits::eOneTimeSubmit});
+  timed_ = false;
+  return commands_;
+}
+
+const vk::raii::CommandBuffer& Submission::begin() {
+  begin_untimed();
+  timed_ = true;
   if (*timestamps_) {
     commands_.resetQueryPool(*timestamps_, 0, 2);
     commands_.writeTimestamp(vk::PipelineStageFlagBits::eTopOfPipe, *timestamps_, 0);
@@ -53,7 +60,7 @@ void Submission::submit() {
   commands_.pipelineBarrier(
       vk::PipelineStageFlagBits::eComputeShader | vk::PipelineStageFlagBits::eTransfer,
       vk::PipelineStageFlagBits::eHost, {}, to_host, {}, {});
-  if (*timestamps_) {
+  if (timed_ && *timestamps_) {
     commands_.writeTimestamp(vk::PipelineStageFlagBits::eBottomOfPipe, *timestamps_, 1);
   }
   commands_.end();
@@ -71,7 +78,7 @@ double Submission::wait() {
     fail(VKC_ERROR_DEVICE_LOST, "the device has not answered for ",
          kPatienceNanoseconds / 1'000'000'000, " s: destroy the context and make a new one");
   }
-  return device_seconds();
+  return timed_ ? device_seconds() : 0;
 }
 
 double Submission::device_seconds() {

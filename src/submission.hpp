@@ -24,6 +24,9 @@ class Submission {
   // Starts recording. The submission must not be in flight.
   const vk::raii::CommandBuffer& begin();
 
+  // The same for what is not the device's work proper: it is not taken note of, and wait() gives 0.
+  const vk::raii::CommandBuffer& begin_untimed();
+
   // Ends recording and sends the commands to the queue. The host sees what they wrote after wait().
   void submit();
 
@@ -45,6 +48,7 @@ class Submission {
   vk::raii::Fence fence_;
   vk::raii::QueryPool timestamps_ = nullptr;
   std::chrono::steady_clock::time_point submitted_;
+  bool timed_ = true;
   bool in_flight_ = false;
 };
 

@@ -5,7 +5,8 @@
 //
 // Read at each vkCreateInstance:
 //   VKC_FAULT_HIDE              what devices lack, one of: shaderInt64, bufferDeviceAddress,
-//                               subgroupArithmetic, subgroupBallot, vulkan12 (they report 1.1),
+//                               subgroupArithmetic, subgroupBallot, subgroupSize (they report 1),
+//                               vulkan12 (they report 1.1), hostCached (of device-local memory),
 //                               devices (there is none)
 //   VKC_FAULT_DEVICE_TYPE       what devices report to be: integrated or discrete
 //   VKC_FAULT_WORKGROUP         the most invocations of a workgroup
@@ -262,7 +263,9 @@ void change_properties(const InstanceState& state, VkPhysicalDeviceProperties* p
   }
 }
 
-void change_subgroup(const InstanceState& state, VkSubgroupFeatureFlags* operations) {
+void change_subgroup(const InstanceState& state, uint32_t* size,
+                     VkSubgroupFeatureFlags* operations) {
+  if (state.hides("subgroupSize")) *size = 1;
   if (state.hides("subgroupArithmetic"))
     *operations &= ~uint32_t{VK_SUBGROUP_FEATURE_ARITHMETIC_BIT};
   if (state.hides("subgroupBallot")) *operations &= ~uint32_t{VK_SUBGROUP_FEATURE_BALLOT_BIT};
@@ -288,15 +291,15 @@ VKAPI_ATTR void VKAPI_CALL get_properties2(VkPhysicalDevice physical_device,
     switch (structure->sType) {
       case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES: {
         auto* vulkan11 = reinterpret_cast<VkPhysicalDeviceVulkan11Properties*>(structure);
-        change_subgroup(state, &vulkan11->subgroupSupportedOperations);
+        change_subgroup(state, &vulkan11->subgroupSize, &vulkan11->subgroupSupportedOperations);
         change_allocation(state, &vulkan11->maxMemoryAllocationSize);
         break;
       }
-      case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES:
-        change_subgroup(
-            state,
-            &reinterpret_cast<VkPhysicalDeviceSubgroupProperties*>(structure)->supportedOperations);
+      case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES: {
+        auto* subgroup = reinterpret_cast<VkPhysicalDeviceSubgroupProperties*>(structure);
+        change_subgroup(state, &subgroup->subgroupSize, &subgroup->supportedOperations);
         break;
+      }
       case VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_3_PROPERTIES:
         change_allocation(state,
                           &reinterpret_cast<VkPhysicalDeviceMaintenance3Properties*>(structure)
@@ -308,7 +311,13 @@ VKAPI_ATTR void VKAPI_CALL get_properties2(VkPhysicalDevice physical_device,
   });
 }
 
-void shrink_heaps(const InstanceState& state, VkPhysicalDeviceMemoryProperties* memory) {
+void change_memory(const InstanceState& state, VkPhysicalDeviceMemoryProperties* memory) {
+  for (uint32_t i = 0; state.hides("hostCached") && i < memory->memoryTypeCount; ++i) {
+    VkMemoryPropertyFlags& flags = memory->memoryTypes[i].propertyFlags;
+    if ((flags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT) != 0) {
+      flags &= ~uint32_t{VK_MEMORY_PROPERTY_HOST_CACHED_BIT};
+    }
+  }
   if (state.heap_bytes == 0) return;
   for (uint32_t i = 0; i < memory->memoryHeapCount; ++i) {
     memory->memoryHeaps[i].size = std::min(memory->memoryHeaps[i].size, state.heap_bytes);
@@ -319,14 +328,14 @@ VKAPI_ATTR void VKAPI_CALL get_memory(VkPhysicalDevice physical_device,
                                       VkPhysicalDeviceMemoryProperties* memory) {
   const InstanceState& state = instances().of(physical_device);
   state.get_memory(physical_device, memory);
-  shrink_heaps(state, memory);
+  change_memory(state, memory);
 }
 
 VKAPI_ATTR void VKAPI_CALL get_memory2(VkPhysicalDevice physical_device,
                                        VkPhysicalDeviceMemoryProperties2* memory) {
   const InstanceState& state = instances().of(physical_device);
   state.get_memory2(physical_device, memory);
-  shrink_heaps(state, &memory->memoryProperties);
+  change_memory(state, &memory->memoryProperties);
   if (state.heap_bytes == 0) return;
   for_each_structure(memory->pNext, [&](VkBaseOutStructure* structure) {
     if (structure->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT) {

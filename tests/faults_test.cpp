@@ -91,7 +91,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Missing{"bufferDeviceAddress", "bufferDeviceAddress"},
                     Missing{"subgroupArithmetic", "subgroup.*arithmetic|arithmetic.*subgroup"},
                     Missing{"subgroupBallot", "subgroup.*ballot|ballot.*subgroup"},
-                    Missing{"vulkan12", "Vulkan 1\\.2"}),
+                    Missing{"subgroupSize", "subgroups of 4"}, Missing{"vulkan12", "Vulkan 1\\.2"}),
     [](const auto& test) { return test.param.what; });
 
 TEST(NoDevices, IsAsNoDriver) {

@@ -24,6 +24,7 @@ struct Variant {
   const char* device_type;       // NULL: as it is
   const char* workgroup;         // NULL: as it is
   const char* allocation_bytes;  // NULL: as it is
+  const char* hidden = nullptr;  // NULL: nothing
 };
 
 void PrintTo(const Variant& variant, std::ostream* out) { *out << variant.name; }
@@ -33,6 +34,7 @@ class Variants : public testing::TestWithParam<Variant> {
   const ScopedEnvironment device_type_{"VKC_FAULT_DEVICE_TYPE", GetParam().device_type};
   const ScopedEnvironment workgroup_{"VKC_FAULT_WORKGROUP", GetParam().workgroup};
   const ScopedEnvironment allocation_{"VKC_FAULT_ALLOCATION_BYTES", GetParam().allocation_bytes};
+  const ScopedEnvironment hidden_{"VKC_FAULT_HIDE", GetParam().hidden};
 
  protected:
   const checks::Context ctx_ = checks::make_context();
@@ -72,6 +74,7 @@ const std::vector<Variant> variants{
     {"DiscreteFewInvocations", "discrete", kFewInvocations, nullptr},
     {"Integrated", "integrated", nullptr, nullptr},
     {"IntegratedSmallBlocks", "integrated", kFewInvocations, kSmallBlocks},
+    {"IntegratedUncached", "integrated", nullptr, nullptr, "hostCached"},
 };
 
 const auto name_of = [](const auto& test) { return test.param.name; };
