@@ -60,7 +60,7 @@ uint64_t available_host_bytes() {
   return kibibytes * 1024;
 }
 
-// Peers, and sizes that are only tabled, get less time than what the benchmark is about.
+// Peers, and on a CPU sizes that are only tabled, get less time than what the benchmark is about.
 double brief_seconds(const Options& options) { return options.seconds / 3; }
 
 std::string of_all(uint32_t count, uint32_t n) {
@@ -298,7 +298,8 @@ class Measurement {
     });
   }
 
-  // As many starts as the time allows, of those asked for.
+  // As many starts as the time allows, of those asked for. On a GPU, all of them where it allows
+  // one run: better fewer runs than some of the walks, which do not show what all cost.
   std::vector<uint32_t> affordable_starts() {
     const uint32_t wanted = options_.starts == 0 ? n_ : std::min(options_.starts, n_);
     constexpr double kEnoughToJudge = 0.3;
@@ -314,6 +315,8 @@ class Measurement {
       if (count == wanted || seconds > kEnoughToJudge) break;
     }
     const double each = seconds / count;
+    const bool is_cpu = ctx_->device().limits().is_cpu;
+    if (!is_cpu && each * wanted <= options_.seconds) return spread_starts(n_, wanted);
     const double affordable = std::max(options_.seconds / options_.repeat / each, 1.0);
     return spread_starts(n_, static_cast<uint32_t>(std::min<double>(wanted, affordable)));
   }
@@ -565,7 +568,7 @@ Report run_suite(const Options& options) {
   }
   if (options.sizes.empty()) return report;
   Options brief = options;
-  brief.seconds = brief_seconds(options);
+  if (is_cpu) brief.seconds = brief_seconds(options);
   const Data sized = real_like(real, name, options.sizes.back(), options.d);
   for (const bool center : options.center) {
     for (const uint32_t n : options.sizes) {
