@@ -55,14 +55,6 @@ double DeviceCopy::seconds_by_kernel() {
   return submission_.wait();
 }
 
-void DeviceCopy::keep_busy(double seconds) {
-  const auto begin = std::chrono::steady_clock::now();
-  while (std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count() <
-         seconds) {
-    seconds_by_kernel();
-  }
-}
-
 Bandwidth DeviceCopy::best_bandwidth() {
   // The first touches the memory for the first time.
   seconds_by_command();

@@ -24,10 +24,6 @@ class DeviceCopy {
   // The best of several copies by vkCmdCopyBuffer and by a kernel, by device timestamps.
   Bandwidth best_bandwidth();
 
-  // Keeps the device at work for so long: idle ones lower their clocks, and take a while to raise
-  // them again.
-  void keep_busy(double seconds);
-
  private:
   double seconds_by_command();
   double seconds_by_kernel();

@@ -1,7 +1,9 @@
 #include "data.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
+#include <numeric>
 #include <stdexcept>
 #include <vector>
 
@@ -15,6 +17,31 @@ using reference::Embeddings;
 
 constexpr uint64_t kSeed = 20240229;
 constexpr float kNoise = 0.1F;  // the norm of the noise over that of the row
+
+// Padded with zeros, and then reflected a few times, so that the numbers are as dense as before.
+Embeddings turn(const Embeddings& real, uint32_t d) {
+  constexpr int kReflections = 3;
+  generators::Random random(kSeed);
+  std::vector<std::vector<double>> normals(kReflections, std::vector<double>(d));
+  for (std::vector<double>& normal : normals) {
+    for (double& x : normal) x = random.uniform();
+    const double length =
+        std::sqrt(std::inner_product(normal.begin(), normal.end(), normal.begin(), 0.0));
+    for (double& x : normal) x /= length;
+  }
+  Embeddings out{real.n, d, {}};
+  out.values.reserve(std::size_t{real.n} * d);
+  std::vector<double> row(d);
+  for (uint32_t i = 0; i < real.n; ++i) {
+    std::fill(std::copy_n(real.row(i), real.d, row.begin()), row.end(), 0.0);
+    for (const std::vector<double>& normal : normals) {
+      const double twice = 2 * std::inner_product(row.begin(), row.end(), normal.begin(), 0.0);
+      for (uint32_t k = 0; k < d; ++k) row[k] -= twice * normal[k];
+    }
+    for (const double x : row) out.values.push_back(static_cast<float>(x));
+  }
+  return out;
+}
 
 Embeddings project(const Embeddings& real, uint32_t d) {
   generators::Random random(kSeed);
@@ -67,14 +94,18 @@ Data real_like(const Embeddings& real, const std::string& name, uint32_t n, uint
   Data data;
   data.embeddings = real;
   data.description = name + " (" + std::to_string(real.n) + " x " + std::to_string(real.d) + ")";
-  const bool exact = n <= real.n && d == real.d;
-  data.description += exact ? ", real" : ", real-like";
+  const bool is_real = n <= real.n && d >= real.d;
+  data.description += is_real ? ", real" : ", real-like";
   if (n < real.n) {
     data.embeddings.n = n;
     data.embeddings.values.resize(std::size_t{n} * real.d);
     data.description += ": the first " + std::to_string(n) + " rows";
   }
-  if (d != real.d) {
+  if (d > real.d) {
+    data.embeddings = turn(data.embeddings, d);
+    data.description += ": turned into " + std::to_string(d) + " dimensions, cosines are kept";
+  }
+  if (d < real.d) {
     data.embeddings = project(data.embeddings, d);
     data.description += ": projected to " + std::to_string(d) + " dimensions by random signs";
   }

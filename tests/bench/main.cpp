@@ -13,8 +13,7 @@ int main(int argc, char** argv) {
   try {
     const bench::Options options = bench::parse_options(argc, argv);
     bench::Report report = bench::run_suite(options);
-    report.command = "vulkan_compute_bench";
-    for (int i = 1; i < argc; ++i) report.command += std::string(" ") + argv[i];
+    report.command = "vulkan_compute_bench" + options.command;
     std::fputs(bench::markdown(report).c_str(), stdout);
     if (!options.json.empty()) {
       std::ofstream file(options.json);

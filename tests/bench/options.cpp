@@ -24,7 +24,7 @@ Measures the library on one device beside its yardsticks and prints Markdown tab
   --device D              index or part of the name of a device (default: the library's choice)
   --embeddings FILE.npy   float32 rows (default: the bundled Psalms)
   --n N                   items: fewer rows of the file, or more of their like (default: its rows)
-  --d D                   dimensions: another number than the file's by projection
+  --d D                   dimensions: more than the file's keep its cosines, fewer are a projection
   --starts N              walks of the figure "all walks" (default: one from every item)
   --length L              items of each walk (default: n)
   --center 0|1|both       centring (default: both)
@@ -68,6 +68,51 @@ std::vector<bool> centerings(const std::string& text) {
   throw std::runtime_error("--center is " + text + " and must be 0, 1 or both");
 }
 
+struct Choice {
+  const char* name;
+  bool has_value;
+  bool is_shown;  // in Options::command
+  void (*set)(Options& out, const char* value);
+};
+
+constexpr std::array<Choice, 16> kChoices = {{
+    {"device", true, true, [](Options& out, const char* value) { out.device = value; }},
+    {"embeddings", true, true, [](Options& out, const char* value) { out.embeddings = value; }},
+    {"n", true, true,
+     [](Options& out, const char* value) { out.n = number<uint32_t>(value, "n"); }},
+    {"d", true, true,
+     [](Options& out, const char* value) { out.d = number<uint32_t>(value, "d"); }},
+    {"starts", true, true,
+     [](Options& out, const char* value) { out.starts = number<uint32_t>(value, "starts"); }},
+    {"length", true, true,
+     [](Options& out, const char* value) { out.length = number<uint32_t>(value, "length"); }},
+    {"center", true, true, [](Options& out, const char* value) { out.center = centerings(value); }},
+    {"sizes", true, true,
+     [](Options& out, const char* value) { out.sizes = numbers(value, "sizes"); }},
+    {"repeat", true, true,
+     [](Options& out, const char* value) { out.repeat = number<int>(value, "repeat"); }},
+    {"seconds", true, true,
+     [](Options& out, const char* value) { out.seconds = number<double>(value, "seconds"); }},
+    {"threads", true, true,
+     [](Options& out, const char* value) { out.threads = number<unsigned>(value, "threads"); }},
+    {"no-peers", false, true, [](Options& out, const char* /*none*/) { out.peers = false; }},
+    {"torch", true, false, [](Options& out, const char* value) { out.torch = value; }},
+    {"json", true, false, [](Options& out, const char* value) { out.json = value; }},
+    {"write-embeddings", true, false,
+     [](Options& out, const char* value) { out.write_embeddings = value; }},
+    {"help", false, false,
+     [](Options& /*out*/, const char* /*none*/) {
+       std::fputs(kUsage, stdout);
+       std::exit(0);
+     }},
+}};
+
+// A file goes by its name, wherever it lies.
+std::string shown(const Choice& choice, const char* value) {
+  const bool is_file = choice.name == std::string_view("embeddings");
+  return is_file ? std::filesystem::path(value).filename().string() : value;
+}
+
 }  // namespace
 
 std::string source_directory() {
@@ -77,48 +122,18 @@ std::string source_directory() {
 Options parse_options(int argc, char** argv) {
   Options out;
   out.embeddings = source_directory() + "/data/psalms.npy";
-  constexpr std::array<option, 17> kLong = {{
-      {"device", required_argument, nullptr, 0},
-      {"embeddings", required_argument, nullptr, 0},
-      {"n", required_argument, nullptr, 0},
-      {"d", required_argument, nullptr, 0},
-      {"starts", required_argument, nullptr, 0},
-      {"length", required_argument, nullptr, 0},
-      {"center", required_argument, nullptr, 0},
-      {"sizes", required_argument, nullptr, 0},
-      {"repeat", required_argument, nullptr, 0},
-      {"seconds", required_argument, nullptr, 0},
-      {"threads", required_argument, nullptr, 0},
-      {"no-peers", no_argument, nullptr, 0},
-      {"torch", required_argument, nullptr, 0},
-      {"json", required_argument, nullptr, 0},
-      {"write-embeddings", required_argument, nullptr, 0},
-      {"help", no_argument, nullptr, 0},
-      {},
-  }};
+  std::array<option, kChoices.size() + 1> known{};  // the last stays zero: the end
+  std::transform(kChoices.begin(), kChoices.end(), known.begin(), [](const Choice& choice) {
+    return option{choice.name, choice.has_value ? required_argument : no_argument, nullptr, 0};
+  });
   int index = 0;
-  for (int got = 0; (got = getopt_long(argc, argv, "", kLong.data(), &index)) != -1;) {
+  for (int got = 0; (got = getopt_long(argc, argv, "", known.data(), &index)) != -1;) {
     if (got == '?') throw std::runtime_error("see --help");
-    const std::string name = kLong.at(static_cast<std::size_t>(index)).name;
-    if (name == "help") {
-      std::fputs(kUsage, stdout);
-      std::exit(0);
-    }
-    if (name == "device") out.device = optarg;
-    if (name == "embeddings") out.embeddings = optarg;
-    if (name == "n") out.n = number<uint32_t>(optarg, name);
-    if (name == "d") out.d = number<uint32_t>(optarg, name);
-    if (name == "starts") out.starts = number<uint32_t>(optarg, name);
-    if (name == "length") out.length = number<uint32_t>(optarg, name);
-    if (name == "center") out.center = centerings(optarg);
-    if (name == "sizes") out.sizes = numbers(optarg, name);
-    if (name == "repeat") out.repeat = number<int>(optarg, name);
-    if (name == "seconds") out.seconds = number<double>(optarg, name);
-    if (name == "threads") out.threads = number<unsigned>(optarg, name);
-    if (name == "no-peers") out.peers = false;
-    if (name == "torch") out.torch = optarg;
-    if (name == "json") out.json = optarg;
-    if (name == "write-embeddings") out.write_embeddings = optarg;
+    const Choice& choice = kChoices.at(static_cast<std::size_t>(index));
+    choice.set(out, optarg);
+    if (!choice.is_shown) continue;
+    out.command.append(" --").append(choice.name);
+    if (choice.has_value) out.command.append(" ").append(shown(choice, optarg));
   }
   if (optind < argc) throw std::runtime_error(std::string("what is ") + argv[optind] + "?");
   if (out.threads == 0) out.threads = std::max(std::thread::hardware_concurrency(), 1U);

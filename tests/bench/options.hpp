@@ -11,6 +11,9 @@ namespace bench {
 std::string source_directory();
 
 struct Options {
+  // The options that say what is measured and how, as they were given, each after a space; files by
+  // their names alone.
+  std::string command{};
   std::string device{};            // as VkcOptions.device
   std::string embeddings{};        // path
   std::string write_embeddings{};  // path; "": not

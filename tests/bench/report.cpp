@@ -40,8 +40,9 @@ std::string range_text(const std::vector<double>& seconds) {
 
 // What a figure's name means to people.
 std::string label(const Figure& figure) {
-  constexpr std::array<std::array<const char*, 2>, 10> kLabels = {{
+  constexpr std::array<std::array<const char*, 2>, 11> kLabels = {{
       {"all_walks_without_reuse", "all walks, without reuse of equal sets"},
+      {"nearest_neighbors_of_matrix", "nearest neighbours"},
       {"nearest_neighbors", "nearest neighbours"},
       {"context_creation", "context creation"},
       {"first_upload", "first upload, with pipeline compilation"},
@@ -70,14 +71,17 @@ std::string table(const std::vector<Figure>& figures) {
                         " | " + range_text(figure.seconds) + " | " +
                         std::to_string(figure.seconds.size()) + " |";
     std::string end = figure.longest_submission > 0 ? seconds_text(figure.longest_submission) : "";
-    if (figure.yardsticks.empty()) text += begin + " | | | | | " + end + " |\n";
+    if (figure.yardsticks.empty()) {
+      text.append(begin).append(" | | | | | ").append(end).append(" |\n");
+    }
     for (const Yardstick& yardstick : figure.yardsticks) {
-      const std::string note = yardstick.note.empty() ? "" : ", " + yardstick.note;
-      text += begin + " " + yardstick.name + note + " | " +
-              seconds_text(median(yardstick.seconds)) + " | " + range_text(yardstick.seconds) +
-              " | " +
-              (yardstick.seconds.size() > 1 ? std::to_string(yardstick.seconds.size()) : "") +
-              " | " + format("%.3g", yardstick.ratio) + " | " + end + " |\n";
+      const std::size_t runs = yardstick.seconds.size();
+      text.append(begin).append(" ").append(yardstick.name);
+      if (!yardstick.note.empty()) text.append(", ").append(yardstick.note);
+      text.append(" | ").append(seconds_text(median(yardstick.seconds)));
+      text.append(" | ").append(range_text(yardstick.seconds));
+      text.append(" | ").append(runs > 1 ? std::to_string(runs) : "");
+      text.append(format(" | %.3g | ", yardstick.ratio)).append(end).append(" |\n");
       begin = "| | | | |";
       end = "";
     }

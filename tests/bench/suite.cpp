@@ -15,6 +15,7 @@
 #include "memory.hpp"
 #include "npy.hpp"
 #include "openblas.hpp"
+#include "warm_up.hpp"
 
 namespace bench {
 
@@ -59,7 +60,7 @@ uint64_t available_host_bytes() {
   return kibibytes * 1024;
 }
 
-// Peers, and sizes that are only tabled, get less time than what the benchmark is about.
+// Peers, and on a CPU sizes that are only tabled, get less time than what the benchmark is about.
 double brief_seconds(const Options& options) { return options.seconds / 3; }
 
 std::string of_all(uint32_t count, uint32_t n) {
@@ -69,14 +70,16 @@ std::string of_all(uint32_t count, uint32_t n) {
 // The measurements of one set of embeddings, on a context of their own.
 class Measurement {
  public:
+  // warm_up: nullptr on a CPU.
   Measurement(const Options& options, const Report& report, const reference::Embeddings& embeddings,
-              bool center)
+              bool center, WarmUp* warm_up)
       : owner_(make_context(options)),
         ctx_(owner_.get()),
         options_(options),
         report_(report),
         embeddings_(embeddings),
         center_(center),
+        warm_up_(warm_up),
         n_(embeddings.n),
         length_(options.length == 0 ? n_ : std::min(options.length, n_)),
         exact_(embeddings, center, options.threads) {}
@@ -87,7 +90,10 @@ class Measurement {
     std::vector<Figure> figures = {similarity_kernel(), measure_upload(), similarity_to_memory()};
     for (Figure& figure : walks()) figures.push_back(std::move(figure));
     figures.push_back(walks_without_reuse(figures.back()));
-    if (n_ > 1) figures.push_back(nearest_neighbors(figures.front()));
+    if (n_ > 1) {
+      for (Figure& figure : nearest_neighbors(figures.front()))
+        figures.push_back(std::move(figure));
+    }
     for (Figure& figure : figures) add_torch(figure, torch);
     return figures;
   }
@@ -135,19 +141,13 @@ class Measurement {
                  std::vector<Contender> contenders) {
     std::fprintf(stderr, "n = %u, %s: %s\n", n_, center_ ? "centred" : "not centred", name.c_str());
     longest_ = 0;
-    if (!ctx_->device().limits().is_cpu) {
-      // Peers run on the host for seconds, while the device idles.
-      Contender& ours = contenders.front();
-      ours.run = [this, run = std::move(ours.run)] {
-        constexpr double kBusySeconds = 0.2;
-        if (!warm_up_) warm_up_ = std::make_unique<DeviceCopy>(ctx_->device(), 64ULL << 20);
-        warm_up_->keep_busy(kBusySeconds);
-        ctx_->device().take_work();
-        return run();
-      };
-    }
+    Contender& ours = contenders.front();
+    // Peers, and what ours prepares, run on the host, while the device idles.
+    ours.prepare = [this, prepare = std::move(ours.prepare)] {
+      if (prepare) prepare();
+      warm_up();
+    };
     take_turns(contenders, options_.repeat, options_.seconds);
-    const Contender& ours = contenders.front();
     Figure figure{.name = name, .subject = subject, .seconds = ours.seconds};
     figure.longest_submission = longest_;
     figure.note = ours.note;
@@ -158,8 +158,13 @@ class Measurement {
     return figure;
   }
 
+  void warm_up() {
+    if (warm_up_ != nullptr) warm_up_->run();
+  }
+
   // A time worked out from a bandwidth.
-  void add_floor(Figure& figure, const std::string& name, double bytes, double bytes_per_second) {
+  static void add_floor(Figure& figure, const std::string& name, double bytes,
+                        double bytes_per_second) {
     const double seconds = bytes / bytes_per_second;
     figure.yardsticks.insert(figure.yardsticks.begin(),
                              {name, {seconds}, median(figure.seconds) / seconds, ""});
@@ -176,7 +181,7 @@ class Measurement {
   }
 
   // PyTorch runs in a process of its own, so that its ratios are of medians, not of turns.
-  void add_torch(Figure& figure, const nlohmann::json& torch) {
+  static void add_torch(Figure& figure, const nlohmann::json& torch) {
     if (torch.is_null()) return;
     for (const auto& other : torch.at("figures")) {
       const Subject& subject = figure.subject;
@@ -267,11 +272,9 @@ class Measurement {
 
   Figure similarity_to_memory() {
     std::vector<float> output(matrix_elements());
+    const auto compute = [&] { require(vkc_compute_similarity_matrix(ctx_, output.data())); };
     std::vector<Contender> contenders = {
-        {"ours", [&] {
-           upload(ctx_, embeddings_, center_);  // else the matrix would be there from the last time
-           return timed_call([&] { require(vkc_compute_similarity_matrix(ctx_, output.data())); });
-         }}};
+        after_upload([&, compute] { return timed_call(compute); })};
     std::vector<float> units;
     std::vector<float> products;
     if (!native_.empty()) {
@@ -284,6 +287,13 @@ class Measurement {
     return figure;
   }
 
+  // Ours, where the matrix would be there from the last time.
+  Contender after_upload(std::function<double()> run) {
+    return {.name = "ours", .run = std::move(run), .prepare = [this] {
+              upload(ctx_, embeddings_, center_);
+            }};
+  }
+
   double walk_once(const std::vector<uint32_t>& starts, std::vector<uint32_t>& output) {
     return timed_call([&] {
       require(vkc_compute_diversity_sequences(
@@ -291,12 +301,14 @@ class Measurement {
     });
   }
 
-  // As many starts as the time allows, of those asked for.
+  // As many starts as the time allows, of those asked for. On a GPU, all of them where it allows
+  // one run: better fewer runs than some of the walks, which do not show what all cost.
   std::vector<uint32_t> affordable_starts() {
     const uint32_t wanted = options_.starts == 0 ? n_ : std::min(options_.starts, n_);
     constexpr double kEnoughToJudge = 0.3;
     double seconds = 0;
     uint32_t count = 1;
+    warm_up();
     for (;; count = std::min(2 * count, wanted)) {
       const std::vector<uint32_t> starts = spread_starts(n_, count);
       std::vector<uint32_t> output(std::size_t{count} * length_);
@@ -306,6 +318,8 @@ class Measurement {
       if (count == wanted || seconds > kEnoughToJudge) break;
     }
     const double each = seconds / count;
+    const bool is_cpu = ctx_->device().limits().is_cpu;
+    if (!is_cpu && each * wanted <= options_.seconds) return spread_starts(n_, wanted);
     const double affordable = std::max(options_.seconds / options_.repeat / each, 1.0);
     return spread_starts(n_, static_cast<uint32_t>(std::min<double>(wanted, affordable)));
   }
@@ -379,7 +393,8 @@ class Measurement {
     return figure;
   }
 
-  Figure nearest_neighbors(const Figure& similarity_kernel) {
+  // With the matrix, and with what makes it or its rows.
+  std::vector<Figure> nearest_neighbors(const Figure& similarity_kernel) {
     constexpr uint32_t kNeighbors = 100;
     const uint32_t k = std::min(kNeighbors, n_ - 1);
     std::vector<uint32_t> ids(std::size_t{n_} * k);
@@ -387,16 +402,26 @@ class Measurement {
     const auto find = [&] {
       require(vkc_compute_nearest_neighbors(ctx_, k, ids.data(), similarities.data()));
     };
-    Figure figure = measure("nearest_neighbors", subject(),
-                            {{"ours", [&] {
-                                upload(ctx_, embeddings_, center_);  // the matrix is to be made
-                                return timed_call(find);
-                              }}});
-    figure.note = "k = " + std::to_string(k);
-    figure.yardsticks.push_back({"similarity kernel alone", similarity_kernel.seconds,
-                                 median(figure.seconds) / median(similarity_kernel.seconds), ""});
-    exact_.check_neighbors(ids.data(), k);
-    return figure;
+    const auto run = [&] { return timed_call(find); };
+    const std::string note = "k = " + std::to_string(k);
+    std::vector<Figure> figures;
+    const auto add = [&](const std::string& name, Contender ours) {
+      std::fill(ids.begin(), ids.end(), n_);
+      Figure figure = measure(name, subject(), {std::move(ours)});
+      figure.yardsticks.push_back({"similarity kernel alone", similarity_kernel.seconds,
+                                   median(figure.seconds) / median(similarity_kernel.seconds), ""});
+      exact_.check_neighbors(ids.data(), k);
+      figures.push_back(std::move(figure));
+    };
+    const uint32_t start = 0;
+    uint32_t walk = 0;
+    require(vkc_compute_diversity_sequences(ctx_, &start, 1, 1, &walk));  // makes the matrix
+    add("nearest_neighbors_of_matrix",
+        {.name = "ours", .run = run, .note = note + ", the matrix is there"});
+    Contender fresh = after_upload(run);
+    fresh.note = note + ", after a fresh upload";
+    add("nearest_neighbors", std::move(fresh));
+    return figures;
   }
 
   struct PeerWalks {
@@ -428,13 +453,13 @@ class Measurement {
   const Report& report_;
   const reference::Embeddings& embeddings_;
   bool center_;
+  WarmUp* warm_up_;
   uint32_t n_;
   uint32_t length_;
   Exact exact_;
   std::vector<const Peer*> native_;
   const OpenBlas* openblas_ = nullptr;
-  std::unique_ptr<DeviceCopy> warm_up_;  // made when first needed
-  double longest_ = 0;                   // submission of the figure being measured
+  double longest_ = 0;  // submission of the figure being measured
 };
 
 // What a program pays once: each beside the same on the same context later.
@@ -536,20 +561,22 @@ Report run_suite(const Options& options) {
   report.torch = torch.is_null() ? "not asked for" : torch.at("program").get<std::string>();
 
   report.first_use = first_use(options, data.embeddings);
+  const Context ctx = make_context(options);
+  report.device.struct_size = sizeof(report.device);
+  require(vkc_get_device_info(ctx.get(), &report.device));
+  const bool is_cpu = ctx->device().limits().is_cpu;
+  std::unique_ptr<WarmUp> warm_up;
+  if (!is_cpu) warm_up = std::make_unique<WarmUp>(ctx->device());
   {
-    const Context ctx = make_context(options);
-    report.device.struct_size = sizeof(report.device);
-    require(vkc_get_device_info(ctx.get(), &report.device));
-    const bool is_cpu = ctx->device().limits().is_cpu;
     DeviceCopy copy(ctx->device(), is_cpu ? 256ULL << 20 : 1ULL << 30);
-    if (!is_cpu) copy.keep_busy(0.5);
+    if (warm_up) warm_up->run();
     report.device_copy = copy.best_bandwidth();
-    report.host_copy = memcpy_bandwidth(options.threads);
   }
+  report.host_copy = memcpy_bandwidth(options.threads);
 
   for (const bool center : options.center) {
-    for (Figure& figure :
-         Measurement(options, report, data.embeddings, center).all(openblas, torch)) {
+    for (Figure& figure : Measurement(options, report, data.embeddings, center, warm_up.get())
+                              .all(openblas, torch)) {
       report.figures.push_back(std::move(figure));
     }
     const auto walks = std::find_if(report.figures.rbegin(), report.figures.rend(),
@@ -558,12 +585,12 @@ Report run_suite(const Options& options) {
   }
   if (options.sizes.empty()) return report;
   Options brief = options;
-  brief.seconds = brief_seconds(options);
+  if (is_cpu) brief.seconds = brief_seconds(options);
   const Data sized = real_like(real, name, options.sizes.back(), options.d);
   for (const bool center : options.center) {
     for (const uint32_t n : options.sizes) {
       const reference::Embeddings rows = first_rows(sized.embeddings, n);
-      for (Figure& figure : Measurement(brief, report, rows, center).of_size()) {
+      for (Figure& figure : Measurement(brief, report, rows, center, warm_up.get()).of_size()) {
         report.by_size.push_back(std::move(figure));
       }
     }

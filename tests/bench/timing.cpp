@@ -13,7 +13,11 @@ double median(std::vector<double> values) {
 void take_turns(std::vector<Contender>& contenders, int repeat, double seconds) {
   constexpr int kMostPeerTurns = 3;
   std::vector<int> turns;
+  const auto prepare = [](const Contender& contender) {
+    if (contender.prepare) contender.prepare();
+  };
   for (Contender& contender : contenders) {
+    prepare(contender);
     const double first = wall_seconds([&] { contender.seconds = {contender.run()}; });
     const double affordable = seconds / std::max(first, 1e-9);
     if (affordable < 1) {
@@ -26,7 +30,9 @@ void take_turns(std::vector<Contender>& contenders, int repeat, double seconds) 
   }
   for (int turn = 0; turn < repeat; ++turn) {
     for (std::size_t c = 0; c < contenders.size(); ++c) {
-      if (turn < turns[c]) contenders[c].seconds.push_back(contenders[c].run());
+      if (turn >= turns[c]) continue;
+      prepare(contenders[c]);
+      contenders[c].seconds.push_back(contenders[c].run());
     }
   }
 }
