@@ -15,6 +15,7 @@
 #include "memory.hpp"
 #include "npy.hpp"
 #include "openblas.hpp"
+#include "staging.hpp"
 #include "warm_up.hpp"
 
 namespace bench {
@@ -226,10 +227,11 @@ class Measurement {
 
   Figure similarity_kernel() {
     const vkc::Device& device = ctx_->device();
-    const vkc::ResidentEmbeddings resident(device, embeddings_.values.data(), n_, embeddings_.d,
+    vkc::Staging staging(device);
+    const vkc::ResidentEmbeddings resident(staging, embeddings_.values.data(), n_, embeddings_.d,
                                            center_);
     vkc::Similarity similarity(device, resident);
-    const vkc::MatrixRows matrix(device, n_, n_);
+    const vkc::MatrixRows matrix(staging, n_, n_);
     std::vector<Contender> contenders = {{"ours", [&] {
                                             device.take_work();
                                             similarity.fill(matrix);
@@ -373,9 +375,10 @@ class Measurement {
   // All walks to their ends, though some have met: beside the figure that makes use of it.
   Figure walks_without_reuse(const Figure& all_walks) {
     const vkc::Device& device = ctx_->device();
-    const vkc::ResidentEmbeddings resident(device, embeddings_.values.data(), n_, embeddings_.d,
+    vkc::Staging staging(device);
+    const vkc::ResidentEmbeddings resident(staging, embeddings_.values.data(), n_, embeddings_.d,
                                            center_);
-    const vkc::MatrixRows matrix(device, n_, n_);
+    const vkc::MatrixRows matrix(staging, n_, n_);
     vkc::Similarity(device, resident).fill(matrix);
     const bool reuse = false;
     vkc::Diversity diversity(device, resident, matrix, vkc::fastest_form(device, resident), reuse);

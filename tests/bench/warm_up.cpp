@@ -14,12 +14,12 @@ namespace bench {
 
 namespace {
 
-constexpr uint32_t kItems = 2048;
+constexpr uint32_t kItems = 4096;
 constexpr uint32_t kDimensions = 512;
 constexpr uint64_t kSeed = 345;
 
 constexpr double kAlike = 1.03;          // ratio of times that count as the same
-constexpr double kSettledSeconds = 0.3;  // without becoming faster
+constexpr double kSettledSeconds = 0.5;  // without becoming faster
 constexpr double kMostSeconds = 3;       // of a warm-up
 constexpr std::ptrdiff_t kLatest = 5;    // times that are taken together
 
@@ -27,10 +27,11 @@ constexpr std::ptrdiff_t kLatest = 5;    // times that are taken together
 
 WarmUp::WarmUp(const vkc::Device& device)
     : device_(device),
-      embeddings_(device, generators::unit_norms(kItems, kDimensions, kSeed).values.data(), kItems,
-                  kDimensions, false),
+      staging_(device),
+      embeddings_(staging_, generators::unit_norms(kItems, kDimensions, kSeed).values.data(),
+                  kItems, kDimensions, false),
       similarity_(device, embeddings_),
-      matrix_(device, kItems, kItems) {}
+      matrix_(staging_, kItems, kItems) {}
 
 void WarmUp::run() {
   using Clock = std::chrono::steady_clock;

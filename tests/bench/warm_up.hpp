@@ -6,6 +6,7 @@
 #include "device.hpp"
 #include "resident.hpp"
 #include "similarity.hpp"
+#include "staging.hpp"
 
 namespace bench {
 
@@ -21,6 +22,7 @@ class WarmUp {
 
  private:
   const vkc::Device& device_;
+  vkc::Staging staging_;
   vkc::ResidentEmbeddings embeddings_;
   vkc::Similarity similarity_;
   vkc::MatrixRows matrix_;
