@@ -50,6 +50,8 @@
  *   time: a call made while another is in progress on the same context returns
  *   VKC_ERROR_CONTEXT_BUSY and changes nothing. vkc_destroy must not run beside any other call on
  *   its context. Functions without a context may be called from any thread at any time.
+ *   Calls that prepare or convert much data start threads of their own for it, at most one for each
+ *   processor and 16, which take no signals and end before the call returns.
  *
  * Processes
  *
@@ -63,6 +65,9 @@
  *
  *   The library keeps no pointer that it is given: inputs are copied before a call returns, outputs
  *   are the caller's. Strings it returns are its own and must not be freed.
+ *   A context keeps what it computes with until the next upload (the similarity matrix's memory
+ *   even for that one, where it has as many embeddings), and, where the device's memory is not the
+ *   host's, some 32 MiB through which data go to and fro: see vkc_plan_memory.
  */
 #ifndef VULKAN_COMPUTE_H
 #define VULKAN_COMPUTE_H
@@ -279,9 +284,10 @@ VKC_API VkcResult vkc_recommended_batch(VkComputeContext* ctx, uint32_t length, 
  *
  * ids: n x k item ids, row-major, row i for item i. similarities: n x k float32, of the same shape,
  * C_ij * 2^-30 rounded once, as in the similarity matrix; or NULL where they are not wanted.
- * k: 1 to n - 1; up to 1,024 are put in order by the device, more by one thread of the host. The
- * similarity matrix is not built: blocks of its rows are computed, searched and overwritten. What
- * serves for that, at most 256 MiB unless one row is longer, stays for the calls that follow.
+ * k: 1 to n - 1; up to 1,024 are put in order by the device, more by the host. Where the similarity
+ * matrix is there, or all items are asked for and it takes at most half of the device's memory that
+ * is left, its rows are searched, and it stays. Else blocks of rows are computed, searched and
+ * overwritten; what serves for that, at most 96 MiB unless a row is longer, stays, too.
  * Errors: NULL_POINTER (ctx, ids), NO_EMBEDDINGS, INVALID_LENGTH (k), DOES_NOT_FIT, out of memory,
  * DEVICE_LOST. */
 VKC_API VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint32_t* ids,

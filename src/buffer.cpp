@@ -23,11 +23,11 @@ int find_type(const vk::PhysicalDeviceMemoryProperties& memory, uint32_t types,
 uint32_t memory_type(const Device& device, uint32_t types, MemoryUse use) {
   const vk::MemoryPropertyFlags host = Property::eHostVisible | Property::eHostCoherent;
   int found = -1;
-  if (use == MemoryUse::kReadback) {
+  if (use == MemoryUse::kStaging) {
     found = find_type(device.memory(), types, host | Property::eHostCached);
     if (found < 0) found = find_type(device.memory(), types, host);
   } else {
-    if (device.limits().unified_memory) {
+    if (device.limits().maps_local_memory) {
       found =
           find_type(device.memory(), types, host | Property::eDeviceLocal | Property::eHostCached);
     }
@@ -68,7 +68,7 @@ Buffer::Buffer(const Device& device, uint64_t bytes, MemoryUse use) : bytes_(byt
   buffer_.bindMemory(*memory_, 0);
   if (use == MemoryUse::kDevice) address_ = device.handle().getBufferAddress({*buffer_});
   // On a discrete GPU some device-local memory is also host-visible, but slow to read: not used.
-  const bool reachable = use == MemoryUse::kReadback || device.limits().unified_memory;
+  const bool reachable = use == MemoryUse::kStaging || device.limits().maps_local_memory;
   const vk::MemoryPropertyFlags host = Property::eHostVisible | Property::eHostCoherent;
   if (reachable && (device.memory().memoryTypes[type].propertyFlags & host) == host) {
     mapped_ = memory_.mapMemory(0, VK_WHOLE_SIZE);

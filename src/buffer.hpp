@@ -10,8 +10,8 @@
 namespace vkc {
 
 enum class MemoryUse {
-  kDevice,   // read and written by kernels; also mapped where memory is unified
-  kReadback  // written by the device, read by the host: mapped and cached
+  kDevice,  // read and written by kernels; also mapped where the host reads it well
+  kStaging  // the host's, for transfers: mapped and cached
 };
 
 // What a buffer of so many bytes takes.

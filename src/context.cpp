@@ -36,6 +36,7 @@ VkcEmbeddingsInfo VkComputeContext::embeddings_info() const {
 }
 
 void VkComputeContext::upload(const float* embeddings, uint32_t n, uint32_t d, bool center) {
+  if (resident_ && !resident_->is_filled) resident_->matrix.reset();  // nobody wanted it again
   auto resident = std::make_unique<Resident>(staging_, embeddings, n, d, center);
   // Memory of that size is slow to get.
   if (resident_ && resident_->embeddings.n == n) resident->matrix = std::move(resident_->matrix);
@@ -52,16 +53,18 @@ const vkc::MatrixRows& VkComputeContext::matrix() {
   return *resident_->matrix;
 }
 
-vkc::RowsRoute VkComputeContext::route(uint32_t rows) const {
+vkc::RowsRoute VkComputeContext::choose_route(uint32_t rows) {
   const uint32_t n = resident_->embeddings.n;
+  const bool whole = resident_->is_filled || (resident_->matrix && rows == n);
+  if (!whole) resident_->matrix.reset();  // its memory may be what the rows need
   vkc::RowsRoute route = vkc::rows_route(device_, n, rows, device_.available_bytes());
-  if (resident_->is_filled || (resident_->matrix && rows == n)) route.whole = true;
+  route.whole = route.whole || whole;
   return route;
 }
 
 void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* output) {
   const uint32_t n = resident_->embeddings.n;
-  const vkc::RowsRoute route = this->route(count);
+  const vkc::RowsRoute route = choose_route(count);
   if (route.whole) {
     vkc::download_rows(staging_, matrix(), first, count, n, resident_->embeddings.rows, output);
   } else {
@@ -101,7 +104,7 @@ void VkComputeContext::nearest_neighbors(uint32_t first, uint32_t count, uint32_
         std::make_unique<vkc::Neighbors>(staging_, resident_->embeddings, resident_->similarity);
   }
   resident_->neighbors->find(first, count, k, ids, similarities,
-                             route(count).whole ? &matrix() : nullptr);
+                             choose_route(count).whole ? &matrix() : nullptr);
 }
 
 uint32_t VkComputeContext::recommended_neighbors_batch() const {

@@ -55,15 +55,15 @@ struct VkComputeContext {
     vkc::ResidentEmbeddings embeddings;
     vkc::Similarity similarity;
     std::unique_ptr<vkc::MatrixRows> matrix;    // made when first needed
-    bool is_filled = false;                     // the matrix is that of these embeddings
-    std::unique_ptr<vkc::Diversity> diversity;  // likewise
+    bool is_filled = false;                     // else the matrix is memory from the last upload
+    std::unique_ptr<vkc::Diversity> diversity;  // made when first needed
     std::unique_ptr<vkc::Neighbors> neighbors;  // likewise
   };
 
   const vkc::MatrixRows& matrix();
 
   // How a call that needs so many rows of the matrix comes by them.
-  [[nodiscard]] vkc::RowsRoute route(uint32_t rows) const;
+  vkc::RowsRoute choose_route(uint32_t rows);
 
   vkc::Device device_;
   vkc::Staging staging_;

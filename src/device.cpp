@@ -157,8 +157,8 @@ DeviceLimits read_limits(const DeviceFacts& facts, double timestamp_period) {
   DeviceLimits out;
   out.is_cpu = facts.properties().deviceType == vk::PhysicalDeviceType::eCpu;
   out.unified_memory =
-      (out.is_cpu || facts.properties().deviceType == vk::PhysicalDeviceType::eIntegratedGpu) &&
-      has_cached_local_memory(facts.memory);
+      out.is_cpu || facts.properties().deviceType == vk::PhysicalDeviceType::eIntegratedGpu;
+  out.maps_local_memory = out.unified_memory && has_cached_local_memory(facts.memory);
   out.subgroup_size = facts.subgroup.subgroupSize;
   out.max_workgroup_size =
       std::min(limits.maxComputeWorkGroupInvocations, limits.maxComputeWorkGroupSize[0]);

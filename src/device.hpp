@@ -17,7 +17,8 @@ namespace vkc {
 // What kernels and memory plans depend on.
 struct DeviceLimits {
   bool is_cpu = false;                  // lavapipe or another driver that runs shaders on the CPU
-  bool unified_memory = false;          // the host reads device-local memory as any
+  bool unified_memory = false;          // the device's memory is the host's
+  bool maps_local_memory = false;       // and the host reads it as fast as any
   uint32_t subgroup_size = 1;           // invocations
   uint32_t max_workgroup_size = 1;      // invocations
   uint64_t max_buffer_bytes = 0;        // of one buffer and its allocation

@@ -153,9 +153,9 @@ class WalkGroup {
         most_steps_(most_steps(device, matrix.pitch())),
         sums_(device, sums_bytes(embeddings.n, capacity), MemoryUse::kDevice),
         inputs_(device, inputs_bytes(capacity), MemoryUse::kDevice),
-        inputs_staging_(device, inputs_.bytes(), MemoryUse::kReadback),
+        inputs_staging_(device, inputs_.bytes(), MemoryUse::kStaging),
         chosen_(device, chosen_capacity_ * sizeof(uint32_t), MemoryUse::kDevice),
-        chosen_staging_(device, chosen_.bytes(), MemoryUse::kReadback),
+        chosen_staging_(device, chosen_.bytes(), MemoryUse::kStaging),
         submission_(device),
         seconds_per_step_(kCaution / Diversity::expected_rate(device, matrix.pitch())) {}
 
@@ -163,7 +163,7 @@ class WalkGroup {
     const uint64_t transferred =
         inputs_bytes(capacity) + chosen_capacity(n, capacity) * sizeof(uint32_t);
     return buffer_footprint(device, sums_bytes(n, capacity) + transferred, MemoryUse::kDevice) +
-           buffer_footprint(device, transferred, MemoryUse::kReadback);
+           buffer_footprint(device, transferred, MemoryUse::kStaging);
   }
 
   static uint64_t sums_bytes(uint32_t n, uint32_t capacity) {

@@ -103,7 +103,7 @@ RowsRoute rows_route(const Device& device, uint32_t n, uint32_t count, uint64_t 
 }
 
 uint64_t download_staging_bytes(const Device& device, uint32_t n, const RowsRoute& route) {
-  if (device.limits().unified_memory) return 0;  // rows are mapped
+  if (device.limits().maps_local_memory) return 0;
   const uint64_t row_bytes = MatrixRows::bytes(1, n);
   return (route.whole ? rows_of_download(row_bytes, n) : route.at_once) * row_bytes;
 }
@@ -111,7 +111,7 @@ uint64_t download_staging_bytes(const Device& device, uint32_t n, const RowsRout
 void download_rows(Staging& staging, const MatrixRows& matrix, uint32_t first, uint32_t count,
                    uint32_t n, std::span<const uint32_t> order, float* output) {
   const auto row_of = [&](uint32_t item) { return order.empty() ? item : order[item]; };
-  if (matrix.blocks().front().mapped() != nullptr) {
+  if (matrix.is_mapped()) {
     to_float_rows(count, n, order, output,
                   [&](uint32_t r) { return matrix.mapped_row(row_of(first + r)); });
     return;
@@ -120,9 +120,11 @@ void download_rows(Staging& staging, const MatrixRows& matrix, uint32_t first, u
   Staging::Loan halves = staging.borrow(at_once * matrix.row_bytes());
   const auto start = [&](std::size_t which, const Piece& piece) {
     Staging::Half& half = halves.at(which);
+    const vk::raii::CommandBuffer& commands = half.submission.begin();
+    full_barrier(commands);  // behind the kernel that filled the matrix
     record_copies(
-        half.submission.begin(), matrix, piece.count,
-        [&](uint32_t r) { return row_of(first + piece.first + r); }, half.buffer);
+        commands, matrix, piece.count, [&](uint32_t r) { return row_of(first + piece.first + r); },
+        half.buffer);
     half.submission.submit();
   };
   const auto finish = [&](std::size_t which, const Piece& piece) {
@@ -138,7 +140,7 @@ void compute_and_download_rows(Staging& staging, Similarity& similarity, const R
                                uint32_t first, uint32_t count, uint32_t n, float* output) {
   std::vector<MatrixRows> blocks;
   for (uint32_t b = 0; b < route.blocks; ++b) blocks.emplace_back(staging, route.at_once, n);
-  const bool mapped = blocks.front().blocks().front().mapped() != nullptr;
+  const bool mapped = blocks.front().is_mapped();
   Staging::Loan halves = staging.borrow(mapped ? 0 : route.at_once * blocks.front().row_bytes());
   const auto start = [&](std::size_t which, const Piece& piece) {
     const auto copy = [&](const vk::raii::CommandBuffer& commands) {

@@ -1,6 +1,9 @@
 #include "host_threads.hpp"
 
+#include <pthread.h>
+
 #include <algorithm>
+#include <csignal>
 #include <exception>
 #include <future>
 #include <system_error>
@@ -14,6 +17,24 @@ namespace {
 // Beyond this, memory is the limit.
 constexpr uint64_t kMostThreads = 16;
 
+// Blocks all signals for this thread and those that it starts: they are the program's.
+class WithoutSignals {
+ public:
+  WithoutSignals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  WithoutSignals(const WithoutSignals&) = delete;
+  WithoutSignals& operator=(const WithoutSignals&) = delete;
+  WithoutSignals(WithoutSignals&&) = delete;
+  WithoutSignals& operator=(WithoutSignals&&) = delete;
+  ~WithoutSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+ private:
+  sigset_t before_{};
+};
+
 }  // namespace
 
 void for_ranges(uint64_t count, uint64_t least,
@@ -25,6 +46,7 @@ void for_ranges(uint64_t count, uint64_t least,
   std::vector<std::future<void>> others;
   uint64_t own = 0;  // where the range of this thread, the last, begins
   try {
+    const WithoutSignals without_signals;
     for (; own + share < count; own += share) {
       others.push_back(std::async(std::launch::async, body, own, own + share));
     }

@@ -35,10 +35,6 @@ constexpr uint32_t kMostCpuInvocations = 64;
 constexpr double kCpuRate = 2e7;
 constexpr double kGpuRate = 1e9;
 
-// Multiply-adds a second, likewise.
-constexpr double kCpuMultiplyRate = 3e8;
-constexpr double kGpuMultiplyRate = 1e10;
-
 uint32_t bits_of_ids(uint32_t n) { return static_cast<uint32_t>(std::bit_width(n - 1)); }
 
 // The most iterations of neighbors.comp's loops, in one invocation together.
@@ -84,7 +80,7 @@ Kernel make_kernel(const Device& device, uint32_t n) {
 
 // Rows to compute at a time of those that fit: whole tiles of the similarity kernel where possible,
 // since it computes those anyway.
-uint32_t rows_of_block(uint64_t fitting, uint32_t left) {
+uint32_t whole_tiles(uint64_t fitting, uint32_t left) {
   const uint64_t whole = fitting < kTile ? std::max<uint64_t>(fitting, 1) : fitting / kTile * kTile;
   return static_cast<uint32_t>(std::min<uint64_t>(whole, left));
 }
@@ -101,7 +97,7 @@ NeighborSizes sizes_for(const Device& device, uint32_t n, uint32_t count, uint32
   const uint64_t share = available / 8;
   const uint64_t rows_bytes =
       std::min({kRowsBytes, share, MatrixRows::most_bytes(device, n, available)});
-  const uint32_t rows = with_rows ? rows_of_block(rows_bytes / MatrixRows::bytes(1, n), count) : 0;
+  const uint32_t rows = with_rows ? whole_tiles(rows_bytes / MatrixRows::bytes(1, n), count) : 0;
   const uint64_t fitting = std::min(kStagingBytes, share) / (uint64_t{k} * sizeof(uint64_t));
   return {rows, std::clamp<uint64_t>(fitting, 1, with_rows ? rows : count) * k};
 }
@@ -145,7 +141,7 @@ Neighbors::Neighbors(Staging& staging, const ResidentEmbeddings& embeddings, Sim
 
 double Neighbors::expected_rate(const Device& device, const ResidentEmbeddings& embeddings) {
   const double products = static_cast<double>(embeddings.n) * embeddings.units_pitch;
-  return (device.limits().is_cpu ? kCpuMultiplyRate : kGpuMultiplyRate) / products;
+  return Similarity::expected_rate(device) / products;
 }
 
 void Neighbors::make_buffers(uint32_t rows, uint64_t keys) {
@@ -240,8 +236,9 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, 
   } else {
     try {
       for (uint32_t done = 0; done < count;) {
-        const uint32_t part = rows_of_block(matrix.rows(), count - done);
+        const uint32_t part = whole_tiles(matrix.rows(), count - done);
         similarity_.begin_rows(0, matrix, first + done, part);
+        collect(which ^ 1U);  // the latest selection, sent before these rows
         similarity_.wait(0);
         select_all(first + done, 0, part);
         done += part;

@@ -17,10 +17,6 @@ uint64_t left_of(uint64_t available, uint64_t taken) {
   return available - std::min(available, taken);
 }
 
-const char* name_of(VkcWork kind) {
-  return kind == VKC_WORK_DIVERSITY ? "diversity sequences" : "similarities";
-}
-
 }  // namespace
 
 WorkMemory work_memory(const Device& device, uint32_t n, const Work& work, uint64_t available) {
@@ -103,7 +99,7 @@ void require_fit(const Device& device, uint32_t n, const Work& work) {
   const Footprint all = memory.all + Staging::footprint(device, memory.staging);
   const uint64_t needed = all.device + (device.limits().unified_memory ? all.host : 0);
   if (needed > available) {
-    fail(VKC_ERROR_DOES_NOT_FIT, "the ", name_of(work.kind), " of ", n, " embeddings need ",
+    fail(VKC_ERROR_DOES_NOT_FIT, "the diversity sequences of ", n, " embeddings need ",
          format_bytes(needed), " of device memory, ", format_bytes(memory.matrix),
          " of it for the similarity matrix, and ", format_bytes(available),
          " are available: use fewer embeddings or a device with more memory");

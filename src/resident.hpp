@@ -75,7 +75,10 @@ class MatrixRows {
   };
   [[nodiscard]] Place place(uint32_t row) const;
 
-  // A row's elements; only for blocks that are mapped.
+  // Whether the host can reach the rows.
+  [[nodiscard]] bool is_mapped() const { return blocks_.front().mapped() != nullptr; }
+
+  // A row's elements; only where they are mapped.
   [[nodiscard]] const int32_t* mapped_row(uint32_t row) const;
 
   // The elements of a row of n, padding included.

@@ -60,7 +60,11 @@ Similarity::Similarity(const Device& device, const ResidentEmbeddings& embedding
       kernel_(make_kernel(device, embeddings, tile_)),
       turns_{Turn{Submission(device)}, Turn{Submission(device)}},
       seconds_per_tile_(static_cast<double>(tile_) * tile_ * embeddings.units_pitch /
-                        (device.limits().is_cpu ? kCpuRate : kGpuRate)) {}
+                        expected_rate(device)) {}
+
+double Similarity::expected_rate(const Device& device) {
+  return device.limits().is_cpu ? kCpuRate : kGpuRate;
+}
 
 uint64_t Similarity::tiles_along(uint32_t items) const { return round_up(items, tile_) / tile_; }
 

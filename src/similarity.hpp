@@ -19,6 +19,9 @@ class Similarity {
 
   Similarity(const Device& device, const ResidentEmbeddings& embeddings);
 
+  // Multiply-adds a second to expect of a device not yet measured.
+  static double expected_rate(const Device& device);
+
   // Fills the whole matrix, in the order of the embeddings' rows: matrix.rows() == n. Each pair of
   // items is multiplied once.
   void fill(const MatrixRows& matrix);

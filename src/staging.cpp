@@ -9,18 +9,25 @@ Staging::Loan Staging::borrow(uint64_t bytes) {
   for (Half& half : halves_) {
     if (half.buffer.bytes() >= bytes) continue;
     half.buffer = {};  // before there are two
-    half.buffer = Buffer(device_, bytes, MemoryUse::kReadback);
+    half.buffer = Buffer(device_, bytes, MemoryUse::kStaging);
   }
   return Loan(halves_);
 }
 
 Footprint Staging::footprint(const Device& device, uint64_t bytes) {
-  return buffer_footprint(device, 2 * bytes, MemoryUse::kReadback);
+  return buffer_footprint(device, 2 * bytes, MemoryUse::kStaging);
 }
 
-uint64_t upload_staging_bytes(const Device& device, uint64_t bytes, uint64_t unit) {
-  if (device.limits().unified_memory) return 0;
+namespace {
+
+uint64_t piece_bytes(uint64_t bytes, uint64_t unit) {
   return std::min(bytes, std::max<uint64_t>(kStagingBytes / unit, 1) * unit);
+}
+
+}  // namespace
+
+uint64_t upload_staging_bytes(const Device& device, uint64_t bytes, uint64_t unit) {
+  return device.limits().maps_local_memory ? 0 : piece_bytes(bytes, unit);
 }
 
 void upload(Staging& staging, const Buffer& to, uint64_t bytes, uint64_t unit, const Fill& fill) {
@@ -28,7 +35,7 @@ void upload(Staging& staging, const Buffer& to, uint64_t bytes, uint64_t unit, c
     fill(to.mapped_as<std::byte>(), 0, bytes);
     return;
   }
-  const uint64_t at_once = upload_staging_bytes(staging.device(), bytes, unit);
+  const uint64_t at_once = piece_bytes(bytes, unit);
   Staging::Loan halves = staging.borrow(at_once);
   std::size_t which = 0;
   for (uint64_t done = 0; done < bytes; which ^= 1U) {

@@ -165,6 +165,46 @@ TEST(LostDevice, AtEachSubmission) { lose_at_each("VKC_FAULT_LOSE_AT_SUBMIT"); }
 
 TEST(LostDevice, AtEachWait) { lose_at_each("VKC_FAULT_LOSE_AT_WAIT"); }
 
+// With work that is sent, and comes back, in several pieces.
+void lose_in_pieces(const char* variable) {
+  constexpr uint32_t kN = 3001;
+  const auto embeddings = generators::unequal_norms(kN, 3, 11);
+  std::vector<float> rows(size_t{kN} * kN);
+  std::vector<uint32_t> ids(size_t{kN} * 5);
+  uint32_t losses = 0;
+  for (;; ++losses) {
+    ASSERT_LT(losses, 1000U) << "the device is lost for ever";
+    SCOPED_TRACE(std::string(variable) + "=" + std::to_string(losses + 1));
+    const ScopedEnvironment fault(variable, std::to_string(losses + 1).c_str());
+    checks::Context ctx;
+    VkcResult result = create(&ctx);
+    if (result == VKC_SUCCESS) {
+      result = vkc_upload_embeddings(ctx.get(), embeddings.values.data(), kN, 3);
+    }
+    if (result == VKC_SUCCESS) {
+      result = vkc_compute_similarity_rows(ctx.get(), 1, kN - 2, rows.data());
+    }
+    if (result == VKC_SUCCESS) {
+      result = vkc_compute_nearest_neighbors_of(ctx.get(), 1, kN - 2, 5, ids.data(), nullptr);
+    }
+    if (result == VKC_SUCCESS) result = vkc_compute_similarity_matrix(ctx.get(), rows.data());
+    if (result == VKC_SUCCESS) break;
+    ASSERT_TRUE(lost(result));
+    if (ctx) {
+      ASSERT_TRUE(lost(vkc_compute_similarity_rows(ctx.get(), 0, 1, rows.data())));
+    }
+  }
+  EXPECT_GE(losses, 6U);  // three pieces of rows, twice
+}
+
+TEST(LostDevice, InPieces) {
+  for (const char* type : {"discrete", "integrated"}) {
+    const ScopedEnvironment device_type("VKC_FAULT_DEVICE_TYPE", type);
+    lose_in_pieces("VKC_FAULT_LOSE_AT_SUBMIT");
+    lose_in_pieces("VKC_FAULT_LOSE_AT_WAIT");
+  }
+}
+
 // ---- Memory that runs out
 // ------------------------------------------------------------------------
 
@@ -293,6 +333,18 @@ TEST_F(SmallHeap, MatrixDoesNotFit) {
                                          {expected.similarity.row(i), first.n}, first.n));
   }
   checks::expect_as_reference(ctx_.get(), generators::unequal_norms(65, 7, 6));
+}
+
+// The matrix's memory serves for the next embeddings, but is not in the way of what needs it more.
+TEST_F(SmallHeap, MemoryOfTheMatrixIsGivenUp) {
+  constexpr uint32_t kMany = 3000;  // 4 n^2 = 36 MB
+  const auto first = generators::unequal_norms(kMany, 4, 5);
+  checks::upload(ctx_.get(), first);
+  EXPECT_EQ(checks::sequence(ctx_.get(), kMany, 7),
+            reference::Results(first, false).sequence(7, kMany));
+  checks::upload(ctx_.get(), generators::unequal_norms(kMany, 30, 6));
+  const auto large = generators::unequal_norms(kMany, 1500, 7);  // 18 MB, twice
+  EXPECT_TRUE(succeeded(vkc_upload_embeddings(ctx_.get(), large.values.data(), kMany, large.d)));
 }
 
 TEST_F(SmallHeap, EmbeddingsDoNotFit) {
