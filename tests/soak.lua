@@ -1,11 +1,12 @@
 -- Every operation of the Lua module, again and again, to see that memory holds steady and that results
--- stay what they were. Contexts are made and shut down, or forgotten, in every tenth round.
+-- stay what they were. Contexts are made and shut down, or forgotten, in every tenth round. That it is
+-- every operation is checked: a public function that no round has called is an error.
 --
 --   luajit tests/soak.lua [ROUNDS]        2,000 by default; memory is compared from 40 rounds on
 --
 -- Prints a table of memory (what the process has in RAM, what Lua has, open files), and exits with 1
 -- where one has grown by more than its bound from the first half of the rounds, less the first tenth of
--- them, to the second; or where a result differs.
+-- them, to the second; where a result differs; or where a function was not called.
 -- Needs the library built, as the specs do, or named by VKC_LIBRARY.
 
 local ROOT = arg[0]:match("^(.*)/[^/]*$") .. "/.."
@@ -14,6 +15,8 @@ package.path = ("%s/lua/?.lua;%s/tests/lua/?.lua;%s"):format(ROOT, ROOT, package
 local ffi = require("ffi")
 local dirent = require("posix.dirent")
 local cjson = require("cjson")
+local caches = require("vk_compute.cache")
+local embedding_file = require("vk_compute.embedding_file")
 local helper = require("helper")
 local npy = require("vk_compute.npy")
 local vk = require("vk_compute")
@@ -62,22 +65,52 @@ local embedding_files = {
   { write("e.fbin", int32(N) .. int32(D) .. bytes) },
   { write("f.raw", bytes), { d = D } },
 }
+local gaps = write("gaps.json", cjson.encode({ { embedding = { 1, 2 } }, { id = 7 } }))
 local ragged = write("ragged.json", '{"embeddings": [[1, 2], [3]]}')
 local cut = write("cut.npy", (npy.float32_header(N, D) .. bytes):sub(1, -2))
 
--- The caches are made by another process: they are computed by a forked one.
+-- The caches are made, and verified, by another process: they are computed by a forked one.
 local function make_cache(command, name, options)
   local path = folder .. "/" .. name
-  helper.execute("luajit", ROOT .. "/bin/vulkan-compute", command, embedding_files[1][1], path, "--quiet",
-    unpack(options))
+  local program = ROOT .. "/bin/vulkan-compute"
+  helper.execute("luajit", program, command, embedding_files[1][1], path, "--quiet", unpack(options))
+  helper.execute("luajit", program, "verify", path, embedding_files[1][1], "--quiet")
   return path
 end
 local diversity_cache = make_cache("cache", "diversity.npy", {})
 local neighbors_cache = make_cache("neighbors", "neighbors.npy", { "--k", tostring(K) })
 
--- ---- What comes out ------------------------------------------------------------------------------
+-- ---- What is called ------------------------------------------------------------------------------
 
 local problems = {}
+
+-- These fork, and must not be called in a process that has made a context: make_cache() has other
+-- processes call them.
+local LEFT_OUT = { ["vk_compute.cache.compute"] = true, ["vk_compute.cache.verify"] = true }
+
+-- By the names of functions, whether a call has returned: one that only ever raised is not soaked.
+local called = {}
+
+-- Has the functions of a table note their calls.
+local function watch(prefix, functions)
+  for key, fn in pairs(functions) do
+    local name = prefix .. key
+    if type(fn) == "function" and called[name] == nil and not LEFT_OUT[name] then
+      called[name] = false
+      local function note(...)
+        called[name] = true
+        return ...
+      end
+      functions[key] = function(...) return note(fn(...)) end
+    end
+  end
+end
+
+watch("vk_compute.", vk)
+watch("vk_compute.embedding_file.", embedding_file)
+watch("vk_compute.cache.", caches)
+
+-- ---- What comes out ------------------------------------------------------------------------------
 
 -- One number for a table, of tables, of numbers.
 local function digest(value, sum)
@@ -106,6 +139,16 @@ local function fails(words, fn, ...)
 end
 
 -- ---- Operations ----------------------------------------------------------------------------------
+
+local function plan(context, name)
+  for _, work in ipairs({ "upload", "similarity", "diversity", "neighbors" }) do
+    local found = context:plan_memory({ n = N, d = D, work = work })
+    same(name .. "plan of " .. work, { found.device_bytes, found.host_bytes, found.walks_at_once })
+  end
+  local found = context:plan_memory({ n = N, d = D, work = "neighbors", count = 3, k = K })
+  same(name .. "plan of few", { found.device_bytes, found.host_bytes })
+  same(name .. "plan of many", tostring(context:plan_memory({ n = 2 ^ 31, d = D }).fits))
+end
 
 -- All that a context computes; what is uploaded is always the same.
 local function compute(context, name)
@@ -137,6 +180,7 @@ local function compute(context, name)
   result("similarities", similarities)
   result("neighbours of few", context:compute_nearest_neighbors(N - 1,
     { first = 60, count = 7, similarities = false }))
+  plan(context, name)
   result("n", context:embeddings_info().num_embeddings)
   result("device", context:device_info().name)
 end
@@ -159,7 +203,10 @@ local function raise_errors(context)
   fails("start", context.compute_diversity_sequence, context, "0")
   fails("length", context.compute_diversity_sequences, context, { 0 }, N + 1)
   fails("rows", context.compute_similarity_rows, context, 66, 2)
+  fails("position", function() return context:compute_similarity_rows(0, 1, { as = "view" })[0][N] end)
   fails("k", context.compute_nearest_neighbors, context, N)
+  fails("work", context.plan_memory, context, { n = N, d = D, work = "all" })
+  fails("length", context.plan_memory, context, { n = N, d = D, length = N + 1 })
   fails("option", context.compute_similarity_matrix, context, { az = "view" })
   fails("mine", context.compute_all_diversity_sequences, context,
     { progress = function() error("mine") end })
@@ -170,7 +217,10 @@ local function raise_errors(context)
 end
 
 local function read_caches(round)
-  local cache = vk.load_diversity_cache(diversity_cache, { embeddings = embedding_files[1][1] })
+  local given = { embedding_files[1][1], nested, { flat, N, D } }
+  local cache = vk.load_diversity_cache(diversity_cache,
+    { embeddings = given[round % #given + 1], partial = round % 2 == 0 })
+  watch("cache:", getmetatable(cache).__index)
   same("cache row", cache:row(66))
   same("cache row", cache:row(66, { as = "view" }))
   fails("start", cache.row, cache, N)
@@ -180,13 +230,36 @@ local function read_caches(round)
   neighbors:close()
   fails("closed", neighbors.row, neighbors, 0)
   fails("holds", vk.load_neighbors_cache, diversity_cache)
+  fails("other embeddings", vk.load_diversity_cache, diversity_cache, { embeddings = { { 1, 2 }, { 3, 4 } } })
 end
+
+local function look_at_caches()
+  same("state", caches.status(diversity_cache).state)
+  same("no state", caches.status(folder .. "/no such cache").state)
+  for _, path in ipairs({ diversity_cache, neighbors_cache }) do
+    for name, export in pairs({ json = caches.export_json, binary = caches.export_binary }) do
+      local output = folder .. "/exported"
+      export(path, output)
+      local file = assert(io.open(output, "rb"))
+      same(path .. " as " .. name, file:read("*a"))
+      file:close()
+    end
+    fails("belongs to the cache", caches.export_json, path, path)
+  end
+end
+
+-- The default context as an object: context:method(...) is vk.method(...).
+local by_module = setmetatable({}, {
+  __index = function(_, name)
+    return function(_, ...) return vk[name](...) end
+  end,
+})
 
 local function default_context()
   vk.init()
   fails("init() was called before", vk.init)
-  vk.upload_embeddings(nested)
-  same("sequence", vk.compute_diversity_sequence(66))
+  upload_every_form(by_module)
+  compute(by_module, "")
   vk.shutdown()
   fails("no default context", vk.embeddings_info)
 end
@@ -201,13 +274,15 @@ local function round_of(round, kept)
   local file = embedding_files[round % #embedding_files + 1]
   local read = vk.read_embeddings(file[1], file[2])
   if ffi.string(read.data, read.bytes) ~= bytes then problems[file[1] .. " is read as something else"] = true end
+  same("skipped", #vk.read_embeddings(gaps, { skip_missing = true }).skipped)
   read_caches(round)
   if round % 10 == 1 then
     vk.list_devices()
     same("version", vk.version())
     same("definition", vk.definition_version())
     default_context()
-    local another = vk.new()
+    look_at_caches()
+    local another = vk.new({ device = kept:device_info().index })
     upload_every_form(another)
     compute(another, "")
     if round % 20 == 1 then another:shutdown() end
@@ -235,6 +310,7 @@ local every = math.max(1, math.floor(ROUNDS / 20))
 -- what allocators take and give back wanders above it.
 local least = { {}, {} }
 local kept = vk.new()
+watch("context:", getmetatable(kept).__index)
 for round = 1, ROUNDS do
   round_of(round, kept)
   if round % every == 0 then
@@ -256,6 +332,9 @@ if ROUNDS >= 40 then
       problems[("%s has grown by %.0f; at most %d is right"):format(what, growth, most)] = true
     end
   end
+end
+for name, has_returned in pairs(called) do
+  if not has_returned then problems[name .. "() was not called: add it to a round"] = true end
 end
 for problem in pairs(problems) do io.stderr:write("error: ", problem, "\n") end
 if next(problems) then os.exit(1) end
