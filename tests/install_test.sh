@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Installs the library, moves it, and uses it with the source tree out of sight.
+# Installs the library, moves it, and uses it with the source tree out of sight. Where this user may not
+# mount, so that the tree cannot be hidden, nothing that was installed, built with it or loaded by its
+# programs may name the tree. The last line says which way it went.
 #
 # usage: install_test.sh CMAKE GENERATOR SOURCE_TREE BUILD_TREE VERSION
 set -euo pipefail
@@ -14,6 +16,16 @@ unset VKC_LIBRARY LUA_PATH LUA_CPATH LD_LIBRARY_PATH PKG_CONFIG_PATH CMAKE_PREFI
 expect() {
   if [[ $2 == "$3" ]]; then return; fi
   printf '%s: expected\n%s\nbut it is\n%s\n' "$1" "$2" "$3" >&2
+  exit 1
+}
+
+# expect_no_trees WHAT PLACE...: no file of these places names where the library was built or staged.
+expect_no_trees() {
+  local what=$1 found=0
+  shift
+  grep -rF -e "$source" -e "$build" -e "$work/staged" "$@" || found=$?
+  if ((found == 1)); then return; fi
+  echo "$what: they name the place the library was built in, or cannot be read" >&2
   exit 1
 }
 
@@ -62,6 +74,7 @@ use_all() {
   library=$(find "$prefix" -name libvulkan_compute.so)
   expect "the library's name" "$(dirname "$library")/libvulkan_compute.so.${version%%.*}" \
     "$(dirname "$library")/$(objdump -p "$library" | sed -n 's/ *SONAME *//p')"
+  expect "the library's own search path" "" "$(objdump -p "$library" | grep -E 'R(UN)?PATH' || true)"
   use_from_cmake
   use_from_pkg_config "$(dirname "$library")"
   use_from_luajit
@@ -72,10 +85,7 @@ use_all() {
 DESTDIR=$work/staged "$cmake" --install "$build" --prefix /opt/vulkan_compute
 mv "$work/staged/opt/vulkan_compute" "$prefix"
 cp -r "$source/tests/consumers" "$source/data/psalms.npy" "$work"
-if grep -rF -e "$source" -e "$build" -e "$work/staged" "$prefix"; then
-  echo "installed files name the place they were built in" >&2
-  exit 1
-fi
+expect_no_trees "installed files" "$prefix"
 
 # Where this user may mount: with the trees gone, as it is on another machine.
 export -f expect use_from_cmake use_from_pkg_config use_from_luajit use_command use_all
@@ -88,4 +98,20 @@ for unshare in "unshare --mount" "unshare --mount --map-root-user"; do
     exit 0
   fi
 done
-use_all
+
+# Elsewhere: with the dynamic linker telling what it looks for and loads, in every process.
+mkdir "$work/loaded"
+(
+  export LD_DEBUG=libs,files LD_DEBUG_OUTPUT=$work/loaded/by
+  use_all
+)
+expect_no_trees "programs built with the installed library" "$work/cmake" "$work/similarity"
+expect_no_trees "what programs look for and load" "$work/loaded"
+for program in walk similarity luajit; do
+  mapfile -t runs < <(grep -lrE "initialize program: (.*/)?$program\$" "$work/loaded")
+  if ! grep -qE "calling init: $prefix/.*/libvulkan_compute\.so" "${runs[@]}" /dev/null; then
+    echo "the dynamic linker does not tell that $program loaded the installed library" >&2
+    exit 1
+  fi
+done
+echo "used with the source tree in sight, which may not be hidden here: nothing names it"
