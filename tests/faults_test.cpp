@@ -165,9 +165,10 @@ TEST(LostDevice, AtEachSubmission) { lose_at_each("VKC_FAULT_LOSE_AT_SUBMIT"); }
 
 TEST(LostDevice, AtEachWait) { lose_at_each("VKC_FAULT_LOSE_AT_WAIT"); }
 
-// With work that is sent, and comes back, in several pieces.
+// With work that is sent, and comes back, in several pieces: they have at most 16 MiB, and rows
+// take 17. More of them would be lost in the same places, and take far longer.
 void lose_in_pieces(const char* variable) {
-  constexpr uint32_t kN = 3001;
+  constexpr uint32_t kN = 2113;
   const auto embeddings = generators::unequal_norms(kN, 3, 11);
   std::vector<float> rows(size_t{kN} * kN);
   std::vector<uint32_t> ids(size_t{kN} * 5);
@@ -194,7 +195,8 @@ void lose_in_pieces(const char* variable) {
       ASSERT_TRUE(lost(vkc_compute_similarity_rows(ctx.get(), 0, 1, rows.data())));
     }
   }
-  EXPECT_GE(losses, 6U);  // three pieces of rows, twice
+  // At the least two pieces of rows, the rows and the selection of neighbours, and the matrix.
+  EXPECT_GE(losses, 5U);
 }
 
 TEST(LostDevice, InPieces) {
