@@ -2,15 +2,15 @@
 # Runs tests under sanitizers, each in a build of its own beside build/.
 #
 #   tests/sanitize.sh            AddressSanitizer, with its search for leaks, and
-#                                UndefinedBehaviorSanitizer: small C++ tests of everything, and every
-#                                operation of the Lua module twice
-#   tests/sanitize.sh all        the same with larger C++ tests too, but for those of the Psalms and of
-#                                thousands of items
+#                                UndefinedBehaviorSanitizer: some of every C++ test, and every operation
+#                                of the Lua module twice
+#   tests/sanitize.sh all        the same with all of every C++ test, but for what is said below
 #   tests/sanitize.sh lua        the same with nothing but the Lua module
-#   tests/sanitize.sh thread     ThreadSanitizer: the tests of threads
+#   tests/sanitize.sh thread     ThreadSanitizer: the tests of threads, the program's and the library's
 #   tests/sanitize.sh valgrind   every operation of the Lua module under memcheck, with the library
 #                                in build/, or that of VKC_LIBRARY
 #
+# A C++ test that is neither run nor left out for a reason is an error.
 # Any report ends the run with an exit code that is not 0. What is known of others' code is left out by
 # the *.supp files beside this one.
 set -euo pipefail
@@ -42,29 +42,75 @@ export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
 export LSAN_OPTIONS=suppressions=$tests/lsan.supp:print_suppressions=0
 export UBSAN_OPTIONS=print_stacktrace=1
 
+# Tests that are run, and those left out, by their programs' names.
+accounted=()
+
+# cpp_test NAME [FILTER]: of a filter, all must still name tests.
+cpp_test() {
+  local name=$1 filter=${2:-*} patterns pattern
+  accounted+=("$name")
+  IFS=: read -ra patterns <<<"$filter"
+  for pattern in "${patterns[@]}"; do
+    if [[ -z $("$bin/$name" --gtest_list_tests --gtest_filter="${pattern#-}") ]]; then
+      echo "$name has no test named $pattern" >&2
+      exit 1
+    fi
+  done
+  run "$bin/$name" --gtest_filter="$filter"
+}
+
+# left_out NAME WHY...
+left_out() {
+  accounted+=("$1")
+  printf '\n== %s is left out: %s\n' "$1" "${*:2}"
+}
+
+# Fails where a test of the build was neither run nor left out.
+expect_all_accounted() {
+  local names name
+  names=$(ctest --test-dir "${bin%/bin}" -N | sed -n 's/^ *Test *#[0-9]*: \(.*_test\)$/\1/p')
+  for name in ${names:?no tests in the build}; do
+    if [[ " ${accounted[*]} " != *" $name "* ]]; then
+      echo "$name is neither run nor left out: add it to ${BASH_SOURCE[0]}" >&2
+      exit 1
+    fi
+  done
+}
+
 cpp_tests() {
-  local bin=build-asan/bin
-  if [[ $1 == all ]]; then
-    build address,undefined build-asan all
-    run $bin/reference_test
-    run $bin/sizes_test
-    run $bin/cases_test
-    # Not host_memory_test, which brings its own operator new.
-    run $bin/variants_test --gtest_filter=-*Large*
-    run $bin/neighbors_test
-  else
-    build address,undefined build-asan c_program cases_test contexts_test devices_test \
-      errors_test faults_test neighbors_test threads_test
-    run $bin/cases_test
-    run $bin/neighbors_test --gtest_filter='*/n?:*/n6?'
-  fi
+  bin=build-asan/bin
+  build address,undefined build-asan all
+  cpp_test reference_test
+  cpp_test host_threads_test
+  cpp_test cases_test
+  cpp_test errors_test
+  cpp_test devices_test
+  cpp_test faults_test
+  cpp_test threads_test
   run $bin/c_program
-  run $bin/errors_test
-  run $bin/devices_test
-  run $bin/faults_test
-  run $bin/threads_test
-  # Freed memory is kept for a while, so that it would seem to grow.
-  run $bin/contexts_test --gtest_filter=-*LeaveMemory*
+  # Freed memory is kept for a while, so that it would seem to grow; and the peak of a process is that
+  # of the sanitizer's memory, too.
+  cpp_test contexts_test '-*LeaveMemory*'
+  cpp_test plan_test '-HostMemory.*'
+  left_out host_memory_test "it brings its own operator new, which is the sanitizer's place"
+  if [[ $1 == all ]]; then
+    # Long walks of the Psalms take minutes, nearly all of them in the reference.
+    cpp_test definition_test '-*TenSampledWalks*'
+    cpp_test psalms_test '*Similarities*'
+    cpp_test sizes_test
+    cpp_test forms_test
+    cpp_test variants_test '-*SampledPsalms*'
+    cpp_test neighbors_test
+  else
+    cpp_test definition_test 'Definition.*'
+    cpp_test psalms_test '*Similarities/AsTheyAre'
+    cpp_test sizes_test 'Rows.*:*n6?_*'
+    cpp_test forms_test '*/Forms.*SmallBlocks:FastestForm.*'
+    # With the work that the library splits over threads.
+    cpp_test variants_test '*/Variants.*:Blocks.*:*RowsInPieces/Discrete:*/LargeUploads.*'
+    cpp_test neighbors_test '*/n?:*/n6?:*/n1031'
+  fi
+  expect_all_accounted
 }
 
 lua_operations() {
@@ -87,10 +133,16 @@ case ${1:-} in
     lua_operations
     ;;
   thread)
-    build thread build-tsan threads_test
-    # Which does not survive a fork.
-    TSAN_OPTIONS=suppressions=$tests/tsan.supp run build-tsan/bin/threads_test \
-      --gtest_filter=-Fork.*
+    build thread build-tsan host_threads_test neighbors_test threads_test variants_test
+    export TSAN_OPTIONS=suppressions=$tests/tsan.supp
+    bin=build-tsan/bin
+    cpp_test host_threads_test
+    # The sanitizer does not survive a fork.
+    cpp_test threads_test '-Fork.*'
+    # Enough work that the library splits it over threads: rows to prepare and to send, copied from
+    # the device or mapped; neighbours to hand over.
+    cpp_test variants_test '*RowsInPieces/Discrete:*RowsInPieces/Integrated:*/LargeUploads.*'
+    cpp_test neighbors_test '*/n1031:*ManyNeighbors/AsItIs'
     ;;
   valgrind)
     run valgrind --quiet --error-exitcode=1 --suppressions="$tests/valgrind.supp" --leak-check=full \
