@@ -69,8 +69,11 @@ local function each_batch(context, n, path, put, progress)
   local most = math.max(STEP, STEP * math.floor(BATCH_BYTES / (4 * n * STEP)))
   local lib, rows = library.load(), files.memory(most * n * 4)
   local done, count = 0, STEP
-  while done < n do
+  local function heed_stop()
     if stop.count() > 0 then fail("stopped: %s was not written", path) end
+  end
+  while done < n do
+    heed_stop()
     count = math.min(count, n - done)
     local began = monotonic()
     check(lib, lib.vkc_compute_similarity_rows(context.handle, done, count, ffi.cast("float *", rows)))
@@ -81,6 +84,7 @@ local function each_batch(context, n, path, put, progress)
     count = STEP * math.max(1, math.floor(count / STEP * BATCH_SECONDS / seconds))
     count = math.min(count, most)
   end
+  heed_stop()
 end
 
 local function write(context, n, path, progress)
