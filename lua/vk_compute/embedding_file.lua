@@ -93,7 +93,7 @@ end
 -- - `n`, `d`: how many embeddings there must be, of how many numbers each; raw float32 needs one of
 --   them, other files are refused if they have others
 -- - `skip_missing`: true leaves out the items of JSON that have no embedding, instead of refusing them.
---   **Ids are then the numbers of the items kept**, not of those in the file
+--   **Ids are then the numbers of the items kept**, not of those in the file, nor their poem_index
 -- @treturn table
 --
 -- - `data`: `float*`, n x d, row-major, valid while the table is held
