@@ -281,6 +281,11 @@ with open(sys.argv[2] + '/lines.jsonl', 'w') as file:
       assert.are.same({ { "a", "d" }, 2 }, { array.ids, array.n })
       assert.are.same({ { item = 1, line = 1 }, { item = 2, line = 1 } }, array.skipped)
       assert.is_truthy(array.description:find("Ids are the numbers of the items kept, no longer poem_index", 1, true))
+      refused("line 1: poem_index of item 1 is 5, but must be 1",
+        "[" .. item(0) .. ',{"poem_index":5},' .. item(2) .. "]",
+        { skip_missing = true })
+      refused('item 1 (id "b") has no poem_index', "[" .. item(0) .. ',{"id":"b"},' .. item(2) .. "]",
+        { skip_missing = true })
       -- As if the missing one did not count.
       refused('poem_index of item 2 (id "c") is 1, but must be 2', "[" .. item(0) .. ",null," .. item(1, "c") .. "]",
         { skip_missing = true })
