@@ -65,7 +65,8 @@ local function new_parser()
     .. "   vulkan-compute export diversity.npy diversity.json\n"
     .. "vulkan-compute COMMAND --help tells the rest.\n\n"
     .. "Results go to standard output: text, or with --json one JSON document. Errors go to standard"
-    .. " error.\n\nExit codes: 0 done; 1 failed, refused or found damaged; 2 wrong use; 130 stopped"
+    .. " error. A file that is there is replaced only where it is an earlier result of the same kind, or with"
+    .. " --force.\n\nExit codes: 0 done; 1 failed, refused or found damaged; 2 wrong use; 130 stopped"
     .. " with Ctrl-C (143: by SIGTERM); 141 nobody read the output any more."
     .. "\n\nEnvironment: VKC_DEVICE, the device where --device is not given; VKC_LIBRARY, the path of"
     .. " libvulkan_compute.so.")

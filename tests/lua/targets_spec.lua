@@ -74,7 +74,7 @@ describe("the target of", function()
     it(name .. " replaces a file of another kind only with --force", function()
       write(target(), '  {"posts": ["mine"]}')
       refuse(target() .. " exists, and ", words(target()))
-      if name ~= "export --binary" then refuse(" is JSON, not a", words(target())) end
+      refuse(name == "export --binary" and " is JSON, and nothing shows" or " is JSON, not a", words(target()))
       refuse(": name another file, or replace it with --force", words(target()))
       succeed(words(target(), "--force"))
       assert.is_falsy(contents(target()):find("mine", 1, true))
@@ -86,7 +86,7 @@ describe("the target of", function()
       local made = contents(target())
       assert.is_true(#made > 0)
       if name == "export --binary" then
-        refuse("nothing shows whether it is an earlier export", words(target()))
+        refuse(" bytes, and nothing shows that it is an earlier export", words(target()))
         succeed(words(target(), "--force"))
       else
         succeed(words(target()))
@@ -97,8 +97,7 @@ describe("the target of", function()
     it(name .. " does not replace the embeddings, even with --force where it is made from them", function()
       local other = folder .. "/other" .. target():match("%.%w+$")
       cache_helper.write_embeddings(other, place.embeddings, d, d)
-      refuse(name == "export --binary" and "nothing shows" or "is a .npy file of <f4, shape (5, 5), not a",
-        words(other))
+      refuse("is a .npy file of <f4, shape (5, 5), ", words(other))
       if name:find("export", 1, true) then
         helper.execute("ln", finished, target())
         refuse("belongs to the cache", words(target(), "--force"))
@@ -138,6 +137,18 @@ describe("the target of", function()
       helper.execute("mkdir", target())
       refuse("is a directory: name a file", words(target(), "--force"))
       refuse("there is no directory " .. folder .. "/none", words(folder .. "/none/out.json"))
+    end)
+
+    it(name .. " is refused before any work in a directory that cannot be written in", function()
+      local readonly = folder .. "/readonly"
+      helper.execute("mkdir", "-m", "555", readonly)
+      -- Root may write anywhere, unless it gives that right up.
+      local as_others = unistd.geteuid() == 0 and "setpriv --bounding-set=-dac_override,-dac_read_search " or ""
+      local path = readonly .. "/target.json"
+      local output, code = cache_helper.shell(("%sluajit '%s' '%s'"):format(as_others,
+        helper.ROOT .. "/bin/vulkan-compute", table.concat({ words(path) }, "' '")))
+      assert.are.same({ ("error: cannot write in %s: Permission denied\n"):format(readonly), 1 }, { output, code })
+      assert.are.same({}, cache_helper.names(readonly))
     end)
 
     it(name .. " minds a file that has the name of its temporary one", function()

@@ -4,6 +4,7 @@
 local ffi = require("ffi")
 local cjson = require("cjson")
 local fail = require("vk_compute.fail")
+local file_kind = require("vk_compute.file_kind")
 local files = require("vk_compute.files")
 local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
@@ -19,8 +20,10 @@ local METADATA_MEMBERS = {
   "date",
 }
 
--- Nothing shows what plain binary is.
-local function is_binary() return false, "nothing shows whether it is an earlier export" end
+-- Plain binary has no beginning of its own.
+local function is_binary(path)
+  return false, ("is %s, and nothing shows that it is an earlier export"):format(file_kind.of(path))
+end
 
 local JSON_BEGINNING = '^{"metadata": {"n": %d+, "d": %d+, "length": %d+, "centered": %l+, "definition_version": %d+,'
   .. ' "fingerprint": "%x+"'
