@@ -195,6 +195,13 @@ describe("the target of", function()
     refuse(finished .. " belongs to the cache", "export", finished, finished, "--binary", "--force")
   end)
 
+  it("cache is no other's file that has the name of its lock, even where there are rows to go on from", function()
+    local growing = folder .. "/growing.npy"
+    cache_helper.make_partial(place, growing, 1)
+    write(growing .. ".lock", "somebody's")
+    refuse(growing .. ".lock exists, and is a file of 10 bytes, not a cache", "cache", input, growing)
+  end)
+
   it("verify --repair is no other's file that has the name of its lock", function()
     write(finished .. ".lock", "somebody's")
     refuse(finished .. ".lock exists, and is no lock", "verify", finished, input, "--repair", "--quiet")

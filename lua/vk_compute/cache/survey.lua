@@ -49,7 +49,7 @@ function survey.check_path(path, kind, input, force)
     force = force,
     files = {
       file(paths.finished, is_finished), file(paths.metadata, metadata.begins),
-      file(paths.partial, begins_partial), file(paths.journal), file(paths.lock, lock.begins),
+      file(paths.partial, begins_partial), file(paths.journal), { path = paths.lock, is_earlier = lock.begins },
       file(files.temporary(paths.metadata), metadata.begins),
       file(files.temporary(paths.journal), journal.begins),
     },
