@@ -3,7 +3,11 @@
 
 local embedding_file = require("vk_compute.embedding_file")
 local fail = require("vk_compute.fail")
+local file_kind = require("vk_compute.file_kind")
+local files = require("vk_compute.files")
+local metadata = require("vk_compute.cache.metadata")
 local options_of = require("vk_compute.cli.options")
+local printable = require("vk_compute.printable")
 local vk = require("vk_compute")
 
 local input = {}
@@ -19,6 +23,18 @@ function input.declare(parser)
     .. " of the items kept, not poem_index")
 end
 
+--- Raises where EMBEDDINGS is a cache: by mistake or since arguments were exchanged. To be called before
+-- anything else is said of them.
+-- @tparam table options of the command
+-- @tparam[opt] string order its arguments, where it has more than one
+function input.check(options, order)
+  local path = options.EMBEDDINGS
+  local info = files.stat(path)
+  if info and files.is_regular(info) and (file_kind.holds_ids(path) or metadata.begins(path)) then
+    fail("%s looks like a cache of ids, not embeddings%s", path, order and ": the order is " .. order or "")
+  end
+end
+
 --- Reads the file EMBEDDINGS.
 -- @tparam table options of the command
 -- @tparam[opt] Output out is told what the file was found to be
@@ -27,7 +43,9 @@ function input.read(options, out)
   local embeddings = embedding_file.read(options.EMBEDDINGS, {
     n = options.rows, d = options.dim, skip_missing = options.skip_missing,
   })
-  if out then out:say(("%s: %s"):format(embeddings.path, embeddings.description)) end
+  if out then
+    out:say(("%s: %s"):format(printable.line(embeddings.path), printable.line(embeddings.description)))
+  end
   return embeddings
 end
 
