@@ -9,6 +9,8 @@ local export = require("vk_compute.cache.export")
 return {
   --- Computes a cache: see @{vk_compute.cache.writer}.
   compute = require("vk_compute.cache.writer").run,
+  --- Tells whether one can be put at a path, before the embeddings are read: see @{vk_compute.cache.survey}.
+  check_path = require("vk_compute.cache.survey").check_path,
   --- Verifies one: see @{vk_compute.cache.verify}.
   verify = require("vk_compute.cache.verify").run,
   --- Tells how one stands: see @{vk_compute.cache.status}.

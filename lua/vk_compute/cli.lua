@@ -35,6 +35,22 @@ local function print_version()
   end)
 end
 
+-- To a parser and those of its commands: an option that takes a value is given once, and a help that cannot be
+-- written is an error.
+local function tighten(parser)
+  parser:add_help({ action = function()
+    command.run(function()
+      output.write(parser:get_help() .. "\n")
+      return 0
+    end)
+  end })
+  for _, option in ipairs(parser._options) do
+    if option._maxargs > 0 then option:overwrite(false) end
+  end
+  for _, subparser in ipairs(parser._commands) do tighten(subparser) end
+  return parser
+end
+
 local function new_parser()
   local parser = argparse("vulkan-compute",
     "Similarity matrices, diversity sequences and nearest neighbours of embeddings, on any Vulkan"
@@ -49,7 +65,8 @@ local function new_parser()
     .. "   vulkan-compute export diversity.npy diversity.json\n"
     .. "vulkan-compute COMMAND --help tells the rest.\n\n"
     .. "Results go to standard output: text, or with --json one JSON document. Errors go to standard"
-    .. " error.\n\nExit codes: 0 done; 1 failed, refused or found damaged; 2 wrong use; 130 stopped"
+    .. " error. A file that is there is replaced only where it is an earlier result of the same kind, or with"
+    .. " --force.\n\nExit codes: 0 done; 1 failed, refused or found damaged; 2 wrong use; 130 stopped"
     .. " with Ctrl-C (143: by SIGTERM); 141 nobody read the output any more."
     .. "\n\nEnvironment: VKC_DEVICE, the device where --device is not given; VKC_LIBRARY, the path of"
     .. " libvulkan_compute.so.")
@@ -75,7 +92,7 @@ end
 
 --- Does what the program's arguments say, and ends the program.
 function cli.main()
-  local options = command.parse(new_parser())
+  local options = command.parse(tighten(new_parser()))
   run(modules[options.command], options)
 end
 
@@ -86,7 +103,7 @@ function cli.script(script, name)
   local module = modules[name]
   local parser = argparse(script, module.description, module.epilog)
   module.declare(parser)
-  run(module, command.parse(parser))
+  run(module, command.parse(tighten(parser)))
 end
 
 return cli

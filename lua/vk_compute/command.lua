@@ -1,6 +1,8 @@
 --- What all programs have in common: arguments, errors, exit codes.
 -- @module vk_compute.command
 
+local printable = require("vk_compute.printable")
+
 local command = {
   EXIT_FAILED = 1,
   EXIT_WRONG_USE = 2,
@@ -22,7 +24,7 @@ end
 -- @treturn table
 function command.parse(parser)
   parser.error = function(active, message)
-    command.refuse_use(("%s\n\n%s"):format(active:get_usage(), message))
+    command.refuse_use(("%s\n\n%s"):format(active:get_usage(), printable.line(message)))
   end
   return parser:parse()
 end
@@ -44,7 +46,7 @@ function command.run(main, on_error)
   if result == command.BROKEN_PIPE then os.exit(command.EXIT_BROKEN_PIPE) end
   local code = on_error and on_error() or command.EXIT_FAILED
   io.stdout:flush()
-  io.stderr:write("error: ", message_of(result), "\n")
+  io.stderr:write("error: ", printable.line(message_of(result)), "\n")
   os.exit(code)
 end
 

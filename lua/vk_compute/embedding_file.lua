@@ -3,7 +3,8 @@
 -- - `.npy`: float32, float64 or float16, of either byte order; two-dimensional, in C order
 -- - JSON and JSONL: see @{vk_compute.formats.json}
 -- - `.fbin`: uint32 n and d, then float32; `.fvecs`: int32 d and d float32 a row
--- - raw float32, where the caller says n or d
+-- - raw float32, where the caller says n or d: not text, nor what begins as `.fbin` or `.fvecs` but is of
+--   another size
 --
 -- The format is told by the contents, and only where they tell nothing by the name's ending. Numbers
 -- are rounded once to float32, as NumPy's astype does; NaN, infinity and what is too large are refused.
@@ -43,6 +44,10 @@ local function format_of(file)
   for _, format in ipairs(FORMATS) do
     if has_extension(file, format) then return format end
   end
+  -- Laid out as these, but of another size: their messages say what is off.
+  for _, format in ipairs({ fbin, fvecs }) do
+    if format.resembles(file) then return format end
+  end
   return raw
 end
 
@@ -70,6 +75,10 @@ local function read(file, options)
 end
 
 local function open(path)
+  if path == "-" then
+    fail("- is not taken for standard input: a run that goes on, and verifying, read the embeddings again. Write "
+      .. "them to a file first, such as embeddings.json, and name that (a file of the name -: ./-)")
+  end
   local info = files.stat(path)
   if files.is_directory(path) then fail("%s is a directory, not a file of embeddings", path) end
   if info and not files.is_regular(info) then
@@ -93,7 +102,7 @@ end
 -- - `n`, `d`: how many embeddings there must be, of how many numbers each; raw float32 needs one of
 --   them, other files are refused if they have others
 -- - `skip_missing`: true leaves out the items of JSON that have no embedding, instead of refusing them.
---   **Ids are then the numbers of the items kept**, not of those in the file
+--   **Ids are then the numbers of the items kept**, not of those in the file, nor their poem_index
 -- @treturn table
 --
 -- - `data`: `float*`, n x d, row-major, valid while the table is held

@@ -45,6 +45,20 @@ function files.stat(path)
   fail("%s", message)
 end
 
+--- The same of a link itself, not of what it leads to.
+function files.link_stat(path)
+  local info, message, number = stat.lstat(path)
+  if info then return info end
+  if number == errno.ENOENT then return nil end
+  fail("%s", message)
+end
+
+--- Whether two paths are names of one file that is there.
+function files.is_same(path, other)
+  local one, two = files.stat(path), files.stat(other)
+  return one ~= nil and two ~= nil and one.st_dev == two.st_dev and one.st_ino == two.st_ino
+end
+
 --- Whether a path is a directory.
 function files.is_directory(path)
   local info = files.stat(path)
@@ -54,6 +68,33 @@ end
 --- Whether a path is an ordinary file, by what files.stat gave.
 function files.is_regular(info)
   return stat.S_ISREG(info.st_mode) ~= 0
+end
+
+--- What a path names, in words, by what files.link_stat gave: "a link", "a directory", "a file".
+function files.type_name(info)
+  for _, case in ipairs({
+    { stat.S_ISREG, "a file" }, { stat.S_ISDIR, "a directory" }, { stat.S_ISLNK, "a link" },
+    { stat.S_ISFIFO, "a pipe" }, { stat.S_ISSOCK, "a socket" },
+  }) do
+    if case[1](info.st_mode) ~= 0 then return case[2] end
+  end
+  return "a device"
+end
+
+--- Raises where no file can be made in a directory.
+function files.check_writable(directory)
+  local ok, _, number = unistd.access(directory, "wx")
+  if not ok then fail("cannot write in %s: %s", directory, reason(number)) end
+end
+
+--- The first bytes of a file.
+function files.head(path, bytes)
+  local fd = files.open(path, "read")
+  local buffer = ffi.new("char[?]", bytes)
+  local ok, got = pcall(files.read, fd, path, buffer, bytes, 0)
+  files.close(fd)
+  if not ok then error(got, 0) end
+  return ffi.string(buffer, got)
 end
 
 --- Opens a file.
@@ -168,12 +209,18 @@ function files.rename(from, to)
   if not ok then fail("cannot rename %s to %s: %s", from, to, message) end
 end
 
---- Puts a file at a path: complete and on disk, or not at all.
+--- The name under which files.replace_with writes a file that is to be at a path.
+function files.temporary(path)
+  return path .. ".new"
+end
+
+--- Puts a file at a path: complete and on disk, or not at all. Whatever was there is lost: whether it may be
+-- is for @{vk_compute.target} to tell.
 -- @tparam string path
 -- @tparam function fill (put): writes the file by calling put(data, bytes), data a string or a pointer
 -- @tparam[opt] number length the file's, to reserve the space before fill is called
 function files.replace_with(path, fill, length)
-  local temporary = path .. ".new"
+  local temporary = files.temporary(path)
   local fd = files.open(temporary, "create")
   local offset = 0
   local function put(data, bytes)

@@ -28,7 +28,7 @@ local function header_of(prefix, path)
   if not npy.begins(prefix) then
     fail("%s is not a .npy file: write one with numpy.save", path)
   end
-  if #prefix < 12 then fail("%s is cut off in its header", path) end
+  if #prefix < 12 then fail("%s is cut off in its header: copy it, or write it with numpy.save, anew", path) end
   local major = prefix:byte(7)
   local length, first
   if major == 1 then
@@ -40,16 +40,19 @@ local function header_of(prefix, path)
     fail("%s has .npy version %d; versions 1 to 3 can be read", path, major)
   end
   if length > MAX_HEADER then
-    fail("%s claims a header of %.0f bytes: it is damaged, or not a plain array", path, length)
+    fail("%s claims a header of %.0f bytes: it is damaged, or not a plain array. Write it anew with "
+      .. "numpy.save", path, length)
   end
   local text = prefix:sub(first, first + length - 1)
-  if #text < length then fail("%s is cut off in its header", path) end
+  if #text < length then fail("%s is cut off in its header: copy it, or write it with numpy.save, anew", path) end
   return (text:gsub("[^\32-\126]", " ")), first - 1 + length
 end
 
 local function field(text, name, pattern, path)
   local value = text:match("['\"]" .. name .. "['\"]%s*:%s*" .. pattern)
-  if not value then fail("the header of %s has no plain %s: %.99s", path, name, text) end
+  if not value then
+    fail("the header of %s has no plain %s: %.99s. Save a plain array of floats with numpy.save", path, name, text)
+  end
   return value
 end
 
@@ -76,9 +79,11 @@ end
 -- @treturn number
 function npy.rows_and_columns(header, path)
   local shape = header.shape
-  local n, d = shape:match("^%(%s*(%d+)%s*,%s*(%d+)%s*,?%s*%)$")
+  local n, d = shape:match("^%(%s*(%d+)L?%s*,%s*(%d+)L?%s*,?%s*%)$")
   if not n then
-    fail("%s has shape %.60s; embeddings are two-dimensional: one row an item", path, shape)
+    fail("%s has shape %.60s; embeddings are two-dimensional, one row an item: save %s", path, shape,
+      shape:find("^%(%s*%d+L?%s*,?%s*%)$") and "array[None], if it is one embedding, or array.reshape(-1, d)"
+        or "array.reshape(-1, d), for embeddings of d numbers")
   end
   n, d = tonumber(n), tonumber(d)
   if n == 0 or d == 0 then

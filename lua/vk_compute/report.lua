@@ -2,6 +2,7 @@
 -- @module vk_compute.report
 
 local kinds = require("vk_compute.cache.kinds")
+local printable = require("vk_compute.printable")
 
 local report = {}
 
@@ -90,7 +91,7 @@ end
 -- @tparam table status as from status.read
 -- @treturn {string,...} lines
 function report.status(status)
-  local lines = { ("%s: %s"):format(status.path, status.state) }
+  local lines = { ("%s: %s"):format(printable.line(status.path), status.state) }
   local function add(name, value)
     if value then lines[#lines + 1] = ("  %-12s %s"):format(name, value) end
   end
@@ -107,7 +108,7 @@ function report.status(status)
   add("date", status.date)
   add("fingerprint", status.fingerprint)
   add("health", not status.problems[1] and status.state ~= "missing" and "no problem known" or nil)
-  for _, problem in ipairs(status.problems) do add("PROBLEM", problem) end
+  for _, problem in ipairs(status.problems) do add("PROBLEM", printable.line(problem)) end
   return lines
 end
 

@@ -184,7 +184,7 @@ describe("A cache of nearest neighbours", function()
     refused("--k 150 is more than the 149 other embeddings there are", input, path, "--k", n)
     cache_helper.write_embeddings(folder .. "/one.npy", helper.kinds["unit norms"](1, 2), 1, 2)
     refused("one embedding has no neighbours", folder .. "/one.npy", path)
-    refused("name the cache file, such as " .. folder .. "/neighbors.npy", input, folder)
+    refused("name a file, such as " .. folder .. "/neighbors.npy", input, folder)
   end)
 
   it("holds lists that can be", function()

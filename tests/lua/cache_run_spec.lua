@@ -244,12 +244,13 @@ print(a.dtype.str, a.shape, a.flags.c_contiguous, (a[:, 0] == numpy.arange(%d)).
   end)
 
   it("refuses paths where no cache can be, before it computes", function()
-    assert_refused("is a directory: name the cache file", compute(place.input, place.folder))
+    assert_refused("is a directory: name a file", compute(place.input, place.folder))
     assert_refused("there is no directory", compute(place.input, place.folder .. "/none/cache.npy"))
     assert_refused("holds the embeddings", compute(place.input, place.input))
     assert_refused("holds the embeddings", compute(place.input, place.input, "--force"))
     cache_helper.write(path, "what somebody else wrote")
-    assert_refused("there is no " .. path .. ".json that says what it is", compute(place.input, path))
+    assert_refused("is a file of 24 bytes, not a cache: name another file, or replace it with --force",
+      compute(place.input, path))
     assert.are.equal("what somebody else wrote", cache_helper.contents(path))
   end)
 
@@ -273,8 +274,8 @@ print(a.dtype.str, a.shape, a.flags.c_contiguous, (a[:, 0] == numpy.arange(%d)).
   it("refuses wrong use", function()
     for _, case in ipairs({
       { "missing argument" }, { "missing argument", "a.npy" },
-      { "is not a number from 1 on", "a.npy", "b.npy", "--length", "0" },
-      { "is not a number from 1 on", "a.npy", "b.npy", "--batch", "x" },
+      { "is not an integer from 1 to", "a.npy", "b.npy", "--length", "0" },
+      { "is not an integer from 1 to", "a.npy", "b.npy", "--batch", "x" },
       { "unknown option", "a.npy", "b.npy", "--centre-it" },
       { "goes with --verify", "a.npy", "b.npy", "--repair" },
     }) do

@@ -21,8 +21,9 @@ describe("from another language", function()
       walk[#walk])
   end)
 
-  local function client(words, embeddings)
-    return cache_helper.shell(("PATH='%s/bin:'$PATH; %s '%s' %d"):format(helper.ROOT,
+  -- Output, errors among it, and exit code. folder: where vulkan-compute is.
+  local function client(words, embeddings, folder)
+    return cache_helper.shell(("PATH='%s:'$PATH; %s '%s' %d"):format(folder or helper.ROOT .. "/bin",
       words:format(helper.ROOT .. "/tests/clients"), embeddings, START))
   end
 
@@ -33,6 +34,20 @@ describe("from another language", function()
   }) do
     it(language .. " uses a diversity sequence", function()
       assert.are.same({ expected, 0 }, { client(words, cache_helper.PSALMS) })
+    end)
+
+    it(language .. " learns of a signal that ended it", function()
+      local folder = helper.temporary_folder()
+      local program = folder .. "/vulkan-compute"
+      for _, before in ipairs({ "", [[echo '{"sequence":[123,4,5]}';]] }) do
+        cache_helper.write(program, "#!/bin/sh\n" .. before .. "kill -KILL $$\n")
+        helper.execute("chmod", "+x", program)
+        local text, code = client(words, cache_helper.PSALMS, folder)
+        assert.are_not.equal(0, code, text)
+        assert.is_falsy(text:find("items: from", 1, true), text)
+        assert.is_truthy(text:find("%S"), "says nothing")
+      end
+      helper.execute("rm", "-r", folder)
     end)
 
     it(language .. " learns of an error", function()

@@ -70,7 +70,8 @@ describe("a file of embeddings", function()
       refused("says 3072000008: it is cut off", uint32(1000000) .. uint32(768) .. floats(1), nil, "a.fbin")
       refused("says 73786976260478468096", uint32(0xffffffff) .. uint32(0xffffffff) .. floats(1), nil, "a.fbin")
       refused("row 1, column 2 (both from 0) is NaN", uint32(2) .. uint32(3) .. floats(1, 2, 3, 4, 5, NAN))
-      refused("row 0, column 0 (both from 0) is infinite, or too large", uint32(1) .. uint32(1) .. floats(-INFINITY))
+      refused("row 0, column 0 (both from 0) is infinite: compute this embedding again",
+        uint32(1) .. uint32(1) .. floats(-INFINITY))
     end)
   end)
 
@@ -95,6 +96,7 @@ describe("a file of embeddings", function()
       refused("does not begin with the number of columns", uint32(2 ^ 31) .. floats(1), nil, "a.fvecs")
       refused("row 1 (byte 12): it says that it has 3 columns, but the rows before have 2",
         uint32(2) .. floats(1, 2) .. uint32(3) .. floats(1, 2), nil, "a.fvecs")
+      refused("Write it anew, all rows of one length", GOOD:sub(1, 24) .. floats(1, 2, 3))
       refused("row 2 (byte 24)", GOOD:sub(1, 24) .. floats(1, 2, 3))
       refused("no number of rows", uint32(1.5e9) .. floats(1), nil, "a.fvecs")
       refused("row 2, column 1 (both from 0) is NaN", GOOD:sub(1, -5) .. floats(NAN))
@@ -114,14 +116,83 @@ describe("a file of embeddings", function()
     it("is refused where they do not fit, or are not given", function()
       local raw = floats(unpack(SIX))
       refused("d (--dim)", raw)
-      refused("d (--dim)", "some text\n", nil, "a.txt")
+      refused("d (--dim)", "no text\0\n", nil, "a.txt")
       refused("24 bytes long, which is no raw float32 with d = 5", raw, { d = 5 })
       refused("no raw float32 with n = 4:", raw, { n = 4 })
       refused("no raw float32 with n = 2 d = 2", raw, { n = 2, d = 2 })
       refused("no raw float32 with d = 4294967295", raw, { d = 2 ^ 32 - 1 })
       refused("no raw float32 with d = 1", raw .. "\0", { d = 1 })
-      refused("row 1, column 0 (both from 0) is infinite, or too large", floats(1, 2, INFINITY, 4), { d = 2 })
+      refused("row 1, column 0 (both from 0) is infinite: compute", floats(1, 2, INFINITY, 4), { d = 2 })
     end)
+  end)
+
+  describe("that could be taken for raw float32", function()
+    -- Other formats' beginnings, of a size that would do.
+    local SIZES = { { d = 1 }, { n = 1 }, {} }
+
+    local function refused_whatever_size(words, contents, name)
+      assert.are.equal(0, #contents % 4)
+      for _, options in ipairs(SIZES) do refused(words, contents, options, name) end
+    end
+
+    it("is refused where it is text", function()
+      local csv = {}
+      for k = 1, 400 do csv[k] = ("0.%03d,-1.5e-3,%d\n"):format(k, k % 10) end
+      refused_whatever_size("looks like text, not float32: it begins '0.001,-1.5e-3,1'", table.concat(csv), "a.csv")
+      refused_whatever_size("numpy.loadtxt('" .. folder .. "/a.csv', delimiter=',', dtype='float32')",
+        table.concat(csv), "a.csv")
+      refused_whatever_size("it begins 'Internal server error'", "Internal server error\r\n\t")
+      refused_whatever_size("it begins '1,2'", "1,2\n")
+      refused_whatever_size("it begins 'Hero und L??ander \"????\"'", 'Hero und Lëander "😀"\n\n\n\n')
+      -- Characters of UTF-8 over the end of what is looked at.
+      for shift = 0, 3 do
+        for _, character in ipairs({ "ë", "€", "😀" }) do
+          refused_whatever_size("looks like text",
+            ("x"):rep(4092 + shift) .. character:rep(24) .. ("x"):rep(4 - shift))
+        end
+      end
+    end)
+
+    it("is read where only some of it is", function()
+      reads("raw float32", 4097, 1, {}, floats(1):rep(4097), { d = 1 })
+      -- The last byte tells; and bytes that are no UTF-8.
+      for _, contents in ipairs({ ("x"):rep(4095) .. "\1", "xx\0x", "xx\128x", "x\195xx", "\193\128xx", "xxx\127" }) do
+        cache_helper.write(path, contents)
+        assert.are.equal("raw float32", embedding_file.read(path, { d = 1 }).format)
+      end
+    end)
+
+    it("is refused where it begins as .fbin does, and its size is off", function()
+      local good = uint32(3) .. uint32(5) .. floats(0.5):rep(15)
+      refused_whatever_size("is 72 bytes long, but its header (of .fbin: n = 3, d = 5) says 68: it is longer",
+        good .. "\0\0\0\0", "a.bin")
+      refused_whatever_size("is 64 bytes long, but its header (of .fbin: n = 3, d = 5) says 68: it is cut off, or no "
+        .. ".fbin file. Copy it or write it anew", good:sub(1, -5), "a.bin")
+      refused_whatever_size("d = 65536) says", uint32(2 ^ 23 - 1) .. uint32(65536) .. floats(1))
+      -- No such n, no such d.
+      for _, two in ipairs({ { 2 ^ 23, 1 }, { 100000, 65537 }, { 100000, 0 }, { 0, 7 } }) do
+        cache_helper.write(path, uint32(two[1]) .. uint32(two[2]) .. floats(1, 2))
+        assert.are.equal("raw float32", embedding_file.read(path, { d = 2 }).format)
+      end
+    end)
+
+    it("is refused where it begins as .fvecs does, and its size is off", function()
+      local row = uint32(5) .. floats(0.5):rep(5)
+      local words = "which is no number of rows of 24 bytes (d = 5, by its first row): it is cut off, or no .fvecs file"
+      refused_whatever_size(words, row:rep(3) .. "\5\0\0\0", "a.bin")
+      refused_whatever_size(words, row:rep(3):sub(1, -5), "a.bin")
+      refused_whatever_size(words, row:sub(1, -5), "a.bin")
+      refused_whatever_size("Copy it or write it anew", row:sub(1, -5), "a.bin")
+      -- Its second row has another d: there are no such rows.
+      cache_helper.write(path, row .. floats(1, 2))
+      assert.are.equal("raw float32", embedding_file.read(path, { d = 4 }).format)
+    end)
+  end)
+
+  it("is no .fbin where its first two numbers would fit into it", function()
+    -- In .fvecs the second is a float.
+    local tiny = tonumber(ffi.new("float", 2 * 2 ^ -149))
+    reads(".fvecs", 3, 1, { tiny, 1, 1 }, uint32(1) .. uint32(2) .. (uint32(1) .. floats(1)):rep(2))
   end)
 
   it("of another n or d than the caller says is refused", function()
@@ -139,7 +210,11 @@ describe("a file of embeddings", function()
       { "is a zip archive", "torch.load", "PK\3\4" }, { "is Parquet", "read_parquet", "PAR1" },
       { "is Arrow", "read_feather", "ARROW1\0\0" }, { "is HDF5", "h5py", "\137HDF\r\n\26\n" },
       { "is an SQLite database", "sqlite3 -json", "SQLite format 3\0" },
-      { "is UTF-16", "iconv", "\255\254[\0[\0" }, { "is UTF-16", "iconv", "\255\254{\0\"\0" },
+      { "is UTF-16", "iconv -f UTF-16 ", "\255\254[\0[\0" }, { "is UTF-16", "iconv", "\255\254{\0\"\0" },
+      { "is UTF-16", "iconv -f UTF-16 ", "\254\255\0[\0[" }, { "is UTF-16", "iconv", "\254\255\0{\0\"" },
+      { "is UTF-16", "iconv -f UTF-16 ", "\255\254\n\0[\0" },
+      { "is UTF-16", "iconv -f UTF-16LE", "[\0[\0001\0" }, { "is UTF-16", "iconv -f UTF-16LE", "{\0\n\0\"\0" },
+      { "is UTF-16", "iconv -f UTF-16BE", "\0[\0[\0001" }, { "is UTF-16", "iconv -f UTF-16BE", "\0{\0\"\0e" },
       { "is safetensors", "safetensors.numpy", "\64\0\0\0\0\0\0\0{\"a\":{\"dtype\":\"F32\"" },
       { "is a Python pickle", "pickle.load", "\128\4\149\10\0\0\0\0\0\0\0" },
     }
@@ -161,6 +236,8 @@ describe("a file of embeddings", function()
       assert.is_truthy(problem:find(name, 1, true), problem)
       assert.is_truthy(problem:find(words, 1, true), problem)
     end
+    refuses("is not taken for standard input", "-")
+    refuses("Write them to a file first", "-")
     refuses("is a directory", folder)
     refuses("No such file", folder .. "/none")
     cache_helper.write(path, "[[1]]")

@@ -175,6 +175,21 @@ function helper.run_script(script, environment, interpreter)
   return output, tonumber(code)
 end
 
+--- Forgets what memory this process had in RAM.
+function helper.reset_peak_resident_bytes()
+  local file = assert(io.open("/proc/self/clear_refs", "w"))
+  file:write("5")
+  assert(file:close())
+end
+
+--- Most bytes of memory that this process had in RAM at any time, since that was forgotten.
+function helper.peak_resident_bytes()
+  local file = assert(io.open("/proc/self/status"))
+  local kibibytes = file:read("*a"):match("VmHWM:%s*(%d+) kB")
+  file:close()
+  return tonumber(kibibytes) * 1024
+end
+
 --- Bytes of memory that this process has in RAM.
 function helper.resident_bytes()
   local file = assert(io.open("/proc/self/statm"))

@@ -67,7 +67,7 @@ describe("embeddings in JSON", function()
           "more": {"embedding": [7], "id": null}
         }]=])
       assert.are.same({ "ab", 'cä😀"' }, array.ids)
-      assert.are.equal("JSON, 2 embeddings of 2 numbers, of objects with id", array.description)
+      assert.are.equal("JSON, 2 embeddings of 2 numbers, of objects with id and poem_index", array.description)
     end)
 
     it("as a bare list of arrays or of objects", function()
@@ -88,6 +88,28 @@ describe("embeddings in JSON", function()
       end
       -- One that is spread over lines, as jq prints it.
       reads(2, 2, { 1, 2, 3, 4 }, '{\n  "embedding": [\n    1,\n    2\n  ]\n}\n{\n  "embedding": [3, 4]\n}\n')
+    end)
+
+    it("as answers of Ollama's /api/embed appended to one another", function()
+      local array = reads(3, 2, { 1, 2, 3, 4, 5, 6 },
+        '{"model":"m","embeddings":[[1,2],[3,4]]}\n{"model":"m","embeddings":[[5,6]]}\n')
+      assert.are.equal("JSONL, 3 embeddings of 2 numbers, of arrays", array.description)
+      refused('"error"', '{"error":"model not found"}\n')
+      refused("line 2", '{"embeddings":[[1]]}\n{"error":"model not found"}\n')
+      refused("item 2 has 1 numbers, but those before it have 2",
+        '{"embeddings":[[1,2],[3,4]]}\n{"embeddings":[[5]]}\n')
+    end)
+
+    it("with ids that repeat, which are told", function()
+      local function details(text)
+        return read(text, { skip_missing = true }).description:match("objects(.*)$")
+      end
+      assert.are.equal(' with id; 2 of them have an id that one before has, first item 3 the id "a" of item 0',
+        details('[{"id":"a","embedding":[1]},{"id":"b","embedding":[1]},{"id":"c","embedding":[1]},'
+          .. '{"id":"a","embedding":[1]},{"id":"b","embedding":[1]}]'))
+      assert.are.equal("; 1 of them has an id that one before has, first item 2 the id 7 of item 0",
+        details('[{"id":7,"embedding":[1]},{"embedding":[1]},{"id":7,"embedding":[1]}]'))
+      assert.are.equal(" with id", details('[{"id":7,"embedding":[1]},{"id":"7","embedding":[1]}]'))
     end)
 
     it("with a byte order mark and with space anywhere", function()
@@ -212,6 +234,64 @@ with open(sys.argv[2] + '/lines.jsonl', 'w') as file:
     end)
   end)
 
+  describe("with poem_index", function()
+    local function item(index, id)
+      return ('{"id":"%s","poem_index":%s,"embedding":[1]}'):format(id or "x", index)
+    end
+
+    local function list(...)
+      local items = {}
+      for k, index in ipairs({ ... }) do items[k] = item(index, "id" .. k) end
+      return '{"metadata":{"poem_index":9},"poem_index":5,"embeddings":[' .. table.concat(items, ",\n") .. "]}"
+    end
+
+    it("is read where it is each item's place", function()
+      assert.are.equal("JSON, 3 embeddings of 1 number, of objects with id and poem_index",
+        read(list(0, 1, 2)).description)
+      assert.are.equal("JSONL, 2 embeddings of 1 number, of objects with poem_index",
+        read('{"poem_index":0,"embedding":[1]}\n\n{"embedding":[2],"poem_index":1.0}').description)
+    end)
+
+    it("is refused where it is another number, or none", function()
+      refused('line 1: poem_index of item 0 (id "id1") is 2, but must be 0', list(2, 1, 0))
+      refused("Sort the list by poem_index, or number it anew", list(2, 1, 0))
+      refused('line 2: poem_index of item 1 (id "id2") is 0, but must be 1', list(0, 0, 1))
+      refused('poem_index of item 2 (id "id3") is 3, but must be 2', list(0, 1, 3))
+      refused('(id "id1") is 1, but must be 0', list(1, 2, 3))
+      for _, bad in ipairs({ "0.5", "-1", "null", "true", '"0"', "1e999", "9007199254740993" }) do
+        refused("is " .. bad .. ", but must be 0", list(bad))
+      end
+      refused("is no number, but must be 0", list("[0]"))
+      refused("is no number, but must be 0", list("{}"))
+      refused('"poem_index" is in one object twice', '[{"poem_index":0,"poem_index":0,"embedding":[2]}]')
+      refused("line 3: poem_index of item 1 is 2, but must be 1",
+        '{"poem_index":0,"embedding":[1]}\n\n{"poem_index":2,"embedding":[1]}')
+    end)
+
+    it("is refused where only some items have it", function()
+      refused("item 1 has no poem_index, but those before it have one: give one to all items, or to none",
+        "[" .. item(0) .. ',{"embedding":[1]}]')
+      refused('item 1 (id "x") has a poem_index, but those before it have none',
+        '[{"embedding":[1]},' .. item(1) .. "]")
+    end)
+
+    it("counts items that are left out", function()
+      local array = read("[" .. item(0, "a") .. ',null,{"poem_index":2,"embedding":null},' .. item(3, "d") .. "]",
+        { skip_missing = true })
+      assert.are.same({ { "a", "d" }, 2 }, { array.ids, array.n })
+      assert.are.same({ { item = 1, line = 1 }, { item = 2, line = 1 } }, array.skipped)
+      assert.is_truthy(array.description:find("Ids are the numbers of the items kept, no longer poem_index", 1, true))
+      refused("line 1: poem_index of item 1 is 5, but must be 1",
+        "[" .. item(0) .. ',{"poem_index":5},' .. item(2) .. "]",
+        { skip_missing = true })
+      refused('item 1 (id "b") has no poem_index', "[" .. item(0) .. ',{"id":"b"},' .. item(2) .. "]",
+        { skip_missing = true })
+      -- As if the missing one did not count.
+      refused('poem_index of item 2 (id "c") is 1, but must be 2', "[" .. item(0) .. ",null," .. item(1, "c") .. "]",
+        { skip_missing = true })
+    end)
+  end)
+
   describe("is refused, with its place,", function()
     it("where a number is none, or is not finite", function()
       refused("line 1, column 5 (byte 4): number 1 of item 0, both from 0, is null", "[[1,null]]")
@@ -262,9 +342,21 @@ with open(sys.argv[2] + '/lines.jsonl', 'w') as file:
       for length = 1, #whole - 1 do refused("cut off", whole:sub(1, length)) end
     end)
 
+    it("and is not called cut off where all is there", function()
+      for _, text in ipairs({ "null", "true", "12", "tru", "[[1]] x", "[[1]]\nx", "[1] 2", "[1]\n12", "[1]\ntrue",
+        '{"embedding":[1]} null', "[[1]x]", "[[1],2]" }) do
+        cache_helper.write(path, text)
+        local ok, problem = pcall(embedding_file.read, path)
+        assert.is_false(ok)
+        assert.is_truthy(problem:find("should follow, but here is", 1, true), problem)
+        assert.is_nil(problem:find("cut off", 1, true), problem)
+      end
+      refused("cut off", "[1]\nnul")
+    end)
+
     it("where it is garbled", function()
       refused("the end of the file, since the list of embeddings is complete, should follow", "[[1]] [[2]]")
-      refused("the end of the file", '{"embeddings":[[1]]}{"embeddings":[[1]]}')
+      refused("a new line should follow", '{"embeddings":[[1]]}{"embeddings":[[1]]}')
       refused("a new line should follow", '{"embedding":[1]} {"embedding":[2]}')
       refused("a comma or ']' should follow, but here is '}'", "[[1]}")
       refused("a comma or '}' should follow", '{"embedding":[1]]')
@@ -280,6 +372,16 @@ with open(sys.argv[2] + '/lines.jsonl', 'w') as file:
       refused("here is the byte 0x00", "[[1],\0[2]]")
       refused("nested more than 512 deep", '{"a":' .. ("["):rep(100000))
     end)
+  end)
+
+  it("without an embedding is refused with the keys that it has", function()
+    refused('the first of which has the keys "error": an item is an array of numbers, or an object with one under '
+      .. '"embedding"; a list of items may be under "embeddings"', '{"error":"model not found"}')
+    refused('the keys "object", "data":', '{"object":"list","data":[{"index":0,"embedding":[1]}]}')
+    refused("jq '{embeddings: .data}' " .. path, '{"object":"list","data":[{"index":0,"embedding":[1]}]}')
+    refused('the keys "id", "vector?":', '{"metadata":{},"embeddings":[{"id":1,"vector\\n":[1]},{"a":1}]}')
+    refused("holds no embedding, in 1 item(s): an item is", "{}")
+    refused("holds no embedding, in 0 item(s): an item is", '{"embeddings":[]}')
   end)
 
   it("is refused whole where its name says JSON and nothing in it does", function()

@@ -55,6 +55,12 @@ describe("npy", function()
   end)
 
   it("takes other spellings of the header", function()
+    -- As NumPy writes it on Python 2.
+    for _, shape in ipairs({ "(3L, 1L)", "(3L, 1)" }) do
+      cache_helper.write(path, header(1, dict("<f4", "False", shape)) .. FLOATS)
+      local array = embedding_file.read(path)
+      assert.are.same({ 3, 1 }, { array.n, array.d })
+    end
     cache_helper.write(path,
       header(1, '{"shape":(3,1),"fortran_order":False,"descr":"<f4"}') .. FLOATS)
     assert.are.equal(3, embedding_file.read(path).n)
@@ -71,6 +77,19 @@ describe("npy", function()
     refused("Fortran order", header(1, dict("<f4", "True", "(3, 1)")) .. FLOATS)
     refused("two-dimensional", header(1, dict("<f4", "False", "(3,)")) .. FLOATS)
     refused("two-dimensional", header(1, dict("<f4", "False", "(3, 1, 1)")) .. FLOATS)
+    for _, shape in ipairs({ "(3,)", "(3L,)" }) do
+      refused("save array[None], if it is one embedding, or array.reshape(-1, d)",
+        header(1, dict("<f4", "False", shape)) .. FLOATS)
+    end
+    for _, shape in ipairs({ "()", "(3, 1, 1)" }) do
+      refused("save array.reshape(-1, d), for embeddings of d numbers",
+        header(1, dict("<f4", "False", shape)) .. FLOATS)
+    end
+    refused("Save a plain array of floats with numpy.save", header(1, "{'descr'; '<f4', ") .. FLOATS)
+    refused("it is cut off: copy it, or write it with numpy.save, anew", header(1, GOOD) .. FLOATS:sub(1, -2))
+    refused("cut off in its header: copy it, or write it with numpy.save, anew", header(1, GOOD):sub(1, 40))
+    refused("cut off in its header: copy it, or write it with numpy.save, anew", "\147NUMPY\1\0")
+    refused("Write it anew with numpy.save", "\147NUMPY\2\0\255\255\255\255" .. FLOATS)
     refused("nothing in it", header(1, dict("<f4", "False", "(0, 1)")))
     refused("nothing in it", header(1, dict("<f4", "False", "(3, 0)")))
     refused("at most", header(1, dict("<f4", "False", "(4294967296, 1)")) .. FLOATS)
@@ -90,8 +109,15 @@ describe("npy", function()
     local function contents(kind, source, bytes)
       return header(1, dict(kind, "False", "(3, 2)")) .. ffi.string(source, bytes)
     end
-    refused("row 2, column 0 (both from 0) is infinite, or too large for float32",
+    -- As for JSON: there are numbers, they only need another scale.
+    refused("row 2, column 0 (both from 0) is too large for float32: scale the embeddings",
       contents("<f8", doubles, 48))
+    for _, bound in ipairs({ 2 ^ 128 - 2 ^ 103, -(2 ^ 128 - 2 ^ 103) }) do
+      doubles[4] = bound
+      refused("is too large for float32: scale the embeddings", contents("<f8", doubles, 48))
+    end
+    doubles[4] = 1 / 0
+    refused("row 2, column 0 (both from 0) is infinite: compute this embedding again", contents("<f8", doubles, 48))
     doubles[4], doubles[3] = 5, 0 / 0
     refused("row 1, column 1 (both from 0) is NaN", contents("<f8", doubles, 48))
     local floats = ffi.new("float[6]", { 1, -1 / 0, 3, 4, 5, 6 })

@@ -4,11 +4,13 @@
 local ffi = require("ffi")
 local cjson = require("cjson")
 local fail = require("vk_compute.fail")
+local file_kind = require("vk_compute.file_kind")
 local files = require("vk_compute.files")
 local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
 local rows = require("vk_compute.cache.rows")
 local source = require("vk_compute.cache.source")
+local target = require("vk_compute.target")
 local xxhash = require("vk_compute.xxhash")
 
 local export = {}
@@ -18,22 +20,37 @@ local METADATA_MEMBERS = {
   "date",
 }
 
--- Raises where the output would take the place of one of the cache's own files.
-local function check_output(path, output)
-  local target = files.stat(output)
-  if not target then return end
-  for _, own in pairs(layout.paths(path)) do
-    local info = files.stat(own)
-    if info and info.st_dev == target.st_dev and info.st_ino == target.st_ino then
-      fail("%s belongs to the cache %s: name another file to write", output, path)
-    end
-  end
+-- Plain binary has no beginning of its own.
+local function is_binary(path)
+  return false, ("is %s, and nothing shows that it is an earlier export"):format(file_kind.of(path))
 end
 
--- Calls begin(put, what), each(put, row, pointer), finish(put): put(data, bytes) appends to the output.
-local function write(path, output, stop, parts)
-  check_output(path, output)
+local JSON_BEGINNING = '^{"metadata": {"n": %d+, "d": %d+, "length": %d+, "centered": %l+, "definition_version": %d+,'
+  .. ' "fingerprint": "%x+"'
+
+local function is_json(path)
+  return files.head(path, 256):find(JSON_BEGINNING) ~= nil
+end
+
+-- Raises where the output may not be written.
+local function check_output(path, output, parts, force)
+  local inputs = {}
+  for _, own in pairs(layout.paths(path)) do inputs[#inputs + 1] = own end
+  target.check(output, {
+    what = "an export", example = parts.example, force = force,
+    inputs = inputs, input_is = "belongs to the cache " .. path,
+    files = {
+      { path = output, is_earlier = parts.is_earlier },
+      { path = files.temporary(output), is_earlier = parts.is_earlier },
+    },
+  })
+end
+
+-- Calls parts.begin(put, what), each(put, row, pointer), finish(put): put(data, bytes) appends to the output.
+local function write(path, output, options, parts)
+  local stop = options.stop
   local from = source.open(path)
+  check_output(path, output, parts, options.force)
   if not from.finished then
     fail("%s is not finished: %.0f of %.0f rows are done", path, from.done, from.what.n)
   end
@@ -54,12 +71,14 @@ end
 --- Exports as JSON: `{"metadata": {..}, "sequences": {"0": [0, ..], "1": [1, ..], ..}}`; nearest
 -- neighbours as "neighbors" instead of "sequences".
 -- @tparam string path the cache
--- @tparam string output the file to write; a file that is there is replaced when all is written
--- @tparam[opt] function stop () -> how often the user has asked to stop
-function export.json(path, output, stop)
+-- @tparam string output the file to write, complete or not at all: see @{vk_compute.target}
+-- @tparam[opt] table options `stop`: function () -> how often the user has asked to stop; `force`: replace
+-- a file of any kind
+function export.json(path, output, options)
   local text_of, list, length = {}, {}, nil
   local function put_text(put, text) put(text, #text) end
-  write(path, output, stop, {
+  write(path, output, options or {}, {
+    example = "diversity.json", is_earlier = is_json,
     begin = function(put, what)
       length = what.length
       for id = 0, what.n - 1 do text_of[id] = ("%.0f"):format(id) end
@@ -80,11 +99,13 @@ end
 
 --- Exports as plain binary: uint32 n, then n rows of length uint32, all little-endian.
 -- @tparam string path the cache
--- @tparam string output the file to write; a file that is there is replaced when all is written
--- @tparam[opt] function stop () -> how often the user has asked to stop
-function export.binary(path, output, stop)
+-- @tparam string output the file to write, complete or not at all: see @{vk_compute.target}
+-- @tparam[opt] table options `stop`: function () -> how often the user has asked to stop; `force`: replace
+-- a file of any kind
+function export.binary(path, output, options)
   local row_bytes
-  write(path, output, stop, {
+  write(path, output, options or {}, {
+    example = "diversity.bin", is_earlier = is_binary,
     begin = function(put, what)
       row_bytes = what.length * 4
       put(ffi.new("uint32_t[1]", what.n), 4)

@@ -139,6 +139,11 @@ function journal.read(path, expected)
   return state
 end
 
+--- Whether a file begins as journals do.
+function journal.begins(path)
+  return files.head(path, 64):find('^%x+ {"journal":') ~= nil
+end
+
 local Writer = {}
 Writer.__index = Writer
 

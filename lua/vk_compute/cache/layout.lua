@@ -10,7 +10,6 @@
 -- - NAME.lock      while there is a writer (see lock.lua)
 -- @module vk_compute.cache.layout
 
-local ffi = require("ffi")
 local files = require("vk_compute.files")
 local npy = require("vk_compute.npy")
 
@@ -39,12 +38,8 @@ end
 
 --- Whether a file begins with the header it should have.
 function layout.has_header(path, place)
-  local bytes = #place.header
-  local buffer = ffi.new("char[?]", bytes)
-  local fd = files.open(path, "read")
-  local ok, got = pcall(files.read, fd, path, buffer, bytes, 0)
-  files.close(fd)
-  return ok and ffi.string(buffer, got) == place.header
+  local ok, head = pcall(files.head, path, #place.header)
+  return ok and head == place.header
 end
 
 return layout

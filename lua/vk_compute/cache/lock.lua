@@ -73,7 +73,12 @@ local function try(path)
   if not ok then error(is_own, 0) end
 end
 
---- Takes the lock, and makes its file.
+--- Whether a file is one of a lock: it holds a process id.
+function lock.begins(path)
+  return held_here[path] or files.head(path, 32):find("^%d*\n?$") ~= nil
+end
+
+--- Takes the lock, and makes its file, in place of any that lies there: see @{vk_compute.target}.
 -- @tparam string path of the lock file
 -- @treturn table to be given to lock.release; or nil and the holder's process id
 function lock.acquire(path)

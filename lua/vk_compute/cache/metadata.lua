@@ -29,6 +29,8 @@ local MEMBERS = {
   "row_checksums",
 }
 
+local BEGINNING = '{\n  "format": "vulkan_compute '
+
 -- The name of the kind that has a format, or nil.
 local function kind_of(format)
   for name, kind in pairs(kinds) do
@@ -69,6 +71,12 @@ local function decode(text)
     return nil, "its members do not fit each other"
   end
   return fields
+end
+
+--- Whether there is a file at a path that begins as metadata do, damaged further on or not.
+function metadata.begins(path)
+  local info = files.stat(path)
+  return info ~= nil and files.is_regular(info) and files.head(path, #BEGINNING) == BEGINNING
 end
 
 --- Reads a metadata file.

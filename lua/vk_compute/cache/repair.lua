@@ -14,7 +14,11 @@ local repair = {}
 
 --- Takes the lock of a cache that is to be repaired; to be given to repair.unlock.
 function repair.lock(path)
-  local held, pid = lock.acquire(layout.paths(path).lock)
+  local lock_path = layout.paths(path).lock
+  if files.stat(lock_path) and not lock.begins(lock_path) then
+    fail("%s exists, and is no lock of %s: move it away", lock_path, path)
+  end
+  local held, pid = lock.acquire(lock_path)
   if not held then
     local writer = pid == 0 and "a process of another container" or "process " .. pid
     fail("%s is writing %s: it cannot be repaired now", writer, path)

@@ -2,6 +2,7 @@
 -- @module vk_compute.cache.source
 
 local fail = require("vk_compute.fail")
+local file_kind = require("vk_compute.file_kind")
 local files = require("vk_compute.files")
 local journal = require("vk_compute.cache.journal")
 local layout = require("vk_compute.cache.layout")
@@ -11,6 +12,9 @@ local source = {}
 
 local function of_finished(paths)
   local fields, problem = metadata.read(paths.metadata)
+  if not (fields or problem or file_kind.holds_ids(paths.finished)) then
+    fail("%s is not a cache: it is %s", paths.finished, file_kind.of(paths.finished))
+  end
   if not fields then
     fail("%s cannot be trusted: %s. Compute it anew, with --force", paths.finished,
       problem or ("there is no %s that says what it is"):format(paths.metadata))

@@ -1,6 +1,7 @@
 --- How a cache stands, for those who watch: reads, and disturbs no writer.
 -- @module vk_compute.cache.status
 
+local file_kind = require("vk_compute.file_kind")
 local files = require("vk_compute.files")
 local journal = require("vk_compute.cache.journal")
 local layout = require("vk_compute.cache.layout")
@@ -59,6 +60,11 @@ end
 
 local function read_finished(result, paths)
   local fields, problem = metadata.read(paths.metadata)
+  if not (fields or problem or file_kind.holds_ids(paths.finished)) then
+    result.state = "not a cache"
+    add(result, ("it is %s"):format(file_kind.of(paths.finished)))
+    return
+  end
   result.state = "finished"
   if not fields then
     add(result, problem or ("%s is missing"):format(paths.metadata))
@@ -75,7 +81,7 @@ end
 -- @tparam string path
 -- @treturn table
 --
--- - `path`; `state`: "missing", "running", "stopped" or "finished"
+-- - `path`; `state`: "missing", "running", "stopped", "finished" or "not a cache"
 -- - `problems`: texts; empty where nothing is known to be wrong. Rows are not read: see verify.run
 -- - `writer`: process id, where there is one (0: in another container)
 -- - `kind` ("diversity" or "neighbors"); `n`, `d`, `length`, `centered`, `fingerprint`

@@ -2,33 +2,58 @@
 -- @module vk_compute.cache.survey
 
 local fail = require("vk_compute.fail")
+local file_kind = require("vk_compute.file_kind")
 local files = require("vk_compute.files")
 local identity = require("vk_compute.cache.identity")
 local journal = require("vk_compute.cache.journal")
 local layout = require("vk_compute.cache.layout")
+local lock = require("vk_compute.cache.lock")
 local metadata = require("vk_compute.cache.metadata")
 local rows = require("vk_compute.cache.rows")
+local target = require("vk_compute.target")
 
 local survey = {}
 
---- Raises where no cache can be put at a path.
+-- Bytes that show what NAME.partial is, where no journal does: its header, or the zeros it was reserved as.
+local function begins_partial(path)
+  local head = files.head(path, 64)
+  return head:find("^\147NUMPY\1%z.%z{'descr': '<u4', 'fortran_order': False") ~= nil or not head:find("%Z")
+end
+
+-- Whether NAME is a finished cache, or why that cannot be told.
+local function is_finished(path, paths)
+  local fields, problem = metadata.read(paths.metadata)
+  if fields then return true end
+  if not problem and file_kind.holds_ids(path) then
+    problem = ("there is no %s that says what it is"):format(paths.metadata)
+  end
+  return false, problem
+end
+
+--- Raises where no cache can be put at a path. To be called before any work.
 -- @tparam string path
--- @tparam string example a file name
--- @tparam[opt] string input the file of the embeddings
-function survey.check_path(path, example, input)
-  if files.is_directory(path) then
-    fail("%s is a directory: name the cache file, such as %s/%s", path, (path:gsub("/+$", "")),
-      example)
+-- @tparam table kind as in kinds.lua
+-- @tparam string input the file of the embeddings
+-- @tparam[opt] boolean force whether other files may be replaced
+function survey.check_path(path, kind, input, force)
+  local paths = layout.paths(path)
+  local function file(name, is_own)
+    return { path = name, is_earlier = function()
+      -- What lies beside a journal is judged by it: see survey.look.
+      if files.stat(paths.journal) then return true end
+      return is_own(name, paths)
+    end }
   end
-  local directory = files.directory(path)
-  if not files.is_directory(directory) then
-    fail("there is no directory %s for the cache: make it first", directory)
-  end
-  local source = input and files.stat(input)
-  local target = files.stat(path)
-  if source and target and source.st_dev == target.st_dev and source.st_ino == target.st_ino then
-    fail("%s holds the embeddings: name another file for the cache", path)
-  end
+  target.check(path, {
+    what = "a cache", example = kind.example, inputs = { input }, input_is = "holds the embeddings",
+    force = force,
+    files = {
+      file(paths.finished, is_finished), file(paths.metadata, metadata.begins),
+      file(paths.partial, begins_partial), file(paths.journal), { path = paths.lock, is_earlier = lock.begins },
+      file(files.temporary(paths.metadata), metadata.begins),
+      file(files.temporary(paths.journal), journal.begins),
+    },
+  })
 end
 
 local function refuse_difference(cached, asked, file)
@@ -84,7 +109,9 @@ function survey.look(job, paths, asked, report)
   end
   local state = journal.read(paths.journal, asked)
   local has_partial = files.stat(paths.partial) ~= nil
-  local has_finished = files.stat(paths.finished) ~= nil
+  local finished = files.stat(paths.finished)
+  -- An empty file is there for a name to be taken, unless it was a cache once.
+  local has_finished = finished ~= nil and (finished.st_size > 0 or files.stat(paths.metadata) ~= nil)
   if not state then
     if has_finished then return nil, survey.finished(paths, asked, report) end
     if has_partial then

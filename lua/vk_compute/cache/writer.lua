@@ -313,7 +313,7 @@ function writer.run(job)
   local paths = layout.paths(job.path)
   local name = job.kind or "diversity"
   local kind = kinds[name]
-  survey.check_path(job.path, kind.example, job.embeddings.path)
+  survey.check_path(job.path, kind, job.embeddings.path, job.force)
   local length = ids_of_row(kind, job.length, job.embeddings.n)
   local held = take_lock(paths)
   local what = identity.of(job.embeddings, {

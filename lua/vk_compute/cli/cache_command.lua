@@ -8,6 +8,7 @@ local kinds = require("vk_compute.cache.kinds")
 local input = require("vk_compute.cli.input")
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
+local printable = require("vk_compute.printable")
 local report = require("vk_compute.report")
 local stop = require("vk_compute.cli.stop")
 local verify = require("vk_compute.cli.verify")
@@ -22,7 +23,7 @@ local function declare(parser, kind, length)
     :convert(options_of.count)
   parser:option("--batch", "bring to disk after at most so many rows (default: about half a second's)")
     :argname("ROWS"):convert(options_of.count)
-  parser:flag("--force", "start over, whatever is there")
+  parser:flag("--force", "start over, whatever is there; never over EMBEDDINGS, nor over a link, pipe or device")
   parser:flag("--status", "only tell how CACHE stands")
   parser:flag("--verify", "only verify CACHE: checksums, every row, a sample computed again")
   parser:flag("--repair", "with --verify: put right what is damaged")
@@ -38,7 +39,7 @@ local function tell_stopped(options, result)
 end
 
 local function tell_finished(out, options, result)
-  out:say(("%s: %s"):format(result.outcome, options.CACHE))
+  out:say(("%s: %s"):format(result.outcome, printable.line(options.CACHE)))
   out:say(("  rows         %.0f: %.0f computed now, %.0f kept from earlier"):format(result.total,
     result.computed, result.kept))
   out:say(("  seconds      %.2f"):format(result.seconds))
@@ -51,6 +52,8 @@ end
 
 local function compute(kind, options)
   stop.catch()
+  input.check(options, "EMBEDDINGS CACHE")
+  cache.check_path(options.CACHE, kinds[kind], options.EMBEDDINGS, options.force)
   local out = output.new(options)
   local embeddings = input.read(options, out)
   local result = cache.compute({
@@ -94,7 +97,8 @@ return function(kind, texts)
     summary = texts.summary,
     description = texts.description .. " Ids and rows count from 0. A run that was stopped, by whatever,"
       .. " goes on where it was when started again. CACHE.json, beside it, says what it was made from."
-      .. " Until all is done the rows are in CACHE.partial, and CACHE.journal tells which.",
+      .. " Until all is done the rows are in CACHE.partial, and CACHE.journal tells which. Files that are"
+      .. " there and belong to no cache are replaced only with --force.",
     epilog = "Exit codes: 0 done; 1 failed, refused or found damaged; 2 wrong use; 130 stopped with"
       .. " Ctrl-C.",
     declare = function(parser) declare(parser, kind, texts.length) end,

@@ -25,6 +25,7 @@ function diversity_sequence.declare(parser)
 end
 
 function diversity_sequence.main(options)
+  input.check(options)
   local embeddings = input.read(options)
   local n, start, length = embeddings.n, options.start, options.length or embeddings.n
   if start >= n then

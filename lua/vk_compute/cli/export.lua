@@ -10,7 +10,8 @@ local stop = require("vk_compute.cli.stop")
 
 local export = {
   summary = "write a finished cache as JSON or plain binary",
-  description = "Writes a finished cache in another form.",
+  description = "Writes a finished cache in another form. An OUTPUT that is there is replaced only where it is"
+    .. " an earlier export as JSON, or with --force.",
   epilog = 'JSON: {"metadata": {..}, "sequences": {"0": [0, ..], ..}}, of neighbours "neighbors".'
     .. " Binary: uint32 n, then the rows, uint32, little-endian. Ids count from 0."
     .. "\n\nExit codes: 0 done; 1 failed, not finished or damaged; 2 wrong use; 130 stopped with Ctrl-C.",
@@ -20,6 +21,7 @@ function export.declare(parser)
   parser:argument("CACHE", "the finished cache")
   parser:argument("OUTPUT", "file to write: JSON where its name ends in .json")
   parser:flag("--binary", "plain binary, whatever the name")
+  options_of.force(parser, "OUTPUT")
   options_of.json(parser)
 end
 
@@ -29,7 +31,7 @@ function export.main(options)
     command.refuse_use("name a file that ends in .json, or ask for --binary")
   end
   local write = options.binary and cache.export_binary or cache.export_json
-  write(options.CACHE, options.OUTPUT, stop.count)
+  write(options.CACHE, options.OUTPUT, { stop = stop.count, force = options.force })
   output.new(options):document({
     path = options.CACHE, output = options.OUTPUT, format = options.binary and "binary" or "json",
     bytes = files.stat(options.OUTPUT).st_size,

@@ -3,7 +3,11 @@
 
 local embedding_file = require("vk_compute.embedding_file")
 local fail = require("vk_compute.fail")
+local file_kind = require("vk_compute.file_kind")
+local files = require("vk_compute.files")
+local metadata = require("vk_compute.cache.metadata")
 local options_of = require("vk_compute.cli.options")
+local printable = require("vk_compute.printable")
 local vk = require("vk_compute")
 
 local input = {}
@@ -11,12 +15,24 @@ local input = {}
 --- Adds the argument EMBEDDINGS, and the options that say how to read it, to a parser.
 function input.declare(parser)
   parser:argument("EMBEDDINGS", "file of embeddings: .npy, JSON as Ollama gives it or with ids, JSONL, .fvecs,"
-    .. " .fbin or raw float32")
+    .. " .fbin or raw float32. A poem_index in JSON must be the item's place in the file, from 0")
   parser:option("--dim", "numbers of an embedding; raw float32 needs this or --rows"):argname("D")
     :convert(options_of.count)
   parser:option("--rows", "number of embeddings"):argname("N"):convert(options_of.count)
   parser:flag("--skip-missing", "leave out items of JSON that have no embedding; ids are then the numbers"
-    .. " of the items kept")
+    .. " of the items kept, not poem_index")
+end
+
+--- Raises where EMBEDDINGS is a cache: by mistake or since arguments were exchanged. To be called before
+-- anything else is said of them.
+-- @tparam table options of the command
+-- @tparam[opt] string order its arguments, where it has more than one
+function input.check(options, order)
+  local path = options.EMBEDDINGS
+  local info = files.stat(path)
+  if info and files.is_regular(info) and (file_kind.holds_ids(path) or metadata.begins(path)) then
+    fail("%s looks like a cache of ids, not embeddings%s", path, order and ": the order is " .. order or "")
+  end
 end
 
 --- Reads the file EMBEDDINGS.
@@ -27,7 +43,9 @@ function input.read(options, out)
   local embeddings = embedding_file.read(options.EMBEDDINGS, {
     n = options.rows, d = options.dim, skip_missing = options.skip_missing,
   })
-  if out then out:say(("%s: %s"):format(embeddings.path, embeddings.description)) end
+  if out then
+    out:say(("%s: %s"):format(printable.line(embeddings.path), printable.line(embeddings.description)))
+  end
   return embeddings
 end
 

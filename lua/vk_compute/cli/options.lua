@@ -3,11 +3,13 @@
 
 local options = {}
 
+local UINT32_MAX = 2 ^ 32 - 1
+
 local function integer_from(least)
   return function(text)
-    local number = tonumber(text)
-    if number and number >= least and number < 2 ^ 32 and number % 1 == 0 then return number end
-    return nil, ("'%s' is not a number from %d on"):format(text, least)
+    local number = text:find("^%d+$") and tonumber(text)
+    if number and number >= least and number <= UINT32_MAX then return number end
+    return nil, ("'%s' is not an integer from %d to %.0f, in digits"):format(text, least, UINT32_MAX)
   end
 end
 
@@ -30,6 +32,11 @@ end
 function options.length(parser)
   parser:option("--length", "ids of each sequence (default: all)"):argname("K")
     :convert(options.count)
+end
+
+function options.force(parser, name)
+  parser:flag("--force", ("replace %s, and what is written beside it, even if it is no earlier result; never what"
+    .. " the result is made from, nor a link, pipe or device"):format(name))
 end
 
 function options.quiet(parser)

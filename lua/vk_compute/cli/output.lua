@@ -8,6 +8,7 @@ local time = require("posix.time")
 local unistd = require("posix.unistd")
 local command = require("vk_compute.command")
 local fail = require("vk_compute.fail")
+local printable = require("vk_compute.printable")
 local report = require("vk_compute.report")
 
 local output = {}
@@ -37,10 +38,11 @@ function output.write(text)
   if problem then fail("cannot write to standard output: %s", problem) end
 end
 
---- A document as JSON, on one line. Empty tables in it are empty lists.
+--- A document as JSON, on one line. Empty tables in it are empty lists. Bytes that are no UTF-8, as names of
+-- files may have, are replaced by U+FFFD.
 function output.json(document)
   -- A quote inside a string has a backslash before it: only names of members match.
-  return (cjson.encode(document):gsub('("[%a_]+":){}', "%1[]"))
+  return printable.utf8((cjson.encode(document):gsub('("[%a_]+":){}', "%1[]")))
 end
 
 --- Ends a line that progress is shown on.
@@ -81,7 +83,7 @@ end
 -- document.
 function Output:notice(text)
   self.notices[#self.notices + 1] = text
-  self:say(text)
+  self:say(printable.line(text))
 end
 
 --- Shows how far the work is: a line now and then, or on a terminal a bar. To be called as often as

@@ -7,26 +7,28 @@ local check = require("vk_compute.errors").check
 local fail = require("vk_compute.fail")
 local files = require("vk_compute.files")
 local input = require("vk_compute.cli.input")
-local layout = require("vk_compute.cache.layout")
 local library = require("vk_compute.library")
 local lock = require("vk_compute.cache.lock")
 local npy = require("vk_compute.npy")
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
+local printable = require("vk_compute.printable")
 local stop = require("vk_compute.cli.stop")
+local target = require("vk_compute.target")
 
 local similarity = {
   summary = "compute the similarity matrix into a file",
   description = "Computes the cosine similarity of every embedding to every other into OUTPUT, a .npy"
     .. " file of n x n float32: row and column i are item i, counted from 0. Rows are written as they"
-    .. " come, so memory stays small; the file appears under its name when it is complete, and takes"
-    .. " the place of one that was there.",
+    .. " come, so memory stays small; the file appears under its name when it is complete. An OUTPUT that"
+    .. " is there is replaced only where it is a similarity matrix, or with --force.",
   epilog = "Exit codes: 0 done; 1 failed or refused; 2 wrong use; 130 stopped with Ctrl-C: then"
     .. " nothing is kept.",
 }
 
 -- A device computes this many rows at once or none: fewer cost as much.
 local STEP = 64
+local DIAGONAL_SAMPLE = 64
 local BATCH_SECONDS, BATCH_BYTES = 0.3, 64 * 1024 * 1024
 
 function similarity.declare(parser)
@@ -34,6 +36,7 @@ function similarity.declare(parser)
   parser:argument("OUTPUT", "file to make, such as similarity.npy")
   options_of.center(parser)
   options_of.device(parser)
+  options_of.force(parser, "OUTPUT")
   options_of.quiet(parser)
   options_of.json(parser)
 end
@@ -43,23 +46,39 @@ local function monotonic()
   return t.tv_sec + t.tv_nsec / 1e9
 end
 
--- Raises where the matrix cannot go, before anything is computed.
-local function check_output(path, embeddings)
-  if files.is_directory(path) then
-    fail("%s is a directory: name a file, such as %s/similarity.npy", path, (path:gsub("/+$", "")))
-  end
-  local directory = files.directory(path)
-  if not files.is_directory(directory) then
-    fail("there is no directory %s for %s: make it first", directory, path)
-  end
-  local source, target = files.stat(embeddings), files.stat(path)
-  if source and target and source.st_dev == target.st_dev and source.st_ino == target.st_ino then
-    fail("%s holds the embeddings: name another file for the matrix", path)
-  end
-  local cache = layout.paths(path)
-  if files.stat(cache.metadata) or files.stat(cache.journal) then
-    fail("%s is a cache: name another file for the matrix", path)
-  end
+-- Whether a file is a similarity matrix: its header, its length, and a diagonal of ones (of zero rows, zeros),
+-- looked at here and there.
+local function is_matrix(path)
+  local size = files.stat(path).st_size
+  local fd = files.open(path, "read")
+  local value = ffi.new("float[1]")
+  local ok, result = pcall(function()
+    local header = npy.read(fd, path, size)
+    local n = tonumber(header.shape:match("^%((%d+), %d+%)$"))
+    if header.descr ~= "<f4" or header.shape ~= ("(%.0f, %.0f)"):format(n, n) then return false end
+    if size ~= header.offset + 4 * n * n then return false end
+    for row = 0, n - 1, math.ceil(n / DIAGONAL_SAMPLE) do
+      files.read(fd, path, value, 4, header.offset + 4 * row * (n + 1))
+      if value[0] ~= 1 and value[0] ~= 0 then return false end
+    end
+    return true
+  end)
+  files.close(fd)
+  return ok and result
+end
+
+-- Raises where the matrix may not be written, before anything is computed.
+local function check_output(options)
+  local path = options.OUTPUT
+  local temporary, lock_path = files.temporary(path), path .. ".lock"
+  target.check(path, {
+    what = "a similarity matrix", example = "similarity.npy", force = options.force,
+    inputs = { options.EMBEDDINGS }, input_is = "holds the embeddings",
+    files = {
+      { path = path, is_earlier = is_matrix }, { path = temporary, is_earlier = is_matrix },
+      { path = lock_path, is_earlier = lock.begins },
+    },
+  })
 end
 
 -- Computes rows, batch by batch, and calls put(rows, bytes) for each. As many a batch as take about
@@ -69,8 +88,11 @@ local function each_batch(context, n, path, put, progress)
   local most = math.max(STEP, STEP * math.floor(BATCH_BYTES / (4 * n * STEP)))
   local lib, rows = library.load(), files.memory(most * n * 4)
   local done, count = 0, STEP
-  while done < n do
+  local function heed_stop()
     if stop.count() > 0 then fail("stopped: %s was not written", path) end
+  end
+  while done < n do
+    heed_stop()
     count = math.min(count, n - done)
     local began = monotonic()
     check(lib, lib.vkc_compute_similarity_rows(context.handle, done, count, ffi.cast("float *", rows)))
@@ -81,6 +103,7 @@ local function each_batch(context, n, path, put, progress)
     count = STEP * math.max(1, math.floor(count / STEP * BATCH_SECONDS / seconds))
     count = math.min(count, most)
   end
+  heed_stop()
 end
 
 local function write(context, n, path, progress)
@@ -104,7 +127,7 @@ local function compute(options, out)
   end)
   context:shutdown()
   local seconds = monotonic() - began
-  out:say("finished: " .. path)
+  out:say("finished: " .. printable.line(path))
   out:say(("  matrix       %.0f x %.0f float32"):format(n, n))
   out:say(("  seconds      %.2f"):format(seconds))
   out:say("  device       " .. device)
@@ -118,7 +141,8 @@ end
 function similarity.main(options)
   stop.catch()
   local out = output.new(options)
-  check_output(options.OUTPUT, options.EMBEDDINGS)
+  input.check(options, "EMBEDDINGS OUTPUT")
+  check_output(options)
   local ok, held, pid = pcall(lock.acquire, options.OUTPUT .. ".lock")
   if not ok then fail("cannot write in %s: %s", files.directory(options.OUTPUT), held) end
   if not held then fail("process %d is writing %s: wait for it", pid, options.OUTPUT) end

@@ -6,6 +6,7 @@ local command = require("vk_compute.command")
 local input = require("vk_compute.cli.input")
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
+local printable = require("vk_compute.printable")
 local stop = require("vk_compute.cli.stop")
 local vk = require("vk_compute")
 
@@ -36,6 +37,7 @@ end
 -- kind: what the cache must be of, where given.
 function verify.main(options, kind)
   stop.catch()
+  input.check(options, kind and "EMBEDDINGS CACHE" or "CACHE EMBEDDINGS")
   local out = output.new(options)
   local result = cache.verify({
     kind = kind, path = options.CACHE, embeddings = input.read(options, out), length = options.length,
@@ -48,9 +50,10 @@ function verify.main(options, kind)
     stop = stop.count,
   })
   local outcome = outcome_of(result)
-  for _, problem in ipairs(result.problems) do out:say("PROBLEM: " .. problem) end
-  for _, problem in ipairs(result.remaining or {}) do out:say("STILL A PROBLEM: " .. problem) end
-  out:say(("%s: %.0f of %.0f rows, %.0f of them computed again and compared; %s"):format(options.CACHE,
+  for _, problem in ipairs(result.problems) do out:say("PROBLEM: " .. printable.line(problem)) end
+  for _, problem in ipairs(result.remaining or {}) do out:say("STILL A PROBLEM: " .. printable.line(problem)) end
+  out:say(("%s: %.0f of %.0f rows, %.0f of them computed again and compared; %s"):format(
+    printable.line(options.CACHE),
     result.done, result.total, result.sampled,
     outcome == "damaged" and not options.repair and "damaged: --repair puts it right" or outcome))
   result.outcome, result.path = outcome, options.CACHE

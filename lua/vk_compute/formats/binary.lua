@@ -6,7 +6,8 @@ local fail = require("vk_compute.fail")
 local files = require("vk_compute.files")
 local float32 = require("vk_compute.formats.float32")
 
-local binary = {}
+-- MAX_COLUMNS: as many as the library takes
+local binary = { MAX_COLUMNS = 65536 }
 
 --- The little-endian uint32 at a place of a file, or nil where it does not reach so far.
 function binary.uint32(file, place)

@@ -7,6 +7,8 @@ local fail = require("vk_compute.fail")
 local fbin = { extensions = { "fbin" } }
 
 local HEADER = 8
+-- What n may be where only the header tells that a file is one.
+local PLAUSIBLE_ROWS = 2 ^ 23
 
 local function header_of(file)
   local n, d = binary.uint32(file, 0), binary.uint32(file, 4)
@@ -19,6 +21,13 @@ function fbin.recognises(file)
   return n ~= nil and n > 0 and d > 0 and size == file.size
 end
 
+--- Whether a file begins with a plausible n and d, whatever its size. Taken for floats, both would be below
+-- 1e-38, as no embedding's are.
+function fbin.resembles(file)
+  local n, d = header_of(file)
+  return n ~= nil and n > 0 and n < PLAUSIBLE_ROWS and d > 0 and d <= binary.MAX_COLUMNS
+end
+
 --- Reads such a file.
 -- @tparam table file as embedding_file opens it
 -- @treturn table as @{vk_compute.embedding_file.read} describes it
@@ -29,8 +38,9 @@ function fbin.read(file)
     fail("%s is empty: its header says n = %.0f, d = %.0f", file.path, n, d)
   end
   if size ~= file.size then
-    fail("%s is %.0f bytes long, but its header (n = %.0f, d = %.0f) says %.0f: it is %s", file.path,
-      file.size, n, d, size, file.size < size and "cut off, or no .fbin file" or "longer than it should be")
+    fail("%s is %.0f bytes long, but its header (of .fbin: n = %.0f, d = %.0f) says %.0f: it is %s, "
+      .. "or no .fbin file. Copy it or write it anew; raw float32 save as .npy", file.path, file.size, n, d, size,
+      file.size < size and "cut off" or "longer than it should be")
   end
   return binary.result(file, ".fbin", binary.read(file, HEADER, size - HEADER), n, d)
 end

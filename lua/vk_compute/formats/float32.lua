@@ -5,6 +5,7 @@
 -- @module vk_compute.formats.float32
 
 local bit = require("bit")
+local ffi = require("ffi")
 local fail = require("vk_compute.fail")
 
 local float32 = {}
@@ -16,9 +17,12 @@ local band = bit.band
 local FLOAT_EXPONENT, FLOAT_FRACTION = 0x7f800000, 0x007fffff
 local DOUBLE_EXPONENT, DOUBLE_HIGH_FRACTION = 0x7ff00000, 0x000fffff
 
-local function refuse(index, d, path, is_nan)
-  fail("%s: row %.0f, column %.0f (both from 0) is %s: compute this embedding again", path,
-    math.floor(index / d), index % d, is_nan and "NaN" or "infinite, or too large for float32")
+local function refuse(index, d, path, problem)
+  fail("%s: row %.0f, column %.0f (both from 0) is %s", path, math.floor(index / d), index % d, problem)
+end
+
+local function refuse_not_finite(index, d, path, is_nan)
+  refuse(index, d, path, (is_nan and "NaN" or "infinite") .. ": compute this embedding again")
 end
 
 --- Raises where there is a NaN or an infinity.
@@ -30,17 +34,20 @@ end
 function float32.check(words, count, first, d, path)
   for k = 0, count - 1 do
     if band(words[k], FLOAT_EXPONENT) == FLOAT_EXPONENT then
-      refuse(first + k, d, path, band(words[k], FLOAT_FRACTION) ~= 0)
+      refuse_not_finite(first + k, d, path, band(words[k], FLOAT_FRACTION) ~= 0)
     end
   end
 end
 
---- The same for doubles, two words each, the low one first.
+--- The same for doubles, two words each, the low one first, and for what float32 cannot hold.
 function float32.check_doubles(words, count, first, d, path)
+  local doubles = ffi.cast("double *", words)
   for k = 0, count - 1 do
     local high = words[2 * k + 1]
     if band(high, DOUBLE_EXPONENT) == DOUBLE_EXPONENT then
-      refuse(first + k, d, path, band(high, DOUBLE_HIGH_FRACTION) ~= 0 or words[2 * k] ~= 0)
+      refuse_not_finite(first + k, d, path, band(high, DOUBLE_HIGH_FRACTION) ~= 0 or words[2 * k] ~= 0)
+    elseif math.abs(doubles[k]) >= float32.BOUND then
+      refuse(first + k, d, path, "too large for float32: scale the embeddings")
     end
   end
 end

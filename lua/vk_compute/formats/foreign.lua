@@ -16,12 +16,15 @@ local MAGIC = {
   { "\137HDF\r\n\26\n", "HDF5", "numpy.save('out.npy', h5py.File('FILE')['NAME'][:])" },
   { "SQLite format 3\0", "an SQLite database",
     "sqlite3 -json FILE 'SELECT id, embedding FROM ...'" },
-  { "\255\254{\0", "UTF-16 text", "iconv -f UTF-16 -t UTF-8 FILE > out.json" },
-  { "\255\254[\0", "UTF-16 text", "iconv -f UTF-16 -t UTF-8 FILE > out.json" },
 }
 
 -- Told by more than their first bytes.
 local PATTERNS = {
+  -- Any text after a byte order mark; without one, JSON, since floats may look like other text.
+  { "^\255\254[\t-~]%z[\t-~]%z", "UTF-16 text", "iconv -f UTF-16 -t UTF-8 FILE > out.json" },
+  { "^\254\255%z[\t-~]%z[\t-~]", "UTF-16 text", "iconv -f UTF-16 -t UTF-8 FILE > out.json" },
+  { "^[%[{]%z[\t-~]%z[\t-~]%z", "UTF-16 text", "iconv -f UTF-16LE -t UTF-8 FILE > out.json" },
+  { "^%z[%[{]%z[\t-~]%z[\t-~]", "UTF-16 text", "iconv -f UTF-16BE -t UTF-8 FILE > out.json" },
   { "^......%z%z{%s*\"", "safetensors",
     "numpy.save('out.npy', safetensors.numpy.load_file('FILE')['NAME'])" },
   { "^\128[\4\5]\149", "a Python pickle",

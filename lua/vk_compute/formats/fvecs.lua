@@ -22,6 +22,13 @@ function fvecs.recognises(file)
   return file.size == row_bytes or binary.uint32(file, row_bytes) == d
 end
 
+--- Whether a file begins with a plausible d, which its second row, if it reaches so far, repeats, whatever
+-- its size. Taken for a float, d would be below 1e-40, as no embedding's first number is.
+function fvecs.resembles(file)
+  local d, row_bytes = row_of(file)
+  return d > 0 and d <= binary.MAX_COLUMNS and (binary.uint32(file, row_bytes) or d) == d
+end
+
 --- Reads such a file.
 -- @tparam table file as embedding_file opens it
 -- @treturn table as @{vk_compute.embedding_file.read} describes it
@@ -32,7 +39,8 @@ function fvecs.read(file)
   end
   if file.size % row_bytes ~= 0 then
     fail("%s is %.0f bytes long, which is no number of rows of %.0f bytes (d = %.0f, by its first row): "
-      .. "it is cut off, or no .fvecs file", file.path, file.size, row_bytes, d)
+      .. "it is cut off, or no .fvecs file. Copy it or write it anew; raw float32 save as .npy",
+      file.path, file.size, row_bytes, d)
   end
   local n = file.size / row_bytes
   local memory = binary.read(file, 0, file.size)
@@ -41,7 +49,8 @@ function fvecs.read(file)
     local start = row * (d + 1)
     if sizes[start] ~= d then
       fail("%s, row %.0f (byte %.0f): it says that it has %.0f columns, but the rows before have %.0f: "
-        .. "the file is damaged", file.path, row, start * 4, sizes[start], d)
+        .. "the file is damaged, or its embeddings are of several models. Write it anew, all rows of one length",
+        file.path, row, start * 4, sizes[start], d)
     end
     ffi.C.memmove(data + row * d, data + start + 1, d * 4)
   end

@@ -3,11 +3,16 @@
 -- - `{"embeddings": [ITEM, ...], ...}`: Ollama's /api/embed, and collections with metadata
 -- - `{"embedding": [numbers], ...}`: Ollama's /api/embeddings, one item
 -- - `[ITEM, ...]`: a bare list
--- - JSONL: an ITEM a line
+-- - JSONL: an ITEM, or an answer of /api/embed, a line
 --
--- An ITEM is an array of numbers or an object with one under "embedding", and maybe an "id". Other keys
--- are skipped, and keys may come in any order. An item without an embedding (none, null, or an empty
--- array) is missing. Text becomes floats as it is read: memory is that of the floats.
+-- An ITEM is an array of numbers or an object with one under "embedding", and maybe an "id" and a
+-- "poem_index". Other keys are skipped, and keys may come in any order. An item without an embedding
+-- (none, null, or an empty array) is missing. Text becomes floats as it is read: memory is that of the
+-- floats.
+--
+-- Results name an item by its place. So a "poem_index" must be the item's place in the file, counted from
+-- 0, those that are missing included, and all objects have one or none has. An "id" is not used in
+-- results: one that is repeated is told, but not refused.
 -- @module vk_compute.formats.json
 
 local fail = require("vk_compute.fail")
@@ -19,10 +24,10 @@ local json = { extensions = { "json", "jsonl", "ndjson" } }
 
 local BOUND = float32.BOUND
 local END = json_scanner.END
-local COMMA, MINUS, ZERO, NINE = 44, 45, 48, 57
+local QUOTE, COMMA, MINUS, ZERO, NINE = 34, 44, 45, 48, 57
 local OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE = 91, 93, 123, 125
 local LOWER_N = 110
--- How many missing items a message names.
+-- How many missing items, or keys, a message names.
 local NAMED = 10
 
 --- Whether a file begins like JSON. Binary numbers may begin with a bracket by chance; such have bytes
@@ -40,6 +45,10 @@ Reader.__index = Reader
 local function id_text(id)
   if type(id) == "number" then return ("id %.14g"):format(id) end
   return ('id "%.60s"'):format((id:gsub("%c", "?")))
+end
+
+local function poem_index_text(value)
+  return type(value) == "number" and ("%.17g"):format(value) or ("%.60s"):format((value:gsub("%c", "?")))
 end
 
 local function item_text(item)
@@ -113,9 +122,12 @@ end
 -- Such a key counts once: readers of JSON differ in which of two they take.
 function Reader:read_object(handlers)
   local scanner, seen = self.scanner, {}
+  -- Of the first item, or of what may hold a list, for a message where neither has an embedding.
+  local names = self.items == 0 and {}
   scanner:each(CLOSE_BRACE, function()
     local offset = scanner:offset()
     local key = scanner:key()
+    if names and #names < NAMED then names[#names + 1] = ('"%.60s"'):format(((key or "..."):gsub("%c", "?"))) end
     if not (key and handlers[key]) then return scanner:skip() end
     if seen[key] then
       scanner:fail_at(offset, 'the key "%s" is in one object twice: take one of them away', key)
@@ -123,6 +135,7 @@ function Reader:read_object(handlers)
     seen[key] = true
     handlers[key]()
   end)
+  if names and self.items == 0 then self.first_keys = names end
   return seen
 end
 
@@ -134,7 +147,27 @@ function Reader:handlers(item)
   return {
     id = function() item.id = self.scanner:scalar() end,
     embedding = function() item.numbers = self:read_embedding(item) end,
+    poem_index = function()
+      local is_string, word = self.scanner:peek() == QUOTE, self.scanner:word()
+      local value = self.scanner:scalar()
+      item.poem_index = is_string and ('"%s"'):format(value or "...") or value or word ~= "" and word or "no number"
+    end,
   }
+end
+
+-- Refuses an object whose poem_index is not the number that results give it.
+function Reader:check_poem_index(item)
+  local path, has = self.scanner.file.path, item.poem_index ~= nil
+  if self.has_poem_index == nil then self.has_poem_index = has end
+  if has ~= self.has_poem_index then
+    fail("%s, line %.0f: %s has %s poem_index, but those before it have %s: give one to all items, or to none",
+      path, item.line, item_text(item), has and "a" or "no", has and "none" or "one")
+  end
+  if has and item.poem_index ~= item.index then
+    fail("%s, line %.0f: poem_index of %s is %s, but must be %.0f: results name items by their place in the "
+      .. "file, so poem_index must count 0, 1, 2, ... without a gap. Sort the list by poem_index, or number it anew",
+      path, item.line, item_text(item), poem_index_text(item.poem_index), item.index)
+  end
 end
 
 -- Keeps an item that was read, or notes that it is missing.
@@ -146,6 +179,7 @@ function Reader:keep(item, kind)
         item_text(item), self.kind, kind)
     end
   end
+  if kind == "objects" then self:check_poem_index(item) end
   self.items = self.items + 1
   if item.numbers == 0 then
     self.missing_count = self.missing_count + 1
@@ -157,11 +191,21 @@ function Reader:keep(item, kind)
   self.d = item.numbers
   self.n = self.n + 1
   self.ids[self.n] = item.id
-  if item.id == nil then self.without_id = true end
+  if item.id == nil then
+    self.without_id = true
+    return
+  end
+  local before = self.item_of[item.id]
+  if before then
+    self.repeated = self.repeated + 1
+    self.first_repeated = self.first_repeated or { item = item.index, id = item.id, before = before }
+  else
+    self.item_of[item.id] = item.index
+  end
 end
 
--- Takes an item.
-function Reader:read_item()
+-- Takes an item. At the file's end nothing is missing after one that is in no list.
+function Reader:read_item(is_outer)
   local scanner = self.scanner
   local item = self:new_item()
   local c = scanner:peek()
@@ -177,7 +221,7 @@ function Reader:read_item()
     scanner:literal()
     self:keep(item)
   else
-    scanner:fail_expected("an embedding (an array of numbers, or an object that has one)")
+    scanner:fail_expected("an embedding (an array of numbers, or an object that has one)", is_outer)
   end
 end
 
@@ -188,8 +232,8 @@ function Reader:read_list()
   self.scanner:each(CLOSE_BRACKET, function() self:read_item() end)
 end
 
--- An object that is either all there is or the first item of JSONL.
-function Reader:read_first_object()
+-- An object in no other: a list with what belongs to it, or an item.
+function Reader:read_outer_object()
   local scanner = self.scanner
   local item = self:new_item()
   local handlers = self:handlers(item)
@@ -206,35 +250,42 @@ function Reader:read_first_object()
   if not keys.embeddings then self:keep(item, "objects") end
 end
 
--- An array is a list of items, or the first item of JSONL.
+-- An array is a list of items, or the first item of JSONL. Whether it is a list.
 function Reader:read_first_array()
   local scanner = self.scanner
   scanner:take()
   local c = scanner:peek()
-  if c == OPEN_BRACKET or c == OPEN_BRACE or c == LOWER_N or c == CLOSE_BRACKET then return self:read_list() end
+  if c == OPEN_BRACKET or c == OPEN_BRACE or c == LOWER_N or c == CLOSE_BRACKET then
+    self:read_list()
+    return true
+  end
   local item = self:new_item()
   item.numbers = self:read_numbers(item)
   self:keep(item, "arrays")
+  return false
 end
 
 function Reader:read_file()
   local scanner = self.scanner
-  local c = scanner:peek()
+  local c, is_complete = scanner:peek(), false
   if c == OPEN_BRACE then
-    self:read_first_object()
+    self:read_outer_object()
   elseif c == OPEN_BRACKET then
-    self:read_first_array()
+    is_complete = self:read_first_array()
   else
-    scanner:fail_expected("JSON, an object or an array,")
+    scanner:fail_expected("JSON, an object or an array,", true)
   end
   local line = scanner.line
-  while scanner:peek() ~= END do
-    if self.is_list then
-      scanner:fail_expected("the end of the file, since the list of embeddings is complete,")
+  c = scanner:peek()
+  while c ~= END do
+    if is_complete then
+      scanner:fail_expected("the end of the file, since the list of embeddings is complete,", true)
     end
-    if scanner.line == line then scanner:fail_expected("a new line") end
-    self:read_item()
+    if scanner.line == line then scanner:fail_expected("a new line", true) end
+    self.is_lines = true
+    if c == OPEN_BRACE then self:read_outer_object() else self:read_item(true) end
     line = scanner.line
+    c = scanner:peek()
   end
 end
 
@@ -255,8 +306,12 @@ end
 function Reader:check_missing()
   local path = self.scanner.file.path
   if self.n == 0 then
-    fail('%s holds no embedding, in %.0f item(s): an item is an array of numbers, or an object with one '
-      .. 'under "embedding"; a list of items may be under "embeddings"', path, self.items)
+    local keys = table.concat(self.items > 0 and self.first_keys or {}, ", ")
+    fail('%s holds no embedding, in %.0f item(s)%s: an item is an array of numbers, or an object with one '
+      .. 'under "embedding"; a list of items may be under "embeddings"%s', path, self.items,
+      keys ~= "" and ", the first of which has the keys " .. keys or "",
+      keys:find('"data"', 1, true) and ". If it is under \"data\": jq '{embeddings: .data}' " .. path .. " > out.json"
+        or "")
   end
   if self.missing_count > 0 and not self.keep_missing then
     fail("%s: %.0f of %.0f items have no embedding: %s (items from 0). Compute these embeddings, or leave "
@@ -265,26 +320,41 @@ function Reader:check_missing()
   end
 end
 
+-- What there is to tell of what was read, behind its size.
+function Reader:details()
+  local parts = { ", of " .. self.kind }
+  if not self.without_id then parts[#parts + 1] = " with id" end
+  if self.has_poem_index then parts[#parts + 1] = (self.without_id and " with" or " and") .. " poem_index" end
+  local repeated = self.first_repeated
+  if repeated then
+    parts[#parts + 1] = ("; %.0f of them %s an id that one before has, first item %.0f the %s of item %.0f")
+      :format(self.repeated, self.repeated == 1 and "has" or "have", repeated.item, id_text(repeated.id),
+        repeated.before)
+  end
+  if self.missing_count > 0 then
+    parts[#parts + 1] = ("; %.0f of %.0f items have no embedding and are left out: %s (items from 0). Ids are the "
+      .. "numbers of the items kept%s"):format(self.missing_count, self.items, self:list_missing(),
+        self.has_poem_index and ", no longer poem_index" or "")
+  end
+  return table.concat(parts)
+end
+
 --- Reads such a file.
 -- @tparam table file as embedding_file opens it
 -- @tparam table options `skip_missing`
 -- @treturn table as @{vk_compute.embedding_file.read} describes it
 function json.read(file, options)
   local self = setmetatable({
-    scanner = json_scanner.new(file), list = new_float_list(file.path), n = 0, items = 0, ids = {}, missing = {},
-    missing_count = 0, keep_missing = options.skip_missing, without_id = false, is_list = false,
+    scanner = json_scanner.new(file), list = new_float_list(file.path), n = 0, items = 0, ids = {}, item_of = {},
+    repeated = 0, missing = {}, missing_count = 0, keep_missing = options.skip_missing, without_id = false,
+    is_list = false, is_lines = false,
   }, Reader)
   self:read_file()
   self:check_missing()
-  local name = (self.is_list or self.items == 1) and "JSON" or "JSONL"
-  local details = ", of " .. self.kind .. (self.without_id and "" or " with id")
-  if self.missing_count > 0 then
-    details = details .. ("; %.0f of %.0f items have no embedding and are left out: %s (items from 0). Ids are "
-      .. "the numbers of the items kept"):format(self.missing_count, self.items, self:list_missing())
-  end
   return {
-    format = name, details = details, n = self.n, d = self.d, data = self.list:finish(self.n * self.d),
-    ids = not self.without_id and self.ids or nil, skipped = options.skip_missing and self.missing or nil,
+    format = self.is_lines and "JSONL" or "JSON", details = self:details(), n = self.n, d = self.d,
+    data = self.list:finish(self.n * self.d), ids = not self.without_id and self.ids or nil,
+    skipped = options.skip_missing and self.missing or nil,
   }
 end
 

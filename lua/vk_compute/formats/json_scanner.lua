@@ -86,14 +86,17 @@ function Scanner:fail_at(offset, format, ...)
 end
 
 --- Raises: says what was expected at the next byte and what is there.
-function Scanner:fail_expected(what)
+-- @tparam string what
+-- @tparam[opt] boolean is_outer that this is in no bracket, so that the text may be all there was to be
+function Scanner:fail_expected(what, is_outer)
   see_token(self)
   local count = math.min(16, self.stop - self.at)
   if count == 0 then
     self:fail_at(self:offset(), "the file ends where %s should follow: it is cut off", what)
   end
   local text = ffi.string(self.buffer + self.at, count):match("^[^%c]*")
-  local is_last = self.ended and self.at + #text == self.stop and text:find("^[%w%.%+%-\\]+$")
+  local is_last = not is_outer and self.ended and self.at + #text == self.stop
+    and text:find("^[%w%.%+%-\\]+$")
   self:fail_at(self:offset(), "%s should follow, but here is %s%s", what,
     #text > 0 and "'" .. text:gsub("[\128-\255]", "?") .. "'"
       or ("the byte 0x%02x"):format(self.buffer[self.at]),

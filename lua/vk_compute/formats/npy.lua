@@ -107,7 +107,8 @@ function npy.read(file)
   local size = header.offset + n * d * kind.bytes
   if file.size ~= size then
     fail("%s is %.0f bytes long, but its header (%.0f x %.0f %s) says %.0f: it is %s", file.path,
-      file.size, n, d, kind.name, size, file.size < size and "cut off" or "more than one array")
+      file.size, n, d, kind.name, size, file.size < size and "cut off: copy it, or write it with numpy.save, anew"
+        or "more than one array: save one alone")
   end
   local memory = files.memory(n * d * 4)
   local data = ffi.cast("float *", memory)

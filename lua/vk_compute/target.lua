@@ -1,0 +1,59 @@
+--- Where a result may be written.
+--
+-- The rule is the same for all that write: a file is replaced where it is recognisably an earlier result of
+-- the same kind, or empty, or where the user says so with `--force`. What is no ordinary file (links,
+-- directories, pipes, devices) is never replaced, and neither is what the result is made from.
+-- @module vk_compute.target
+
+local fail = require("vk_compute.fail")
+local file_kind = require("vk_compute.file_kind")
+local files = require("vk_compute.files")
+
+local target = {}
+
+local function check_directory(path, how)
+  if path == "" then fail("the name of the file for %s is empty: give one, such as %s", how.what, how.example) end
+  if files.is_directory(path) then
+    fail("%s is a directory: name a file, such as %s/%s", path, (path:gsub("/+$", "")), how.example)
+  end
+  local directory = files.directory(path)
+  if not files.is_directory(directory) then
+    fail("there is no directory %s for %s: make it first", directory, path)
+  end
+  files.check_writable(directory)
+end
+
+local function check_file(file, how)
+  local info = files.link_stat(file.path)
+  if not info then return end
+  for _, input in ipairs(how.inputs) do
+    if files.is_same(file.path, input) then
+      fail("%s %s: name another file for %s", file.path, how.input_is, how.what)
+    end
+  end
+  if not files.is_regular(info) then
+    fail("%s is %s, and only files are replaced: name a file for %s", file.path, files.type_name(info), how.what)
+  end
+  if how.force or info.st_size == 0 then return end
+  local is_earlier, problem = file.is_earlier(file.path)
+  if not is_earlier then
+    fail("%s exists, and %s: name another file, or replace it with --force", file.path,
+      problem or ("is %s, not %s"):format(file_kind.of(file.path), how.what))
+  end
+end
+
+--- Raises where a result may not be written. To be called before any work.
+-- @tparam string path of the result
+-- @tparam table how
+--
+-- - `what`: the result, in words; `example`: a file name
+-- - `files`: all that is written, tables of `path` and `is_earlier`: function (path) -> whether the file there
+--   is an earlier result, and what else it is if that is known
+-- - `inputs`: paths of what it is made from; `input_is`: what to say of these
+-- - `force`: whether files of any kind may be replaced
+function target.check(path, how)
+  check_directory(path, how)
+  for _, file in ipairs(how.files) do check_file(file, how) end
+end
+
+return target
