@@ -18,6 +18,7 @@ local cjson = require("cjson")
 local caches = require("vk_compute.cache")
 local embedding_file = require("vk_compute.embedding_file")
 local helper = require("helper")
+local kinds = require("vk_compute.cache.kinds")
 local npy = require("vk_compute.npy")
 local vk = require("vk_compute")
 
@@ -236,15 +237,22 @@ end
 local function look_at_caches()
   same("state", caches.status(diversity_cache).state)
   same("no state", caches.status(folder .. "/no such cache").state)
+  local input = embedding_files[1][1]
+  caches.check_path(folder .. "/no such cache", kinds.diversity, input)
+  caches.check_path(diversity_cache, kinds.diversity, input)
+  fails("holds the embeddings", caches.check_path, input, kinds.diversity, input)
   for _, path in ipairs({ diversity_cache, neighbors_cache }) do
-    for name, export in pairs({ json = caches.export_json, binary = caches.export_binary }) do
-      local output = folder .. "/exported"
-      export(path, output)
+    local function export(ending, export_as, options)
+      local output = folder .. "/exported." .. ending
+      export_as(path, output, options)
       local file = assert(io.open(output, "rb"))
-      same(path .. " as " .. name, file:read("*a"))
+      same(path .. " as " .. ending, file:read("*a"))
       file:close()
+      fails("belongs to the cache", export_as, path, path, options)
     end
-    fails("belongs to the cache", caches.export_json, path, path)
+    export("json", caches.export_json)
+    export("bin", caches.export_binary, { force = true })
+    fails("--force", caches.export_binary, path, folder .. "/exported.bin")
   end
 end
 
