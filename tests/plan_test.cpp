@@ -127,18 +127,6 @@ TEST_P(Plans, Neighbors) {
   expect_planned({0, VKC_WORK_NEIGHBORS, 700, 300, 65, 1});
 }
 
-// Its memory is the host's all the same.
-TEST(Plan, OfAnIntegratedDeviceThatTheHostReadsUncached) {
-  const ScopedEnvironment type("VKC_FAULT_DEVICE_TYPE", "integrated");
-  const VkcPlanRequest request{0, VKC_WORK_DIVERSITY, 4000, 64, 0, 0};
-  const VkcMemoryPlan cached = plan_of(checks::make_context().get(), request);
-  const ScopedEnvironment hide("VKC_FAULT_HIDE", "hostCached");
-  const VkcMemoryPlan plan = plan_of(checks::make_context().get(), request);
-  EXPECT_EQ(plan.shared_memory, 1U);
-  EXPECT_GE(plan.device_bytes, cached.device_bytes);
-  EXPECT_GE(plan.host_bytes, plan.device_bytes);
-}
-
 const std::vector<Device> kDevices{{"AsItIs", nullptr}, {"Discrete", "discrete"}};
 INSTANTIATE_TEST_SUITE_P(Devices, Plans, testing::ValuesIn(kDevices),
                          [](const auto& test) { return test.param.name; });
@@ -254,6 +242,18 @@ TEST(Requests, OfTheLargestSizes) {
     EXPECT_EQ(plan.fits, 0U);
     EXPECT_GE(plan.device_bytes, uint64_t{1} << 50);
   }
+}
+
+// Its memory is the host's all the same.
+TEST(Requests, OfAnIntegratedDeviceThatTheHostReadsUncached) {
+  const ScopedEnvironment type("VKC_FAULT_DEVICE_TYPE", "integrated");
+  const VkcPlanRequest request{0, VKC_WORK_DIVERSITY, 4000, 64, 0, 0};
+  const VkcMemoryPlan cached = plan_of(checks::make_context().get(), request);
+  const ScopedEnvironment hide("VKC_FAULT_HIDE", "hostCached");
+  const VkcMemoryPlan plan = plan_of(checks::make_context().get(), request);
+  EXPECT_EQ(plan.shared_memory, 1U);
+  EXPECT_GE(plan.device_bytes, cached.device_bytes);
+  EXPECT_GE(plan.host_bytes, plan.device_bytes);
 }
 
 // What the plan says and what then happens is the same, to the byte.
