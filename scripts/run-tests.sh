@@ -10,8 +10,8 @@ jobs=$(nproc)
 
 # Tests compute on lavapipe, so that they are the same on every machine.
 install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" mesa-vulkan-drivers \
-  vulkan-validationlayers libgtest-dev libbenchmark-dev lua-busted lua-check clang-format clang-tidy \
-  python3-numpy lua5.4 nodejs pkgconf luarocks mandoc \
+  vulkan-validationlayers libgtest-dev nlohmann-json3-dev lua-busted lua-check clang-format clang-tidy \
+  python3-numpy lua5.4 nodejs curl pkgconf luarocks mandoc \
   doxygen lua-ldoc lua-discount
 
 step() { printf '\n== %s\n' "$*"; }
@@ -19,7 +19,8 @@ step() { printf '\n== %s\n' "$*"; }
 step "build"
 generator=()
 if [[ ! -e build/CMakeCache.txt ]]; then generator=(-G Ninja); fi
-cmake -S . -B build "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DVKC_BUILD_TESTS=ON -DVKC_WERROR=ON
+cmake -S . -B build "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DVKC_WERROR=ON \
+  -DVKC_BUILD_TESTS=ON -DVKC_BUILD_BENCH=ON
 cmake --build build --parallel "$jobs"
 
 step "clang-format"
