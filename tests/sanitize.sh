@@ -51,7 +51,8 @@ cpp_test() {
   accounted+=("$name")
   IFS=: read -ra patterns <<<"$filter"
   for pattern in "${patterns[@]}"; do
-    if [[ -z $("$bin/$name" --gtest_list_tests --gtest_filter="${pattern#-}") ]]; then
+    # Names of tests are indented; what else is printed is not.
+    if [[ $("$bin/$name" --gtest_list_tests --gtest_filter="${pattern#-}") != *$'\n  '* ]]; then
       echo "$name has no test named $pattern" >&2
       exit 1
     fi

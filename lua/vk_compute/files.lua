@@ -102,7 +102,8 @@ end
 -- @tparam string how "read", "write" (an existing file) or "create" (write; made where missing)
 -- @treturn number file descriptor
 function files.open(path, how)
-  local flags = fcntl.O_CLOEXEC
+  -- Not waiting: a pipe that lies where a file is looked for would be waited for without end.
+  local flags = fcntl.O_CLOEXEC + fcntl.O_NONBLOCK
     + (how == "read" and fcntl.O_RDONLY or fcntl.O_RDWR)
     + (how == "create" and fcntl.O_CREAT or 0)
   local fd, message = fcntl.open(path, flags, FILE_MODE)
@@ -155,7 +156,7 @@ end
 function files.contents(path)
   local info = files.stat(path)
   if not info then return nil end
-  if stat.S_ISDIR(info.st_mode) ~= 0 then fail("%s is a directory, not a file", path) end
+  if not files.is_regular(info) then fail("%s is %s, not a file", path, files.type_name(info)) end
   local fd = files.open(path, "read")
   local buffer = ffi.new("char[?]", info.st_size)
   local ok, got = pcall(files.read, fd, path, buffer, info.st_size, 0)

@@ -23,7 +23,7 @@ local function check_directory(path, how)
   files.check_writable(directory)
 end
 
-local function check_file(file, how)
+local function check_type(file, how)
   local info = files.link_stat(file.path)
   if not info then return end
   for _, input in ipairs(how.inputs) do
@@ -34,11 +34,16 @@ local function check_file(file, how)
   if not files.is_regular(info) then
     fail("%s is %s, and only files are replaced: name a file for %s", file.path, files.type_name(info), how.what)
   end
-  if how.force or info.st_size == 0 then return end
+end
+
+local function check_contents(file, how)
+  local info = files.link_stat(file.path)
+  if not info or how.force or info.st_size == 0 then return end
   local is_earlier, problem = file.is_earlier(file.path)
   if not is_earlier then
-    fail("%s exists, and %s: name another file, or replace it with --force", file.path,
-      problem or ("is %s, not %s"):format(file_kind.of(file.path), how.what))
+    fail("%s exists, and %s: %sname another file, or replace it with --force", file.path,
+      problem or ("is %s, not %s"):format(file_kind.of(file.path), how.what),
+      file.is_temporary and "remove it if a run that was interrupted left it, " or "")
   end
 end
 
@@ -47,13 +52,16 @@ end
 -- @tparam table how
 --
 -- - `what`: the result, in words; `example`: a file name
--- - `files`: all that is written, tables of `path` and `is_earlier`: function (path) -> whether the file there
---   is an earlier result, and what else it is if that is known
+-- - `files`: all that is written, tables of `path`, `is_earlier`: function (path) -> whether the file there
+--   is an earlier result, and what else it is if that is known; and `is_temporary`: whether only
+--   interrupted runs leave it
 -- - `inputs`: paths of what it is made from; `input_is`: what to say of these
 -- - `force`: whether files of any kind may be replaced
 function target.check(path, how)
   check_directory(path, how)
-  for _, file in ipairs(how.files) do check_file(file, how) end
+  -- First all types: contents are told by other files, too.
+  for _, file in ipairs(how.files) do check_type(file, how) end
+  for _, file in ipairs(how.files) do check_contents(file, how) end
 end
 
 return target

@@ -202,6 +202,48 @@ describe("the target of", function()
     refuse(growing .. ".lock exists, and is a file of 10 bytes, not a cache", "cache", input, growing)
   end)
 
+  it("cache is no other's file that has the name of a part of it, even where there are rows to go on from", function()
+    local growing = folder .. "/growing.npy"
+    cache_helper.make_partial(place, growing, 1)
+    for _, suffix in ipairs({ "", ".json", ".json.new", ".journal.new" }) do
+      write(growing .. suffix, '{"mine": 1}')
+      refuse(growing .. suffix .. " exists, and ", "cache", input, growing)
+      os.remove(growing .. suffix)
+    end
+    succeed("cache", input, growing, "--quiet")
+    assert.is_true(contents(growing) == place.expected)
+  end)
+
+  it("a cache is no pipe or link that has the name of a part of it: nothing waits for them", function()
+    for _, suffix in ipairs({ ".json", ".journal", ".lock" }) do
+      local path = folder .. "/piped.npy"
+      cache_helper.copy(place.finished, path)
+      os.remove(path .. suffix)
+      helper.execute("mkfifo", path .. suffix)
+      refuse(path .. suffix .. " is a pipe", "cache", input, path)
+      if suffix == ".lock" then
+        refuse(path .. suffix .. " exists, and is no lock", "verify", path, input, "--repair", "--quiet")
+        os.remove(path .. suffix)
+        write(folder .. "/12345", "12345")
+        helper.execute("ln", "-s", "12345", path .. suffix)
+        refuse(path .. suffix .. " exists, and is no lock", "verify", path, input, "--repair", "--quiet")
+      else
+        local output, code = run("check", path)
+        assert.are.equal(1, code, output)
+        assert.is_truthy(output:find("a pipe", 1, true), output)
+      end
+      os.remove(path .. suffix)
+    end
+  end)
+
+  it("export --binary says what may have left its temporary file; similarity knows its own", function()
+    write(folder .. "/out.bin.new", "\12\0\0\0")
+    refuse("remove it if a run that was interrupted left it", "export", finished, folder .. "/out.bin", "--binary")
+    write(folder .. "/matrix.npy.new", ("\0"):rep(500))
+    succeed("similarity", input, folder .. "/matrix.npy", "--quiet")
+    assert.is_nil(contents(folder .. "/matrix.npy.new"))
+  end)
+
   it("verify --repair is no other's file that has the name of its lock", function()
     write(finished .. ".lock", "somebody's")
     refuse(finished .. ".lock exists, and is no lock", "verify", finished, input, "--repair", "--quiet")

@@ -41,7 +41,7 @@ local function check_output(path, output, parts, force)
     inputs = inputs, input_is = "belongs to the cache " .. path,
     files = {
       { path = output, is_earlier = parts.is_earlier },
-      { path = files.temporary(output), is_earlier = parts.is_earlier },
+      { path = files.temporary(output), is_earlier = parts.is_earlier, is_temporary = true },
     },
   })
 end

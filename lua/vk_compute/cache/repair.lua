@@ -15,7 +15,8 @@ local repair = {}
 --- Takes the lock of a cache that is to be repaired; to be given to repair.unlock.
 function repair.lock(path)
   local lock_path = layout.paths(path).lock
-  if files.stat(lock_path) and not lock.begins(lock_path) then
+  local info = files.link_stat(lock_path)
+  if info and not (files.is_regular(info) and lock.begins(lock_path)) then
     fail("%s exists, and is no lock of %s: move it away", lock_path, path)
   end
   local held, pid = lock.acquire(lock_path)

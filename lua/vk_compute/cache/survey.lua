@@ -20,10 +20,11 @@ local function begins_partial(path)
   return head:find("^\147NUMPY\1%z.%z{'descr': '<u4', 'fortran_order': False") ~= nil or not head:find("%Z")
 end
 
--- Whether NAME is a finished cache, or why that cannot be told.
+-- Whether NAME is a finished cache, or why that cannot be told. Beside a journal its metadata may be gone
+-- already, or be the next one's.
 local function is_finished(path, paths)
   local fields, problem = metadata.read(paths.metadata)
-  if fields then return true end
+  if fields or (files.stat(paths.journal) and file_kind.holds_ids(path)) then return true end
   if not problem and file_kind.holds_ids(path) then
     problem = ("there is no %s that says what it is"):format(paths.metadata)
   end
@@ -38,18 +39,18 @@ end
 function survey.check_path(path, kind, input, force)
   local paths = layout.paths(path)
   local function file(name, is_own)
-    return { path = name, is_earlier = function()
-      -- What lies beside a journal is judged by it: see survey.look.
-      if files.stat(paths.journal) then return true end
-      return is_own(name, paths)
-    end }
+    return { path = name, is_earlier = function() return is_own(name, paths) end }
   end
+  -- What the journal tells of these two, survey.look says, with more words.
+  local function any() return true end
+  local has_journal = files.stat(paths.journal) ~= nil
   target.check(path, {
     what = "a cache", example = kind.example, inputs = { input }, input_is = "holds the embeddings",
     force = force,
     files = {
       file(paths.finished, is_finished), file(paths.metadata, metadata.begins),
-      file(paths.partial, begins_partial), file(paths.journal), { path = paths.lock, is_earlier = lock.begins },
+      file(paths.partial, has_journal and any or begins_partial), file(paths.journal, any),
+      file(paths.lock, lock.begins),
       file(files.temporary(paths.metadata), metadata.begins),
       file(files.temporary(paths.journal), journal.begins),
     },

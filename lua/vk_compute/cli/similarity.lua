@@ -67,6 +67,11 @@ local function is_matrix(path)
   return ok and result
 end
 
+-- Whether a file is a matrix, or the space that is reserved for one before it has a header.
+local function is_growing_matrix(path)
+  return is_matrix(path) or not files.head(path, 64):find("%Z")
+end
+
 -- Raises where the matrix may not be written, before anything is computed.
 local function check_output(options)
   local path = options.OUTPUT
@@ -75,7 +80,7 @@ local function check_output(options)
     what = "a similarity matrix", example = "similarity.npy", force = options.force,
     inputs = { options.EMBEDDINGS }, input_is = "holds the embeddings",
     files = {
-      { path = path, is_earlier = is_matrix }, { path = temporary, is_earlier = is_matrix },
+      { path = path, is_earlier = is_matrix }, { path = temporary, is_earlier = is_growing_matrix },
       { path = lock_path, is_earlier = lock.begins },
     },
   })
