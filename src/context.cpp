@@ -55,11 +55,9 @@ const vkc::MatrixRows& VkComputeContext::matrix() {
 
 vkc::RowsRoute VkComputeContext::choose_route(uint32_t rows) {
   const uint32_t n = resident_->embeddings.n;
-  const bool whole = resident_->is_filled || (resident_->matrix && rows == n);
-  if (!whole) resident_->matrix.reset();  // its memory may be what the rows need
-  vkc::RowsRoute route = vkc::rows_route(device_, n, rows, device_.available_bytes());
-  route.whole = route.whole || whole;
-  return route;
+  if (resident_->is_filled || (resident_->matrix && rows == n)) return {.whole = true};
+  resident_->matrix.reset();  // its memory may be what the rows need
+  return vkc::rows_route(device_, n, rows, device_.available_bytes());
 }
 
 void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* output) {
