@@ -1,7 +1,6 @@
 #include "download.hpp"
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
 #include "embeddings.hpp"
@@ -66,30 +65,7 @@ void record_copies(const vk::raii::CommandBuffer& commands, const MatrixRows& ma
 }
 
 // Rows that are under way, counted from the first that the caller wants.
-struct Piece {
-  uint32_t first = 0;
-  uint32_t count = 0;
-};
-
-// Takes `count` rows in pieces of at most `at_once`, two of which may be under way.
-template <typename Start, typename Finish>
-void in_pieces(uint32_t count, uint32_t at_once, const Start& start, const Finish& finish) {
-  std::array<Piece, 2> pieces;
-  std::size_t which = 0;
-  const auto finish_turn = [&] {
-    if (pieces.at(which).count > 0) finish(which, pieces.at(which));
-    pieces.at(which) = {};
-  };
-  for (uint32_t done = 0; done < count; which ^= 1U) {
-    finish_turn();
-    pieces.at(which) = {done, std::min(at_once, count - done)};
-    start(which, pieces.at(which));
-    done += pieces.at(which).count;
-  }
-  finish_turn();
-  which ^= 1U;
-  finish_turn();
-}
+using RowsPiece = Piece<uint32_t>;
 
 }  // namespace
 
@@ -118,7 +94,7 @@ void download_rows(Staging& staging, const MatrixRows& matrix, uint32_t first, u
   }
   const uint32_t at_once = rows_of_download(matrix.row_bytes(), count);
   Staging::Loan halves = staging.borrow(at_once * matrix.row_bytes());
-  const auto start = [&](std::size_t which, const Piece& piece) {
+  const auto start = [&](std::size_t which, const RowsPiece& piece) {
     Staging::Half& half = halves.at(which);
     const vk::raii::CommandBuffer& commands = half.submission.begin();
     full_barrier(commands);  // behind the kernel that filled the matrix
@@ -127,7 +103,7 @@ void download_rows(Staging& staging, const MatrixRows& matrix, uint32_t first, u
         half.buffer);
     half.submission.submit();
   };
-  const auto finish = [&](std::size_t which, const Piece& piece) {
+  const auto finish = [&](std::size_t which, const RowsPiece& piece) {
     halves.at(which).submission.wait();
     const auto* elements = halves.at(which).buffer.mapped_as<int32_t>();
     to_float_rows(piece.count, n, order, output + std::size_t{piece.first} * n,
@@ -142,7 +118,7 @@ void compute_and_download_rows(Staging& staging, Similarity& similarity, const R
   for (uint32_t b = 0; b < route.blocks; ++b) blocks.emplace_back(staging, route.at_once, n);
   const bool mapped = blocks.front().is_mapped();
   Staging::Loan halves = staging.borrow(mapped ? 0 : route.at_once * blocks.front().row_bytes());
-  const auto start = [&](std::size_t which, const Piece& piece) {
+  const auto start = [&](std::size_t which, const RowsPiece& piece) {
     const auto copy = [&](const vk::raii::CommandBuffer& commands) {
       if (mapped) return;
       record_copies(
@@ -151,7 +127,7 @@ void compute_and_download_rows(Staging& staging, Similarity& similarity, const R
     };
     similarity.begin_rows(which, blocks.at(which), first + piece.first, piece.count, copy);
   };
-  const auto finish = [&](std::size_t which, const Piece& piece) {
+  const auto finish = [&](std::size_t which, const RowsPiece& piece) {
     similarity.wait(which);
     const MatrixRows& block = blocks.at(which);
     const auto* elements = mapped ? nullptr : halves.at(which).buffer.mapped_as<int32_t>();

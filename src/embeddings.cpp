@@ -33,6 +33,12 @@ void for_rows(uint32_t n, uint32_t d, const Body& body) {
   });
 }
 
+// Calls body(begin, end) of ranges of the d columns of n rows, on several threads.
+template <typename Body>
+void for_columns(uint32_t n, uint32_t d, const Body& body) {
+  for_ranges(d, kLeastNumbers / n + kCacheLine, body);
+}
+
 void require_finite(const float* embeddings, uint32_t n, uint32_t d) {
   for_rows(n, d, [&](uint32_t i) {
     const float* row = embeddings + static_cast<std::size_t>(i) * d;
@@ -52,7 +58,7 @@ void require_finite(const float* embeddings, uint32_t n, uint32_t d) {
 std::vector<double> mean_row(const float* embeddings, uint32_t n, uint32_t d) {
   std::vector<double> mean(d, 0.0);
   // Threads share out the columns: each is added up in the order of the rows.
-  for_ranges(d, kLeastNumbers / n + kCacheLine, [&](uint64_t begin, uint64_t end) {
+  for_columns(n, d, [&](uint64_t begin, uint64_t end) {
     for (uint32_t i = 0; i < n; ++i) {
       const float* row = embeddings + static_cast<std::size_t>(i) * d;
       for (uint64_t k = begin; k < end; ++k) mean[k] += row[k];
@@ -83,7 +89,7 @@ std::vector<uint32_t> order_by_centroid(const std::vector<int32_t>& units, uint3
                                         uint32_t pitch) {
   const auto unit_of = [&](uint32_t i) { return units.data() + std::size_t{i} * pitch; };
   std::vector<int64_t> sums(d, 0);
-  for_ranges(d, kLeastNumbers / n + kCacheLine, [&](uint64_t begin, uint64_t end) {
+  for_columns(n, d, [&](uint64_t begin, uint64_t end) {
     for (uint32_t i = 0; i < n; ++i) {
       for (uint64_t k = begin; k < end; ++k) sums[k] += unit_of(i)[k];
     }

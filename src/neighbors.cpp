@@ -102,12 +102,6 @@ NeighborSizes sizes_for(const Device& device, uint32_t n, uint32_t count, uint32
   return {rows, std::clamp<uint64_t>(fitting, 1, with_rows ? rows : count) * k};
 }
 
-// Items whose neighbours are being looked for.
-struct Piece {
-  uint32_t first = 0;
-  uint32_t count = 0;
-};
-
 // Puts k neighbours of each of `count` items, as keys, into the output.
 void deliver(uint64_t* keys, uint32_t count, uint32_t k, uint32_t id_bits, uint32_t* ids,
              float* similarities) {
@@ -183,11 +177,11 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, 
   const uint32_t id_bits = bits_of_ids(embeddings_.n);
   const auto most_rows = static_cast<uint32_t>(std::min<uint64_t>(
       keys_.bytes() / sizeof(uint64_t) / k, device_.limits().max_workgroup_count));
-  std::array<Piece, 2> pieces;
+  std::array<Piece<uint32_t>, 2> pieces;  // items
   const auto collect = [&](std::size_t which) {
     Staging::Half& half = halves.at(which);
     if (!half.submission.in_flight()) return;
-    const Piece& piece = pieces.at(which);
+    const Piece<uint32_t>& piece = pieces.at(which);
     seconds_per_row_ = half.submission.wait() / piece.count;
     const std::size_t place = std::size_t{piece.first - first} * k;
     deliver(half.buffer.mapped_as<uint64_t>(), piece.count, k, id_bits, ids + place,

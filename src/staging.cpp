@@ -37,20 +37,17 @@ void upload(Staging& staging, const Buffer& to, uint64_t bytes, uint64_t unit, c
   }
   const uint64_t at_once = piece_bytes(bytes, unit);
   Staging::Loan halves = staging.borrow(at_once);
-  std::size_t which = 0;
-  for (uint64_t done = 0; done < bytes; which ^= 1U) {
+  const auto start = [&](std::size_t which, const Piece<uint64_t>& piece) {
     Staging::Half& half = halves.at(which);
-    if (half.submission.in_flight()) half.submission.wait();
-    const uint64_t piece = std::min(bytes - done, at_once);
-    fill(half.buffer.mapped_as<std::byte>(), done, done + piece);
+    fill(half.buffer.mapped_as<std::byte>(), piece.first, piece.first + piece.count);
     half.submission.begin().copyBuffer(half.buffer.handle(), to.handle(),
-                                       vk::BufferCopy(0, done, piece));
+                                       vk::BufferCopy(0, piece.first, piece.count));
     half.submission.submit();
-    done += piece;
-  }
-  for (const std::size_t half : {which, which ^ 1U}) {
-    if (halves.at(half).submission.in_flight()) halves.at(half).submission.wait();
-  }
+  };
+  const auto finish = [&](std::size_t which, const Piece<uint64_t>& /*piece*/) {
+    halves.at(which).submission.wait();
+  };
+  in_pieces(bytes, at_once, start, finish);
 }
 
 void upload(Staging& staging, const Buffer& to, const void* from, uint64_t bytes) {

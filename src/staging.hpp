@@ -2,6 +2,7 @@
 // reach. Drivers take long to make it, so it is kept from one call to the next.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -56,6 +57,34 @@ class Staging {
   const Device& device_;
   std::array<Half, 2> halves_;
 };
+
+// Elements that are under way together.
+template <typename Count>
+struct Piece {
+  Count first = 0;
+  Count count = 0;
+};
+
+// Takes `count` elements in pieces of at most `at_once`, two of which may be under way: which is 0
+// or 1. Before it starts a piece the one before the last is finished, and in the end all are.
+template <typename Count, typename Start, typename Finish>
+void in_pieces(Count count, Count at_once, const Start& start, const Finish& finish) {
+  std::array<Piece<Count>, 2> pieces;
+  std::size_t which = 0;
+  const auto finish_turn = [&] {
+    if (pieces.at(which).count > 0) finish(which, pieces.at(which));
+    pieces.at(which) = {};
+  };
+  for (Count done = 0; done < count; which ^= 1U) {
+    finish_turn();
+    pieces.at(which) = {done, std::min<Count>(at_once, count - done)};
+    start(which, pieces.at(which));
+    done += pieces.at(which).count;
+  }
+  finish_turn();
+  which ^= 1U;
+  finish_turn();
+}
 
 // Writes bytes [begin, end) of what is uploaded to `to`.
 using Fill = std::function<void(std::byte* to, uint64_t begin, uint64_t end)>;
