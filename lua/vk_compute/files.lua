@@ -36,21 +36,21 @@ function files.directory(path)
   return directory == "" and "/" or directory
 end
 
---- What lies at a path: the fields st_size, st_dev, st_ino, st_mode and st_mtime, or nil where
--- there is nothing.
-function files.stat(path)
-  local info, message, number = stat.stat(path)
+local function info_or_nil(info, message, number)
   if info then return info end
   if number == errno.ENOENT then return nil end
   fail("%s", message)
 end
 
+--- What lies at a path: the fields st_size, st_dev, st_ino, st_mode and st_mtime, or nil where
+-- there is nothing.
+function files.stat(path)
+  return info_or_nil(stat.stat(path))
+end
+
 --- The same of a link itself, not of what it leads to.
 function files.link_stat(path)
-  local info, message, number = stat.lstat(path)
-  if info then return info end
-  if number == errno.ENOENT then return nil end
-  fail("%s", message)
+  return info_or_nil(stat.lstat(path))
 end
 
 --- Whether two paths are names of one file that is there.

@@ -182,20 +182,21 @@ function helper.reset_peak_resident_bytes()
   assert(file:close())
 end
 
---- Most bytes of memory that this process had in RAM at any time, since that was forgotten.
-function helper.peak_resident_bytes()
+local function status_bytes(field)
   local file = assert(io.open("/proc/self/status"))
-  local kibibytes = file:read("*a"):match("VmHWM:%s*(%d+) kB")
+  local kibibytes = file:read("*a"):match(field .. ":%s*(%d+) kB")
   file:close()
   return tonumber(kibibytes) * 1024
 end
 
+--- Most bytes of memory that this process had in RAM at any time, since that was forgotten.
+function helper.peak_resident_bytes()
+  return status_bytes("VmHWM")
+end
+
 --- Bytes of memory that this process has in RAM.
 function helper.resident_bytes()
-  local file = assert(io.open("/proc/self/statm"))
-  local pages = file:read("*a"):match("^%d+ (%d+)")
-  file:close()
-  return tonumber(pages) * 4096
+  return status_bytes("VmRSS")
 end
 
 return helper
