@@ -20,7 +20,7 @@
 #include "../src/resident.hpp"
 #include "../src/similarity.hpp"
 #include "checks.hpp"
-#include "fault_layer.hpp"
+#include "device_variant.hpp"
 #include "generators.hpp"
 
 namespace {
@@ -178,20 +178,15 @@ Case& whole(const std::string& name, bool center, const std::function<Embeddings
 // ---- Forms
 
 struct Form {
-  const char* name;
+  DeviceVariant device;
   WalkForm form;
-  const char* device_type;       // NULL: as it is
-  const char* workgroup;         // NULL: as it is
-  const char* allocation_bytes;  // NULL: as it is
 };
 
-void PrintTo(const Form& form, std::ostream* out) { *out << form.name; }
+void PrintTo(const Form& form, std::ostream* out) { PrintTo(form.device, out); }
 
 class Forms : public testing::TestWithParam<Form> {
  private:
-  const ScopedEnvironment device_type_{"VKC_FAULT_DEVICE_TYPE", GetParam().device_type};
-  const ScopedEnvironment workgroup_{"VKC_FAULT_WORKGROUP", GetParam().workgroup};
-  const ScopedEnvironment allocation_{"VKC_FAULT_ALLOCATION_BYTES", GetParam().allocation_bytes};
+  const ScopedDeviceVariant variant_{GetParam().device};
 
  protected:
   struct Call {
@@ -362,16 +357,16 @@ constexpr const char* kFewInvocations = "100";  // no multiple of a subgroup
 // 64 rows of the similarities of 769 items to a block.
 constexpr const char* kSmallBlocks = "262144";
 
-constexpr Form kAsItIsWide{"AsItIsWide", WalkForm::kWide, nullptr, nullptr, nullptr};
-constexpr Form kAsItIsWindow{"AsItIsWindow", WalkForm::kWindow, nullptr, nullptr, nullptr};
-constexpr Form kWide{"Wide", WalkForm::kWide, "discrete", nullptr, nullptr};
-constexpr Form kWideSmallBlocks{"WideSmallBlocks", WalkForm::kWide, "discrete", nullptr,
-                                kSmallBlocks};
-constexpr Form kWindow{"Window", WalkForm::kWindow, "discrete", nullptr, nullptr};
-constexpr Form kWindowSmallBlocks{"WindowSmallBlocks", WalkForm::kWindow, "integrated", nullptr,
-                                  kSmallBlocks};
+constexpr Form kAsItIsWide{{"AsItIsWide", nullptr, nullptr, nullptr}, WalkForm::kWide};
+constexpr Form kAsItIsWindow{{"AsItIsWindow", nullptr, nullptr, nullptr}, WalkForm::kWindow};
+constexpr Form kWide{{"Wide", "discrete", nullptr, nullptr}, WalkForm::kWide};
+constexpr Form kWideSmallBlocks{{"WideSmallBlocks", "discrete", nullptr, kSmallBlocks},
+                                WalkForm::kWide};
+constexpr Form kWindow{{"Window", "discrete", nullptr, nullptr}, WalkForm::kWindow};
+constexpr Form kWindowSmallBlocks{{"WindowSmallBlocks", "integrated", nullptr, kSmallBlocks},
+                                  WalkForm::kWindow};
 
-const auto name_of = [](const auto& test) { return test.param.name; };
+const auto name_of = [](const auto& test) { return test.param.device.name; };
 
 INSTANTIATE_TEST_SUITE_P(Devices, Forms,
                          testing::Values(kAsItIsWide, kAsItIsWindow, kWideSmallBlocks,
@@ -394,13 +389,13 @@ TEST_P(ManyItemsForms, ManyItems) {
                {{starts, 400}});
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, ManyItemsForms,
-                         testing::Values(kAsItIsWide, kAsItIsWindow, kWide, kWindow,
-                                         Form{"MemoryWide", WalkForm::kWide, "integrated",
-                                              kFewInvocations, nullptr},
-                                         Form{"ManyRoundsWindow", WalkForm::kWindow, "discrete",
-                                              kFewInvocations, nullptr}),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(
+    Devices, ManyItemsForms,
+    testing::Values(kAsItIsWide, kAsItIsWindow, kWide, kWindow,
+                    Form{{"MemoryWide", "integrated", kFewInvocations, nullptr}, WalkForm::kWide},
+                    Form{{"ManyRoundsWindow", "discrete", kFewInvocations, nullptr},
+                         WalkForm::kWindow}),
+    name_of);
 
 // ---- Many items, of whose matrix there are only the rows that walks come to
 

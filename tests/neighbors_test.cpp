@@ -7,13 +7,12 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <ostream>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "checks.hpp"
-#include "fault_layer.hpp"
+#include "device_variant.hpp"
 #include "generators.hpp"
 #include "npy.hpp"
 
@@ -105,20 +104,9 @@ INSTANTIATE_TEST_SUITE_P(Items, Sizes,
                            return name.append(std::to_string(test.param));
                          });
 
-struct Variant {
-  const char* name;
-  const char* device_type;       // NULL: as it is
-  const char* workgroup;         // NULL: as it is
-  const char* allocation_bytes;  // NULL: as it is
-};
-
-void PrintTo(const Variant& variant, std::ostream* out) { *out << variant.name; }
-
-class Variants : public testing::TestWithParam<Variant> {
+class Variants : public testing::TestWithParam<DeviceVariant> {
  private:
-  const ScopedEnvironment device_type_{"VKC_FAULT_DEVICE_TYPE", GetParam().device_type};
-  const ScopedEnvironment workgroup_{"VKC_FAULT_WORKGROUP", GetParam().workgroup};
-  const ScopedEnvironment allocation_{"VKC_FAULT_ALLOCATION_BYTES", GetParam().allocation_bytes};
+  const ScopedDeviceVariant device_{GetParam()};
 
  protected:
   const checks::Context ctx_ = checks::make_context();
@@ -158,11 +146,11 @@ TEST_P(Variants, ManyNeighbors) {
 
 INSTANTIATE_TEST_SUITE_P(
     Devices, Variants,
-    testing::Values(Variant{"AsItIs", nullptr, nullptr, nullptr},
-                    Variant{"SmallBlocks", nullptr, nullptr, "131072"},
-                    Variant{"Discrete", "discrete", nullptr, nullptr},
-                    Variant{"DiscreteFewInvocations", "discrete", "64", nullptr},
-                    Variant{"IntegratedSmallBlocks", "integrated", "64", "131072"}),
+    testing::Values(DeviceVariant{"AsItIs", nullptr, nullptr, nullptr},
+                    DeviceVariant{"SmallBlocks", nullptr, nullptr, "131072"},
+                    DeviceVariant{"Discrete", "discrete", nullptr, nullptr},
+                    DeviceVariant{"DiscreteFewInvocations", "discrete", "64", nullptr},
+                    DeviceVariant{"IntegratedSmallBlocks", "integrated", "64", "131072"}),
     [](const auto& test) { return test.param.name; });
 
 TEST(Neighbors, OfPsalms) {

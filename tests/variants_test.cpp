@@ -3,12 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
-#include <ostream>
 #include <string>
 #include <vector>
 
 #include "checks.hpp"
-#include "fault_layer.hpp"
+#include "device_variant.hpp"
 #include "generators.hpp"
 #include "npy.hpp"
 
@@ -19,22 +18,9 @@ using checks::ScopedEnvironment;
 
 constexpr bool kCenter = true;
 
-struct Variant {
-  const char* name;
-  const char* device_type;       // NULL: as it is
-  const char* workgroup;         // NULL: as it is
-  const char* allocation_bytes;  // NULL: as it is
-  const char* hidden = nullptr;  // NULL: nothing
-};
-
-void PrintTo(const Variant& variant, std::ostream* out) { *out << variant.name; }
-
-class Variants : public testing::TestWithParam<Variant> {
+class Variants : public testing::TestWithParam<DeviceVariant> {
  private:
-  const ScopedEnvironment device_type_{"VKC_FAULT_DEVICE_TYPE", GetParam().device_type};
-  const ScopedEnvironment workgroup_{"VKC_FAULT_WORKGROUP", GetParam().workgroup};
-  const ScopedEnvironment allocation_{"VKC_FAULT_ALLOCATION_BYTES", GetParam().allocation_bytes};
-  const ScopedEnvironment hidden_{"VKC_FAULT_HIDE", GetParam().hidden};
+  const ScopedDeviceVariant device_{GetParam()};
 
  protected:
   const checks::Context ctx_ = checks::make_context();
@@ -66,7 +52,7 @@ constexpr const char* kFewInvocations = "64";
 // 64 rows of the similarities of 301 items to a block.
 constexpr const char* kSmallBlocks = "131072";
 
-const std::vector<Variant> variants{
+const std::vector<DeviceVariant> variants{
     {"AsItIs", nullptr, nullptr, nullptr},
     {"SmallBlocks", nullptr, nullptr, kSmallBlocks},
     {"Discrete", "discrete", nullptr, nullptr},
@@ -171,11 +157,11 @@ TEST_P(LargeVariants, SampledPsalms) {
 
 INSTANTIATE_TEST_SUITE_P(
     Devices, LargeVariants,
-    testing::Values(Variant{"Discrete", "discrete", nullptr, nullptr},
-                    Variant{"DiscreteFewInvocations", "discrete", kFewInvocations, nullptr},
-                    Variant{"DiscreteSmallBlocks", "discrete", nullptr, "16777216"},
-                    Variant{"Integrated", "integrated", nullptr, nullptr},
-                    Variant{"SmallBlocks", nullptr, nullptr, "16777216"}),
+    testing::Values(DeviceVariant{"Discrete", "discrete", nullptr, nullptr},
+                    DeviceVariant{"DiscreteFewInvocations", "discrete", kFewInvocations, nullptr},
+                    DeviceVariant{"DiscreteSmallBlocks", "discrete", nullptr, "16777216"},
+                    DeviceVariant{"Integrated", "integrated", nullptr, nullptr},
+                    DeviceVariant{"SmallBlocks", nullptr, nullptr, "16777216"}),
     name_of);
 
 // What one buffer cannot hold where allocations are small.
@@ -204,8 +190,8 @@ TEST_P(LargeUploads, InPieces) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, LargeUploads,
-                         testing::Values(Variant{"AsItIs", nullptr, nullptr, nullptr},
-                                         Variant{"Discrete", "discrete", nullptr, nullptr}),
+                         testing::Values(DeviceVariant{"AsItIs", nullptr, nullptr, nullptr},
+                                         DeviceVariant{"Discrete", "discrete", nullptr, nullptr}),
                          name_of);
 
 }  // namespace
