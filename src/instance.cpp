@@ -83,7 +83,7 @@ vk::raii::DebugUtilsMessengerEXT make_messenger(const vk::raii::Instance& instan
 
 // An instance, and what it was made under.
 struct Kept {
-  pid_t process = 0;
+  pid_t process = 0;  // 0: it is not to be used again
   std::vector<std::string> environment;
   std::shared_ptr<const Instance> instance;
 };
@@ -153,7 +153,8 @@ std::shared_ptr<const Instance> shared_instance(bool validation) {
   if (kept.instance && kept.process == getpid() && kept.environment == environment) {
     return kept.instance;
   }
-  kept = {};
+  // Beside the old one, so that the drivers stay loaded: NVIDIA's stops loading after some 30
+  // times.
   auto made = make_shared_instance(validation);
   // Throws where there is none: another may be there at the next call.
   static_cast<void>(made->physical_devices());
@@ -164,7 +165,7 @@ std::shared_ptr<const Instance> shared_instance(bool validation) {
 void forget_instances() noexcept {
   Keeper& all = keeper();
   const std::scoped_lock lock(all.mutex);
-  all.kept = {};
+  for (Kept& kept : all.kept) kept.process = 0;  // it stays until there is another, as above
 }
 
 }  // namespace vkc
