@@ -1,6 +1,8 @@
 #include "download.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <numeric>
 #include <vector>
 
 #include "embeddings.hpp"
@@ -35,15 +37,10 @@ void to_float(const int32_t* from, uint32_t n, std::span<const uint32_t> order, 
   }
 }
 
-// Rows 0 to count - 1, on several threads. row_at: the elements of a row.
-template <typename RowAt>
-void to_float_rows(uint32_t count, uint32_t n, std::span<const uint32_t> order, float* to,
-                   const RowAt& row_at) {
-  for_ranges(count, kLeastElements / n + 1, [&](uint64_t begin, uint64_t end) {
-    for (uint64_t r = begin; r < end; ++r) {
-      to_float(row_at(static_cast<uint32_t>(r)), n, order, to + r * n);
-    }
-  });
+// Calls convert(r) of rows 0 to count - 1, of n elements each, on several threads.
+template <typename Convert>
+void for_rows(HostThreads& threads, uint32_t count, uint32_t n, const Convert& convert) {
+  threads.for_each(count, kLeastElements / n + 1, convert);
 }
 
 // Records copies of rows row_of(0) to row_of(count - 1) of the matrix, one behind another.
@@ -87,11 +84,18 @@ uint64_t download_staging_bytes(const Device& device, uint32_t n, const RowsRout
 void download_rows(Staging& staging, const MatrixRows& matrix, uint32_t first, uint32_t count,
                    uint32_t n, std::span<const uint32_t> order, float* output) {
   const auto row_of = [&](uint32_t item) { return order.empty() ? item : order[item]; };
+  const auto output_of = [&](uint32_t item) { return output + std::size_t{item - first} * n; };
+  HostThreads threads;
   if (matrix.is_mapped()) {
-    to_float_rows(count, n, order, output,
-                  [&](uint32_t r) { return matrix.mapped_row(row_of(first + r)); });
+    for_rows(threads, count, n, [&](uint32_t r) {
+      to_float(matrix.mapped_row(row_of(first + r)), n, order, output_of(first + r));
+    });
     return;
   }
+  std::vector<uint32_t> items(count);
+  std::iota(items.begin(), items.end(), first);
+  // As they lie in the matrix: a copy of many rows takes less time than copies of each.
+  if (!order.empty()) std::ranges::sort(items, {}, row_of);
   const uint32_t at_once = rows_of_download(matrix.row_bytes(), count);
   Staging::Loan halves = staging.borrow(at_once * matrix.row_bytes());
   const auto start = [&](std::size_t which, const RowsPiece& piece) {
@@ -99,15 +103,17 @@ void download_rows(Staging& staging, const MatrixRows& matrix, uint32_t first, u
     const vk::raii::CommandBuffer& commands = half.submission.begin();
     full_barrier(commands);  // behind the kernel that filled the matrix
     record_copies(
-        commands, matrix, piece.count, [&](uint32_t r) { return row_of(first + piece.first + r); },
+        commands, matrix, piece.count, [&](uint32_t r) { return row_of(items[piece.first + r]); },
         half.buffer);
     half.submission.submit();
   };
   const auto finish = [&](std::size_t which, const RowsPiece& piece) {
     halves.at(which).submission.wait();
     const auto* elements = halves.at(which).buffer.mapped_as<int32_t>();
-    to_float_rows(piece.count, n, order, output + std::size_t{piece.first} * n,
-                  [&](uint32_t r) { return elements + std::size_t{r} * matrix.pitch(); });
+    for_rows(threads, piece.count, n, [&](uint32_t r) {
+      to_float(elements + std::size_t{r} * matrix.pitch(), n, order,
+               output_of(items[piece.first + r]));
+    });
   };
   in_pieces(count, at_once, start, finish);
 }
@@ -117,6 +123,7 @@ void compute_and_download_rows(Staging& staging, Similarity& similarity, const R
   std::vector<MatrixRows> blocks;
   for (uint32_t b = 0; b < route.blocks; ++b) blocks.emplace_back(staging, route.at_once, n);
   const bool mapped = blocks.front().is_mapped();
+  HostThreads threads;
   Staging::Loan halves = staging.borrow(mapped ? 0 : route.at_once * blocks.front().row_bytes());
   const auto start = [&](std::size_t which, const RowsPiece& piece) {
     const auto copy = [&](const vk::raii::CommandBuffer& commands) {
@@ -131,8 +138,9 @@ void compute_and_download_rows(Staging& staging, Similarity& similarity, const R
     similarity.wait(which);
     const MatrixRows& block = blocks.at(which);
     const auto* elements = mapped ? nullptr : halves.at(which).buffer.mapped_as<int32_t>();
-    to_float_rows(piece.count, n, {}, output + std::size_t{piece.first} * n, [&](uint32_t r) {
-      return mapped ? block.mapped_row(r) : elements + std::size_t{r} * block.pitch();
+    for_rows(threads, piece.count, n, [&](uint32_t r) {
+      const int32_t* row = mapped ? block.mapped_row(r) : elements + std::size_t{r} * block.pitch();
+      to_float(row, n, {}, output + (std::size_t{piece.first} + r) * n);
     });
   };
   try {

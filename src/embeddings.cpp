@@ -8,7 +8,6 @@
 #include <numeric>
 
 #include "error.hpp"
-#include "host_threads.hpp"
 
 namespace vkc {
 
@@ -27,20 +26,18 @@ constexpr uint64_t kCacheLine = 16;
 
 // Calls body(i) for the n rows of length d, on several threads.
 template <typename Body>
-void for_rows(uint32_t n, uint32_t d, const Body& body) {
-  for_ranges(n, kLeastNumbers / d + 1, [&](uint64_t begin, uint64_t end) {
-    for (uint64_t i = begin; i < end; ++i) body(static_cast<uint32_t>(i));
-  });
+void for_rows(HostThreads& threads, uint32_t n, uint32_t d, const Body& body) {
+  threads.for_each(n, kLeastNumbers / d + 1, body);
 }
 
 // Calls body(begin, end) of ranges of the d columns of n rows, on several threads.
 template <typename Body>
-void for_columns(uint32_t n, uint32_t d, const Body& body) {
-  for_ranges(d, kLeastNumbers / n + kCacheLine, body);
+void for_columns(HostThreads& threads, uint32_t n, uint32_t d, const Body& body) {
+  threads.for_ranges(d, kLeastNumbers / n + kCacheLine, body);
 }
 
-void require_finite(const float* embeddings, uint32_t n, uint32_t d) {
-  for_rows(n, d, [&](uint32_t i) {
+void require_finite(HostThreads& threads, const float* embeddings, uint32_t n, uint32_t d) {
+  for_rows(threads, n, d, [&](uint32_t i) {
     const float* row = embeddings + static_cast<std::size_t>(i) * d;
     // x - x is 0 for finite x and NaN otherwise: one sum a row keeps the usual case vectorised.
     float probe = 0;
@@ -55,10 +52,11 @@ void require_finite(const float* embeddings, uint32_t n, uint32_t d) {
   });
 }
 
-std::vector<double> mean_row(const float* embeddings, uint32_t n, uint32_t d) {
+std::vector<double> mean_row(HostThreads& threads, const float* embeddings, uint32_t n,
+                             uint32_t d) {
   std::vector<double> mean(d, 0.0);
   // Threads share out the columns: each is added up in the order of the rows.
-  for_columns(n, d, [&](uint64_t begin, uint64_t end) {
+  for_columns(threads, n, d, [&](uint64_t begin, uint64_t end) {
     for (uint32_t i = 0; i < n; ++i) {
       const float* row = embeddings + static_cast<std::size_t>(i) * d;
       for (uint64_t k = begin; k < end; ++k) mean[k] += row[k];
@@ -85,11 +83,11 @@ void set_weights(const std::vector<double>& norms, FixedPointEmbeddings& out) {
 
 // The items in ascending similarity to the centroid of the unit vectors, or nothing if those have
 // no common direction.
-std::vector<uint32_t> order_by_centroid(const std::vector<int32_t>& units, uint32_t n, uint32_t d,
-                                        uint32_t pitch) {
+std::vector<uint32_t> order_by_centroid(HostThreads& threads, const std::vector<int32_t>& units,
+                                        uint32_t n, uint32_t d, uint32_t pitch) {
   const auto unit_of = [&](uint32_t i) { return units.data() + std::size_t{i} * pitch; };
   std::vector<int64_t> sums(d, 0);
-  for_columns(n, d, [&](uint64_t begin, uint64_t end) {
+  for_columns(threads, n, d, [&](uint64_t begin, uint64_t end) {
     for (uint32_t i = 0; i < n; ++i) {
       for (uint64_t k = begin; k < end; ++k) sums[k] += unit_of(i)[k];
     }
@@ -102,7 +100,7 @@ std::vector<uint32_t> order_by_centroid(const std::vector<int32_t>& units, uint3
   }
   if (std::sqrt(squares) < kCommonDirection) return {};
   std::vector<double> similarities(n, 0.0);
-  for_rows(n, d, [&](uint32_t i) {
+  for_rows(threads, n, d, [&](uint32_t i) {
     for (uint32_t k = 0; k < d; ++k) similarities[i] += unit_of(i)[k] * centroid[k];
   });
   std::vector<uint32_t> order(n);
@@ -121,16 +119,16 @@ uint64_t fixed_point_bytes(uint32_t n, uint64_t rows, uint32_t pitch) {
          (n <= kMostOrdered ? n * of_ordered_item : 0);
 }
 
-FixedPointEmbeddings to_fixed_point(const float* embeddings, uint32_t n, uint32_t d, bool center,
-                                    uint32_t rows, uint32_t pitch) {
-  require_finite(embeddings, n, d);
+FixedPointEmbeddings to_fixed_point(HostThreads& threads, const float* embeddings, uint32_t n,
+                                    uint32_t d, bool center, uint32_t rows, uint32_t pitch) {
+  require_finite(threads, embeddings, n, d);
   const std::vector<double> mean =
-      center ? mean_row(embeddings, n, d) : std::vector<double>(d, 0.0);
+      center ? mean_row(threads, embeddings, n, d) : std::vector<double>(d, 0.0);
 
   FixedPointEmbeddings out;
   out.units.assign(static_cast<std::size_t>(rows) * pitch, 0);
   std::vector<double> norms(n);
-  for_rows(n, d, [&](uint32_t i) {
+  for_rows(threads, n, d, [&](uint32_t i) {
     const float* row = embeddings + static_cast<std::size_t>(i) * d;
     int32_t* unit = out.units.data() + static_cast<std::size_t>(i) * pitch;
     double sum = 0;  // in index order, as the definition says
@@ -146,7 +144,7 @@ FixedPointEmbeddings to_fixed_point(const float* embeddings, uint32_t n, uint32_
     }
   });
   set_weights(norms, out);
-  if (n <= kMostOrdered) out.order = order_by_centroid(out.units, n, d, pitch);
+  if (n <= kMostOrdered) out.order = order_by_centroid(threads, out.units, n, d, pitch);
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "../shaders/interface.h"
+#include "host_threads.hpp"
 
 namespace vkc {
 
@@ -36,7 +37,7 @@ uint64_t fixed_point_bytes(uint32_t n, uint64_t rows, uint32_t pitch);
 //
 // embeddings: n x d, row-major. units is rows x pitch, rows >= n and pitch >= d.
 // Throws Error (NOT_FINITE) naming row and column of the first NaN or infinity.
-FixedPointEmbeddings to_fixed_point(const float* embeddings, uint32_t n, uint32_t d, bool center,
-                                    uint32_t rows, uint32_t pitch);
+FixedPointEmbeddings to_fixed_point(HostThreads& threads, const float* embeddings, uint32_t n,
+                                    uint32_t d, bool center, uint32_t rows, uint32_t pitch);
 
 }  // namespace vkc

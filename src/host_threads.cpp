@@ -4,11 +4,7 @@
 
 #include <algorithm>
 #include <csignal>
-#include <exception>
-#include <future>
 #include <system_error>
-#include <thread>
-#include <vector>
 
 namespace vkc {
 
@@ -37,30 +33,68 @@ class WithoutSignals {
 
 }  // namespace
 
-void for_ranges(uint64_t count, uint64_t least,
-                const std::function<void(uint64_t, uint64_t)>& body) {
-  const uint64_t processors =
-      std::clamp<uint64_t>(std::thread::hardware_concurrency(), 1, kMostThreads);
-  const uint64_t ranges = std::clamp<uint64_t>(count / least, 1, processors);
-  const uint64_t share = (count + ranges - 1) / ranges;
-  std::vector<std::future<void>> others;
-  uint64_t own = 0;  // where the range of this thread, the last, begins
+HostThreads::~HostThreads() {
+  ending_ = true;
+  ++round_;
+  round_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+}
+
+void HostThreads::start(uint64_t wanted) {
+  if (threads_.size() >= wanted) return;
+  const WithoutSignals without_signals;
+  threads_.reserve(wanted);
   try {
-    const WithoutSignals without_signals;
-    for (; own + share < count; own += share) {
-      others.push_back(std::async(std::launch::async, body, own, own + share));
+    while (threads_.size() < wanted) {
+      threads_.emplace_back(&HostThreads::serve, this, threads_.size(), round_.load());
     }
   } catch (const std::system_error&) {
-    // The system gives no more threads: this one does the rest.
+    // The system gives no more threads: those that there are do it.
   }
-  std::exception_ptr thrown;
+}
+
+void HostThreads::serve(std::size_t which, uint32_t round) {
+  for (;; ++round) {
+    round_.wait(round);
+    if (ending_) return;
+    run(which + 1);
+    if (--busy_ == 0) busy_.notify_one();
+  }
+}
+
+void HostThreads::run(uint64_t range) {
+  const uint64_t begin = std::min(range * share_, count_);
+  const uint64_t end = std::min(begin + share_, count_);
+  if (begin == end) return;
   try {
-    body(own, count);
+    (*body_)(begin, end);
   } catch (...) {
-    thrown = std::current_exception();
+    thrown_[range] = std::current_exception();
   }
-  for (std::future<void>& other : others) other.get();
-  if (thrown) std::rethrow_exception(thrown);
+}
+
+void HostThreads::for_ranges(uint64_t count, uint64_t least, const Body& body) {
+  const uint64_t processors =
+      std::clamp<uint64_t>(std::thread::hardware_concurrency(), 1, kMostThreads);
+  const uint64_t wanted = std::clamp<uint64_t>(count / least, 1, processors);
+  if (wanted == 1) {
+    body(0, count);
+    return;
+  }
+  start(wanted - 1);
+  const uint64_t ranges = std::min<uint64_t>(wanted, threads_.size() + 1);
+  body_ = &body;
+  count_ = count;
+  share_ = (count + ranges - 1) / ranges;
+  thrown_.assign(threads_.size() + 1, nullptr);
+  busy_ = static_cast<uint32_t>(threads_.size());
+  ++round_;
+  round_.notify_all();
+  run(0);
+  for (uint32_t busy = busy_; busy > 0; busy = busy_) busy_.wait(busy);
+  for (const std::exception_ptr& thrown : thrown_) {
+    if (thrown) std::rethrow_exception(thrown);
+  }
 }
 
 }  // namespace vkc

@@ -1,16 +1,59 @@
 // Work on the host that is split over its processors.
 #pragma once
 
+#include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
+#include <thread>
+#include <vector>
 
 namespace vkc {
 
-// Calls body(begin, end) of ranges that together are [0, count), each on a thread of its own, and
-// returns when all are done. A range has about `least` elements or more: so many that starting a
-// thread is worth it. The threads take no signals. Of exceptions, the one of the first range that
-// threw one is passed on.
-void for_ranges(uint64_t count, uint64_t least,
-                const std::function<void(uint64_t, uint64_t)>& body);
+// Threads for the length of a call. They are started when there is work for them, and then wait for
+// more: starting them for every piece of a transfer takes longer than the piece. They take no
+// signals.
+class HostThreads {
+ public:
+  using Body = std::function<void(uint64_t begin, uint64_t end)>;
+
+  HostThreads() = default;
+  HostThreads(const HostThreads&) = delete;
+  HostThreads& operator=(const HostThreads&) = delete;
+  HostThreads(HostThreads&&) = delete;
+  HostThreads& operator=(HostThreads&&) = delete;
+  ~HostThreads();
+
+  // Calls body(begin, end) of ranges that together are [0, count), each on a thread of its own, and
+  // returns when all are done. A range has about `least` elements or more: so many that waking a
+  // thread is worth it. Of exceptions, the one of the first range that threw one is passed on.
+  void for_ranges(uint64_t count, uint64_t least, const Body& body);
+
+  // The same with body(i) of each element.
+  template <typename Count, typename OfElement>
+  void for_each(Count count, uint64_t least, const OfElement& body) {
+    for_ranges(count, least, [&](uint64_t begin, uint64_t end) {
+      for (uint64_t i = begin; i < end; ++i) body(static_cast<Count>(i));
+    });
+  }
+
+ private:
+  void start(uint64_t wanted);
+  void serve(std::size_t which, uint32_t round);
+  void run(uint64_t range);
+
+  std::vector<std::thread> threads_;
+
+  // What is shared out in this round, in ranges of `share_`: the first is the caller's.
+  const Body* body_ = nullptr;
+  uint64_t count_ = 0;
+  uint64_t share_ = 0;
+  std::vector<std::exception_ptr> thrown_;  // of each range
+
+  std::atomic<uint32_t> round_ = 0;
+  std::atomic<uint32_t> busy_ = 0;  // threads that are not through with this round
+  bool ending_ = false;
+};
 
 }  // namespace vkc

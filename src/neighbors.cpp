@@ -103,21 +103,19 @@ NeighborSizes sizes_for(const Device& device, uint32_t n, uint32_t count, uint32
 }
 
 // Puts k neighbours of each of `count` items, as keys, into the output.
-void deliver(uint64_t* keys, uint32_t count, uint32_t k, uint32_t id_bits, uint32_t* ids,
-             float* similarities) {
+void deliver(HostThreads& threads, uint64_t* keys, uint32_t count, uint32_t k, uint32_t id_bits,
+             uint32_t* ids, float* similarities) {
   constexpr auto kScale = static_cast<float>(1.0 / kFixedPointOne);
   const uint64_t id_mask = (uint64_t{1} << id_bits) - 1;
-  for_ranges(count, kLeastNeighbors / k + 1, [=](uint64_t begin, uint64_t end) {
-    for (uint64_t i = begin; i < end; ++i) {
-      uint64_t* of_item = keys + i * k;
-      if (k > kMostSorted) std::sort(of_item, of_item + k);
-      for (uint64_t place = 0; place < k; ++place) {
-        ids[i * k + place] = static_cast<uint32_t>(of_item[place] & id_mask);
-        if (similarities == nullptr) continue;
-        const auto below_one = static_cast<uint32_t>(of_item[place] >> id_bits);
-        // The product with a power of two is exact, so the conversion is the one rounding.
-        similarities[i * k + place] = static_cast<float>(kFixedPointOne - below_one) * kScale;
-      }
+  threads.for_each(count, kLeastNeighbors / k + 1, [=](uint64_t i) {
+    uint64_t* of_item = keys + i * k;
+    if (k > kMostSorted) std::sort(of_item, of_item + k);
+    for (uint64_t place = 0; place < k; ++place) {
+      ids[i * k + place] = static_cast<uint32_t>(of_item[place] & id_mask);
+      if (similarities == nullptr) continue;
+      const auto below_one = static_cast<uint32_t>(of_item[place] >> id_bits);
+      // The product with a power of two is exact, so the conversion is the one rounding.
+      similarities[i * k + place] = static_cast<float>(kFixedPointOne - below_one) * kScale;
     }
   });
 }
@@ -177,6 +175,7 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, 
   const uint32_t id_bits = bits_of_ids(embeddings_.n);
   const auto most_rows = static_cast<uint32_t>(std::min<uint64_t>(
       keys_.bytes() / sizeof(uint64_t) / k, device_.limits().max_workgroup_count));
+  HostThreads threads;
   std::array<Piece<uint32_t>, 2> pieces;  // items
   const auto collect = [&](std::size_t which) {
     Staging::Half& half = halves.at(which);
@@ -184,7 +183,7 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, 
     const Piece<uint32_t>& piece = pieces.at(which);
     seconds_per_row_ = half.submission.wait() / piece.count;
     const std::size_t place = std::size_t{piece.first - first} * k;
-    deliver(half.buffer.mapped_as<uint64_t>(), piece.count, k, id_bits, ids + place,
+    deliver(threads, half.buffer.mapped_as<uint64_t>(), piece.count, k, id_bits, ids + place,
             similarities == nullptr ? nullptr : similarities + place);
   };
   std::size_t which = 0;

@@ -67,8 +67,9 @@ ResidentEmbeddings::ResidentEmbeddings(Staging& staging, const float* embeddings
   const bool shared = device.limits().unified_memory;
   require_fit(n, d, shared ? most.device + most.host : most.device, available);
   if (!shared) require_fit(n, d, most.host, available_host_bytes(), "host");
-  const FixedPointEmbeddings fixed =
-      to_fixed_point(embeddings, n, d, center, static_cast<uint32_t>(padded_rows), units_pitch);
+  HostThreads threads;
+  const FixedPointEmbeddings fixed = to_fixed_point(
+      threads, embeddings, n, d, center, static_cast<uint32_t>(padded_rows), units_pitch);
   weighted = fixed.weighted;
   ids = fixed.order;
   units = Buffer(device, bytes, MemoryUse::kDevice);
@@ -76,13 +77,11 @@ ResidentEmbeddings::ResidentEmbeddings(Staging& staging, const float* embeddings
   const auto item_of = [&](uint64_t row) { return row < ids.size() ? ids[row] : row; };
   upload(staging, units, bytes, row_bytes, [&](std::byte* to, uint64_t begin, uint64_t end) {
     const uint64_t first = begin / row_bytes;
-    for_ranges((end - begin) / row_bytes, kLeastCopied / row_bytes + 1,
-               [&](uint64_t from, uint64_t until) {
-                 for (uint64_t r = from; r < until; ++r) {
-                   std::memcpy(to + r * row_bytes,
-                               fixed.units.data() + item_of(first + r) * units_pitch, row_bytes);
-                 }
-               });
+    const auto copy_row = [&](uint64_t r) {
+      std::memcpy(to + r * row_bytes, fixed.units.data() + item_of(first + r) * units_pitch,
+                  row_bytes);
+    };
+    threads.for_each((end - begin) / row_bytes, kLeastCopied / row_bytes + 1, copy_row);
   });
   weights = Buffer(device, n * sizeof(int32_t), MemoryUse::kDevice);
   std::vector<int32_t> weights_of_rows(n);

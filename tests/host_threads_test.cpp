@@ -12,11 +12,12 @@
 namespace {
 
 TEST(ForRanges, CoverEachElementOnce) {
+  vkc::HostThreads threads;  // the same through jobs that want more of them, and fewer
   for (const uint64_t count : {0U, 1U, 2U, 3U, 15U, 16U, 17U, 63U, 64U, 65U, 1000U}) {
     for (const uint64_t least : {1U, 2U, 7U, 64U, 2000U}) {
       std::vector<std::atomic<int>> times(count);
       std::atomic<int> short_ranges = 0;
-      vkc::for_ranges(count, least, [&](uint64_t begin, uint64_t end) {
+      threads.for_ranges(count, least, [&](uint64_t begin, uint64_t end) {
         for (uint64_t i = begin; i < end; ++i) ++times[i];
         if (end - begin < least) ++short_ranges;
       });
@@ -27,10 +28,11 @@ TEST(ForRanges, CoverEachElementOnce) {
 }
 
 TEST(ForRanges, FirstErrorIsPassedOn) {
+  vkc::HostThreads threads;
   for (const uint64_t first_bad : {0U, 3U, 999U}) {
     std::atomic<uint64_t> done = 0;
     try {
-      vkc::for_ranges(1000, 1, [&](uint64_t begin, uint64_t end) {
+      threads.for_ranges(1000, 1, [&](uint64_t begin, uint64_t end) {
         for (uint64_t i = begin; i < end; ++i) {
           if (i >= first_bad) throw std::runtime_error(std::to_string(i));
           ++done;
