@@ -46,12 +46,13 @@ struct WalkShape {
   uint32_t rounds;
 };
 
-// As much of the sums in registers as does no harm, found on an H100: more rounds than kept there
-// spill, and fewer leave too few loads under way.
+// As much of the sums in registers as does no harm, found on an H100: fewer rounds leave too few
+// loads under way, and more spill, which for a few costs less than having them in memory.
 WalkShape gpu_shape(const Device& device, WalkForm form, uint32_t pitch, bool few) {
   // Subgroups are full, of any size up to this: the kernels have all lanes of one share reductions.
   const uint32_t full_subgroup = std::max(64U, device.limits().subgroup_size);
   constexpr uint32_t kRounds = 8;
+  constexpr uint32_t kMostRounds = 10;
   constexpr uint32_t kFewestForMany = 256;
   const uint32_t vectors = pitch / 4;
   const auto invocations_for = [&](uint32_t rounds) {
@@ -68,7 +69,7 @@ WalkShape gpu_shape(const Device& device, WalkForm form, uint32_t pitch, bool fe
     invocations = std::min({invocations_for(kRounds), wanted, most});
   }
   const uint32_t rounds = (vectors + invocations - 1) / invocations;
-  return {invocations, form == WalkForm::kWide ? std::min(rounds, kRounds) : rounds};
+  return {invocations, form == WalkForm::kWide ? std::min(rounds, kMostRounds) : rounds};
 }
 
 // Whether all sums of the window kernels have room; for GPUs that is in registers.

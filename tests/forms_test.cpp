@@ -377,15 +377,15 @@ INSTANTIATE_TEST_SUITE_P(Devices, Forms,
 class ManyItemsForms : public Forms {};
 
 TEST_P(ManyItemsForms, ManyItems) {
-  const std::vector<uint32_t> starts{2300, 17, 2300, 1150};
+  const std::vector<uint32_t> starts{2880, 17, 2880, 1150};
   // Several dispatches, and items from all rounds.
   constexpr uint32_t kLength = 600;
   Case& random =
-      once("many", [] { return Case(generators::unit_norms(2301, 3, 11), false, kLength); });
+      once("many", [] { return Case(generators::unit_norms(2881, 3, 11), false, kLength); });
   ASSERT_FALSE(random.expected.is_outside(starts, kLength));
   expect_walks(random, {{starts, kLength}});
   expect_walks(once("many to one side",
-                    [] { return Case(to_one_side(generators::ties(2301, 4, 12), 1), false, 400); }),
+                    [] { return Case(to_one_side(generators::ties(2881, 4, 12), 1), false, 400); }),
                {{starts, 400}});
 }
 
