@@ -1,4 +1,4 @@
---- Text from outside, such as names of files, made fit to be shown.
+--- Text from outside, such as names of files, made fit to be shown, or to be copied into a command.
 -- @module vk_compute.printable
 
 local printable = {}
@@ -10,6 +10,17 @@ function printable.line(text)
   return (text:gsub("%c", function(character)
     return ESCAPES[character] or ("\\x%02x"):format(character:byte())
   end))
+end
+
+--- Text as one word of a shell's command line: in quotes where it needs them.
+function printable.shell_word(text)
+  if text:find("^[%w._/][%w._/-]*$") then return text end
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+--- Text as a string of Python.
+function printable.python_string(text)
+  return "'" .. text:gsub("[\\']", "\\%0") .. "'"
 end
 
 -- All that is well formed beyond ASCII: no longer than needed, no surrogates, nothing beyond U+10FFFF.

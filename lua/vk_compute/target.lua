@@ -8,6 +8,7 @@
 local fail = require("vk_compute.fail")
 local file_kind = require("vk_compute.file_kind")
 local files = require("vk_compute.files")
+local stdlib = require("posix.stdlib")
 
 local target = {}
 
@@ -32,7 +33,9 @@ local function check_type(file, how)
     end
   end
   if not files.is_regular(info) then
-    fail("%s is %s, and only files are replaced: name a file for %s", file.path, files.type_name(info), how.what)
+    local leads_to = files.type_name(info) == "a link" and stdlib.realpath(file.path)
+    fail("%s is %s, and only files are replaced: name %s for %s", file.path, files.type_name(info),
+      leads_to and leads_to .. ", to which it leads, or another file" or "a file", how.what)
   end
 end
 

@@ -229,6 +229,22 @@ describe("a file of embeddings", function()
     refused("is of integers", uint32(1) .. floats(1), nil, "a.ivecs")
   end)
 
+  it("of any name is converted by the command that the error says", function()
+    local name = folder .. "/it's \\ \"one\" $(false) & %1"
+    local function remedy(contents, pattern)
+      cache_helper.write(name, contents)
+      local _, problem = pcall(embedding_file.read, name, { d = 1 })
+      return assert(problem:match(pattern), problem)
+    end
+    local in_folder = "cd '" .. folder .. "' && "
+    local command = remedy("[\0001\0]\0", "Convert it: (.*)$")
+    assert.are.equal(0, select(2, cache_helper.shell(in_folder .. command)))
+    assert.are.equal("[1]", cache_helper.contents(folder .. "/out.json"))
+    cache_helper.write(folder .. "/text.py", "import numpy\n" .. remedy("1,2\n3,4\n", "make a .npy file: (.*)$"))
+    assert.are.equal(0, select(2, cache_helper.shell(in_folder .. "/usr/bin/python3 text.py")))
+    assert.are.equal(2, embedding_file.read(folder .. "/out.npy", {}).n)
+  end)
+
   it("is not looked for in what is no ordinary file, nor in an empty one", function()
     local function refuses(words, name)
       local ok, problem = pcall(embedding_file.read, name)

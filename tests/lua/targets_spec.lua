@@ -117,6 +117,7 @@ describe("the target of", function()
         helper.execute(unpack(make))
         refuse(("%s is %s, and only files are replaced"):format(target(), kind), words(target()))
         refuse(("%s is %s, and only files are replaced"):format(target(), kind), words(target(), "--force"))
+        if kind == "a link" then refuse("name " .. folder .. "/led-to, to which it leads", words(target())) end
         os.remove(target())
       end
       -- As /dev/stdout is, where it leads to a file.

@@ -2,6 +2,7 @@
 -- @module vk_compute.formats.foreign
 
 local fail = require("vk_compute.fail")
+local printable = require("vk_compute.printable")
 
 -- Bytes at the beginning, what they mean, and a line that converts.
 local MAGIC = {
@@ -55,7 +56,9 @@ end
 function foreign.read(file)
   local entry = entry_of(file)
     or { nil, "of integers", "numpy.save('out.npy', ARRAY.astype('float32')), if these are embeddings" }
-  local convert = entry[3]:gsub("FILE", (file.path:gsub("%%", "%%%%")))
+  local convert = entry[3]:gsub("'?FILE'?", function(name)
+    return name == "FILE" and printable.shell_word(file.path) or printable.python_string(file.path)
+  end)
   fail("%s is %s, which is not read here. Convert it: %s", file.path, entry[2], convert)
 end
 

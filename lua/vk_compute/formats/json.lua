@@ -18,6 +18,7 @@
 local fail = require("vk_compute.fail")
 local float32 = require("vk_compute.formats.float32")
 local json_scanner = require("vk_compute.formats.json_scanner")
+local printable = require("vk_compute.printable")
 local new_float_list = require("vk_compute.formats.float_list")
 
 local json = { extensions = { "json", "jsonl", "ndjson" } }
@@ -310,7 +311,8 @@ function Reader:check_missing()
     fail('%s holds no embedding, in %.0f item(s)%s: an item is an array of numbers, or an object with one '
       .. 'under "embedding"; a list of items may be under "embeddings"%s', path, self.items,
       keys ~= "" and ", the first of which has the keys " .. keys or "",
-      keys:find('"data"', 1, true) and ". If it is under \"data\": jq '{embeddings: .data}' " .. path .. " > out.json"
+      keys:find('"data"', 1, true) and ". If it is under \"data\": jq '{embeddings: .data}' "
+        .. printable.shell_word(path) .. " > out.json"
         or "")
   end
   if self.missing_count > 0 and not self.keep_missing then

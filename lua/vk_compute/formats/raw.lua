@@ -3,6 +3,7 @@
 
 local binary = require("vk_compute.formats.binary")
 local fail = require("vk_compute.fail")
+local printable = require("vk_compute.printable")
 
 local raw = {}
 
@@ -21,7 +22,8 @@ end
 local function refuse_text(file)
   local first_line = file.head:match("^%s*([^\r\n]*)"):gsub("[^\32-\126]", "?")
   fail("%s looks like text, not float32: it begins '%.60s'. Of numbers with commas between them make a .npy file: "
-    .. "numpy.save('out.npy', numpy.loadtxt('%s', delimiter=',', dtype='float32'))", file.path, first_line, file.path)
+    .. "numpy.save('out.npy', numpy.loadtxt(%s, delimiter=',', dtype='float32'))", file.path, first_line,
+    printable.python_string(file.path))
 end
 
 --- Reads such a file, or refuses it where the caller says neither.
