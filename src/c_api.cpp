@@ -20,7 +20,7 @@ using vkc::fail;
 
 VkcResult report(VkcResult code, const char* message) noexcept {
   vkc::set_last_error(message);
-  // A driver that has failed is loaded afresh for the contexts to come.
+  // Contexts to come get another instance than the one whose driver has failed.
   if (code == VKC_ERROR_DEVICE_LOST || code == VKC_ERROR_VULKAN) vkc::forget_instances();
   return code;
 }

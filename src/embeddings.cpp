@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "error.hpp"
+#include "host_threads.hpp"
 
 namespace vkc {
 

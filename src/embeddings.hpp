@@ -6,9 +6,10 @@
 #include <vector>
 
 #include "../shaders/interface.h"
-#include "host_threads.hpp"
 
 namespace vkc {
+
+class HostThreads;
 
 // 1.0 in the fixed point of unit vectors, cosines and weights.
 inline constexpr int kFixedPointBits = 30;

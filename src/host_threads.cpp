@@ -33,6 +33,10 @@ class WithoutSignals {
 
 }  // namespace
 
+uint64_t HostThreads::of_processors() {
+  return std::clamp<uint64_t>(std::thread::hardware_concurrency(), 1, kMostThreads);
+}
+
 HostThreads::~HostThreads() {
   ending_ = true;
   ++round_;
@@ -74,9 +78,7 @@ void HostThreads::run(uint64_t range) {
 }
 
 void HostThreads::for_ranges(uint64_t count, uint64_t least, const Body& body) {
-  const uint64_t processors =
-      std::clamp<uint64_t>(std::thread::hardware_concurrency(), 1, kMostThreads);
-  const uint64_t wanted = std::clamp<uint64_t>(count / least, 1, processors);
+  const uint64_t wanted = std::clamp<uint64_t>(count / least, 1, most_);
   if (wanted == 1) {
     body(0, count);
     return;

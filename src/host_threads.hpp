@@ -18,7 +18,8 @@ class HostThreads {
  public:
   using Body = std::function<void(uint64_t begin, uint64_t end)>;
 
-  HostThreads() = default;
+  // most: threads, the caller's included; by default as many as there are processors.
+  explicit HostThreads(uint64_t most = of_processors()) : most_(most) {}
   HostThreads(const HostThreads&) = delete;
   HostThreads& operator=(const HostThreads&) = delete;
   HostThreads(HostThreads&&) = delete;
@@ -28,6 +29,7 @@ class HostThreads {
   // Calls body(begin, end) of ranges that together are [0, count), each on a thread of its own, and
   // returns when all are done. A range has about `least` elements or more: so many that waking a
   // thread is worth it. Of exceptions, the one of the first range that threw one is passed on.
+  // Not to be called by two threads at once, nor from a body.
   void for_ranges(uint64_t count, uint64_t least, const Body& body);
 
   // The same with body(i) of each element.
@@ -39,11 +41,13 @@ class HostThreads {
   }
 
  private:
+  static uint64_t of_processors();
   void start(uint64_t wanted);
   void serve(std::size_t which, uint32_t round);
   void run(uint64_t range);
 
-  std::vector<std::thread> threads_;
+  uint64_t most_;
+  std::vector<std::thread> threads_;  // without the caller's
 
   // What is shared out in this round, in ranges of `share_`: the first is the caller's.
   const Body* body_ = nullptr;

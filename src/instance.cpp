@@ -153,8 +153,8 @@ std::shared_ptr<const Instance> shared_instance(bool validation) {
   if (kept.instance && kept.process == getpid() && kept.environment == environment) {
     return kept.instance;
   }
-  // Beside the old one, so that the drivers stay loaded: NVIDIA's stops loading after some 30
-  // times.
+  // Beside the old one, so that drivers of both stay loaded: NVIDIA's loads some 30 times in a
+  // process, and then no more.
   auto made = make_shared_instance(validation);
   // Throws where there is none: another may be there at the next call.
   static_cast<void>(made->physical_devices());

@@ -191,6 +191,7 @@ void expect_as_reference(VkComputeContext* ctx, const reference::Embeddings& emb
       << "in the similarity matrix";
   expect_rows(ctx, expected.similarity, 0, std::min(n, 3U));
   expect_rows(ctx, expected.similarity, n - 1, 1);
+  expect_rows(ctx, expected.similarity, n / 2, n - n / 2);
   expect_rows(ctx, expected.similarity, 0, 0);
 
   EXPECT_EQ(sequence(ctx, n, 0), expected.sequence(0, n));

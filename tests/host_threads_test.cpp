@@ -11,8 +11,11 @@
 
 namespace {
 
+// More than small machines have processors.
+constexpr uint64_t kThreads = 7;
+
 TEST(ForRanges, CoverEachElementOnce) {
-  vkc::HostThreads threads;  // the same through jobs that want more of them, and fewer
+  vkc::HostThreads threads(kThreads);  // the same through jobs that want more of them, and fewer
   for (const uint64_t count : {0U, 1U, 2U, 3U, 15U, 16U, 17U, 63U, 64U, 65U, 1000U}) {
     for (const uint64_t least : {1U, 2U, 7U, 64U, 2000U}) {
       std::vector<std::atomic<int>> times(count);
@@ -28,7 +31,7 @@ TEST(ForRanges, CoverEachElementOnce) {
 }
 
 TEST(ForRanges, FirstErrorIsPassedOn) {
-  vkc::HostThreads threads;
+  vkc::HostThreads threads(kThreads);
   for (const uint64_t first_bad : {0U, 3U, 999U}) {
     std::atomic<uint64_t> done = 0;
     try {
