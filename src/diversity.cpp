@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include "../shaders/interface.h"
 #include "embeddings.hpp"
@@ -27,6 +29,20 @@ constexpr uint64_t kMostStateBytes = 1ULL << 30;
 // in kRareJoins, every second one is left out.
 constexpr uint32_t kInterval = 128;
 constexpr std::size_t kRareJoins = 100;
+
+// The most sets a walk that so many looks come upon, the average of all walks. A look that finds
+// few joins may note the set of every walk, but the next is left out; of any other, one walk in
+// kRareJoins does not go on.
+double most_sets(uint32_t looks) {
+  constexpr double kGoOn = 1.0 - 1.0 / kRareJoins;
+  double of_next = 0;        // after this look
+  double of_one_beyond = 0;  // after the next
+  for (uint32_t look = 0; look < looks; ++look) {
+    const double here = std::max(1 + of_one_beyond, kGoOn * (1 + of_next));
+    of_one_beyond = std::exchange(of_next, here);
+  }
+  return of_next;
+}
 
 // Matrix elements a second to expect of a device not yet measured.
 constexpr double kCpuRate = 5e8;
@@ -355,7 +371,10 @@ Footprint Diversity::footprint(const Device& device, uint32_t n, std::size_t cou
     footprint += WalkGroup::footprint(device, n, groups.capacity);
   }
   if (reuses(count, length)) {
-    footprint.host += EqualSets::most_bytes(n, static_cast<uint32_t>(count), length, kInterval);
+    const uint32_t looks = (length - 1) / kInterval;
+    const auto sets =
+        static_cast<uint64_t>(std::ceil(static_cast<double>(count) * most_sets(looks)));
+    footprint.host += EqualSets::bytes(n, static_cast<uint32_t>(count), looks, sets);
   }
   return footprint;
 }

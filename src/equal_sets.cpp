@@ -20,12 +20,11 @@ EqualSets::EqualSets(uint32_t n, uint32_t count, uint32_t length, uint32_t inter
   std::generate(item_hashes_.begin(), item_hashes_.end(), random);
 }
 
-uint64_t EqualSets::most_bytes(uint32_t n, uint32_t count, uint32_t length, uint32_t interval) {
+uint64_t EqualSets::bytes(uint32_t n, uint32_t count, uint32_t comparisons, uint64_t sets) {
   // An entry has a node of its own on the heap, and on average a bucket and a half.
   constexpr uint64_t kEntryBytes = 32 + 12;
-  const uint64_t looks = length / interval + 1;
   return uint64_t{n} * (sizeof(uint64_t) + sizeof(uint32_t)) + count * sizeof(uint64_t) +
-         looks * (sizeof(std::unordered_map<uint64_t, uint32_t>) + count * kEntryBytes);
+         comparisons * sizeof(std::unordered_map<uint64_t, uint32_t>) + sets * kEntryBytes;
 }
 
 uint32_t* EqualSets::sequence(uint32_t walk) const {

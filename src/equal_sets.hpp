@@ -16,8 +16,9 @@ class EqualSets {
   // count x length item ids, filled in by the caller as the walks go on.
   EqualSets(uint32_t n, uint32_t count, uint32_t length, uint32_t interval, uint32_t* sequences);
 
-  // The most bytes that such an object takes: where no walk joins another.
-  static uint64_t most_bytes(uint32_t n, uint32_t count, uint32_t length, uint32_t interval);
+  // The bytes that such an object takes after so many comparisons, which found `sets` that were
+  // new.
+  static uint64_t bytes(uint32_t n, uint32_t count, uint32_t comparisons, uint64_t sets);
 
   // Takes note of items [from, to) of a walk's sequence.
   void add(uint32_t walk, uint32_t from, uint32_t to);
