@@ -287,7 +287,8 @@ VKC_API VkcResult vkc_recommended_batch(VkComputeContext* ctx, uint32_t length, 
  * k: 1 to n - 1; up to 1,024 are put in order by the device, more by the host. Where the similarity
  * matrix is there, or all items are asked for and it takes at most half of the device's memory that
  * is left, its rows are searched, and it stays. Else blocks of rows are computed, searched and
- * overwritten; what serves for that, at most 96 MiB unless a row is longer, stays, too.
+ * overwritten; what serves for that, at most 80 MiB of the device's memory unless rows are very
+ * long, stays, too.
  * Errors: NULL_POINTER (ctx, ids), NO_EMBEDDINGS, INVALID_LENGTH (k), DOES_NOT_FIT, out of memory,
  * DEVICE_LOST. */
 VKC_API VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint32_t* ids,
