@@ -24,7 +24,7 @@ cmake -S . -B build "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DVKC_WERROR=ON
 cmake --build build --parallel "$jobs"
 
 step "clang-format"
-find src include tests -name '*.[ch]' -o -name '*.[ch]pp' |
+find src include shaders tests -name '*.[ch]' -o -name '*.[ch]pp' |
   xargs clang-format --dry-run --Werror
 
 step "clang-tidy"

@@ -15,8 +15,8 @@ const uint ID_BITS = 15;
 // The similarity matrix lies in blocks of 2^block_shift rows, an address each.
 
 struct SimilarityPush {
-  uint64_t units;   // int32 [rows][units_pitch]
-  uint64_t blocks;  // uint64 addresses of blocks of the output, int32 [rows][matrix_pitch]
+  uint64_t units;       // int32 [rows][units_pitch]
+  uint64_t blocks;      // uint64 addresses of blocks of the output, int32 [rows][matrix_pitch]
   uint64_t units_rows;  // uint [items]: where each item's unit vector is; 0: in order
   uint units_pitch;
   uint matrix_pitch;
@@ -45,8 +45,8 @@ struct WalkPush {
   uint fresh;  // 1: the walks are at their start, and the sums hold nothing yet
 };
 
-// A neighbour is a key of 32 + id_bits bits: 2^30 less its cosine, and below that its id. So the most
-// similar has the smallest key, and of equally similar ones that with the lowest id.
+// A neighbour is a key of 32 + id_bits bits: 2^30 less its cosine, and below that its id. So the
+// most similar has the smallest key, and of equally similar ones that with the lowest id.
 struct NeighborsPush {
   uint64_t blocks;     // uint64 addresses of blocks of rows, int32 [rows][matrix_pitch]
   uint64_t neighbors;  // uint64 [workgroups][k]: out, keys
