@@ -33,9 +33,11 @@ local function check_type(file, how)
     end
   end
   if not files.is_regular(info) then
-    local leads_to = files.type_name(info) == "a link" and stdlib.realpath(file.path)
-    fail("%s is %s, and only files are replaced: name %s for %s", file.path, files.type_name(info),
-      leads_to and leads_to .. ", to which it leads, or another file" or "a file", how.what)
+    local led_to = files.stat(file.path)
+    local remedy = led_to and files.is_regular(led_to)
+        and stdlib.realpath(file.path) .. ", to which it leads, or another file" or "a file"
+    fail("%s is %s, and only files are replaced: name %s for %s", file.path, files.type_name(info), remedy,
+      how.what)
   end
 end
 

@@ -11,6 +11,7 @@
 
 #include "context.hpp"
 #include "data.hpp"
+#include "device.hpp"
 #include "exact.hpp"
 #include "memory.hpp"
 #include "npy.hpp"
@@ -50,15 +51,6 @@ std::vector<uint32_t> spread_starts(uint32_t n, uint32_t count) {
   std::vector<uint32_t> starts(count);
   for (uint32_t i = 0; i < count; ++i) starts[i] = static_cast<uint32_t>(uint64_t{i} * n / count);
   return starts;
-}
-
-uint64_t available_host_bytes() {
-  std::ifstream file("/proc/meminfo");
-  uint64_t kibibytes = 0;
-  for (std::string word; file >> word;) {
-    if (word == "MemAvailable:" && file >> kibibytes) break;
-  }
-  return kibibytes * 1024;
 }
 
 // Peers, and on a CPU sizes that are only tabled, get less time than what the benchmark is about.
@@ -112,7 +104,7 @@ class Measurement {
     if (!options_.peers) return;
     // Two of theirs and one of ours.
     const uint64_t needed = 3 * matrix_elements() * sizeof(float);
-    if (needed > available_host_bytes() / 2) {
+    if (needed > vkc::available_host_bytes() / 2) {
       std::fprintf(stderr, "peers left out: their matrices take too much of the host's memory\n");
       return;
     }

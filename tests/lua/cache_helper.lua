@@ -85,10 +85,6 @@ end
 
 -- ---- Processes -------------------------------------------------------------------------------------
 
-local function quote(text)
-  return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
-end
-
 --- Runs a shell command.
 -- @treturn string its output, errors among it
 -- @treturn number its exit code
@@ -107,19 +103,17 @@ function cache_helper.run(...)
   local words, environment = {}, "env"
   for _, word in ipairs({ ... }) do
     if type(word) == "table" then
-      for name, value in pairs(word) do environment = environment .. " " .. quote(name .. "=" .. value) end
+      for name, value in pairs(word) do environment = environment .. " " .. helper.quoted(name .. "=" .. value) end
     else
-      words[#words + 1] = quote(word)
+      words[#words + 1] = word
     end
   end
-  return cache_helper.shell(environment .. " luajit " .. table.concat(words, " "))
+  return cache_helper.shell(environment .. " luajit " .. helper.quoted(unpack(words)))
 end
 
 --- Runs a Python script with NumPy at hand: Debian's package is of Debian's Python.
 function cache_helper.run_python(...)
-  local words = {}
-  for k, word in ipairs({ ... }) do words[k] = quote(word) end
-  return cache_helper.shell("/usr/bin/python3 " .. table.concat(words, " "))
+  return cache_helper.shell("/usr/bin/python3 " .. helper.quoted(...))
 end
 
 --- Runs compute-diversity-cache.lua.

@@ -26,16 +26,10 @@ describe("vulkan-compute", function()
   end)
   after_each(function() helper.execute("rm", "-rf", folder) end)
 
-  local function quoted(...)
-    local words = {}
-    for k, word in ipairs({ ... }) do words[k] = "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
-    return table.concat(words, " ")
-  end
-
   -- Runs it: standard output, exit code, standard error.
   local function run(...)
     local errors = place.folder .. "/errors"
-    local output, code = cache_helper.shell(quoted(PROGRAM, ...) .. " 2>'" .. errors .. "'")
+    local output, code = cache_helper.shell(helper.quoted(PROGRAM, ...) .. " 2>'" .. errors .. "'")
     local text = cache_helper.contents(errors)
     os.remove(errors)
     return output, code, text
@@ -102,7 +96,7 @@ describe("vulkan-compute", function()
 
   it("devices says so where there is no driver", function()
     local output, code = cache_helper.shell("VK_DRIVER_FILES=/none VK_ICD_FILENAMES=/none "
-      .. quoted(PROGRAM, "devices", "--json"))
+      .. helper.quoted(PROGRAM, "devices", "--json"))
     assert.are.equal(1, code, output)
     assert.is_truthy(output:match("^error: [^\n]+\n$"), output)
   end)
@@ -219,7 +213,7 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
     succeed("similarity", place.input, path, "--center")
     local earlier = cache_helper.contents(path)
     -- Files limited in size stand for the disk: in this shell's units of 512 bytes.
-    local command = quoted(PROGRAM, "similarity", place.input, path, "--quiet")
+    local command = helper.quoted(PROGRAM, "similarity", place.input, path, "--quiet")
     local output, code = cache_helper.shell("ulimit -f 100; " .. command)
     assert.are.equal(1, code, output)
     assert.is_truthy(output:match("^error: cannot reserve %d+ bytes for [^\n]+: File too large\n$"), output)
@@ -456,19 +450,19 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
   end
 
   it("ends without a word where nobody reads", function()
-    local command = quoted(PROGRAM, "diversity-sequence", place.input, "--start", 0)
+    local command = helper.quoted(PROGRAM, "diversity-sequence", place.input, "--start", 0)
     assert.are.equal(141, unread(command, "true"))
     assert.are.equal(141, unread(command .. " --json", "true"))
     assert.are.equal(141, unread("trap '' PIPE; " .. command, "true"))
   end)
 
   it("stops a cache where nobody reads its progress, and keeps the rows", function()
-    local cache = quoted(PROGRAM, "cache", cache_helper.PSALMS, path, "--batch", 1)
+    local cache = helper.quoted(PROGRAM, "cache", cache_helper.PSALMS, path, "--batch", 1)
     assert.are.equal(141, unread(cache, "grep -m 1 'of 2461 rows'"))
     local status = document("check", path, "--json")
     assert.are.equal("stopped", status.state)
     assert.is_true(status.done > 0)
-    assert.are.equal(141, unread(quoted(PROGRAM, "similarity", cache_helper.PSALMS, path .. ".s"), "true"))
+    assert.are.equal(141, unread(helper.quoted(PROGRAM, "similarity", cache_helper.PSALMS, path .. ".s"), "true"))
     assert.is_false(cache_helper.exists(path .. ".s") or cache_helper.exists(path .. ".s.new"))
   end)
 
@@ -476,7 +470,7 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
     for _, words in ipairs({ { "devices" }, { "devices", "--json" }, { "check", place.finished },
       { "--help" }, { "cache", "--help" }, { "--version" },
       { "diversity-sequence", place.input, "--start", 3 } }) do
-      local output, code = cache_helper.shell(quoted(PROGRAM, unpack(words)) .. " >/dev/full")
+      local output, code = cache_helper.shell(helper.quoted(PROGRAM, unpack(words)) .. " >/dev/full")
       assert.are.same({ "error: cannot write to standard output: No space left on device\n", 1 }, { output, code })
     end
   end)
@@ -518,7 +512,7 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
     os.remove(folder .. "/lua/vk_compute/cli/check.lua")
     -- Without /usr/local, where an installed copy has it.
     local output, code = cache_helper.shell("LUA_PATH='/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua' "
-      .. quoted(folder .. "/bin/vulkan-compute", "devices"))
+      .. helper.quoted(folder .. "/bin/vulkan-compute", "devices"))
     assert.are.equal(1, code)
     assert.is_truthy(output:find("error: module 'vk_compute.cli.check' not found", 1, true), output)
     assert.is_truthy(output:match("%(Debian: lua%-argparse [^\n]+\n$"), output)

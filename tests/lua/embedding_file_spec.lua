@@ -236,12 +236,12 @@ describe("a file of embeddings", function()
       local _, problem = pcall(embedding_file.read, name, { d = 1 })
       return assert(problem:match(pattern), problem)
     end
-    local in_folder = "cd '" .. folder .. "' && "
     local command = remedy("[\0001\0]\0", "Convert it: (.*)$")
-    assert.are.equal(0, select(2, cache_helper.shell(in_folder .. command)))
+    assert.are.equal(0, select(2, cache_helper.shell("cd '" .. folder .. "' && " .. command)))
     assert.are.equal("[1]", cache_helper.contents(folder .. "/out.json"))
-    cache_helper.write(folder .. "/text.py", "import numpy\n" .. remedy("1,2\n3,4\n", "make a .npy file: (.*)$"))
-    assert.are.equal(0, select(2, cache_helper.shell(in_folder .. "/usr/bin/python3 text.py")))
+    local line = remedy("1,2\n3,4\n", "make a .npy file: (.*)$")
+    cache_helper.write(folder .. "/text.py", ("import numpy, os\nos.chdir('%s')\n%s"):format(folder, line))
+    assert.are.equal(0, select(2, cache_helper.run_python(folder .. "/text.py")))
     assert.are.equal(2, embedding_file.read(folder .. "/out.npy", {}).n)
   end)
 

@@ -3,6 +3,7 @@
 local assert = require("luassert")
 local ffi = require("ffi")
 local library = require("vk_compute.library")
+local printable = require("vk_compute.printable")
 local stdlib = require("posix.stdlib")
 local vk = require("vk_compute")
 
@@ -136,15 +137,16 @@ end
 
 -- ---- Processes ---------------------------------------------------------------------------------
 
-local function quote(text)
-  return "'" .. text:gsub("'", "'\\''") .. "'"
+--- Words as a part of a shell's command line.
+function helper.quoted(...)
+  local words = {}
+  for k, word in ipairs({ ... }) do words[k] = printable.shell_word(tostring(word)) end
+  return table.concat(words, " ")
 end
 
---- Runs a shell command made of quoted words. Fails where it fails.
+--- Runs a shell command made of such words. Fails where it fails.
 function helper.execute(...)
-  local words = {}
-  for i, word in ipairs({ ... }) do words[i] = quote(word) end
-  assert.are.equal(0, os.execute(table.concat(words, " ")))
+  assert.are.equal(0, os.execute(helper.quoted(...)))
 end
 
 --- A new folder under the system's one for temporary files.
@@ -165,10 +167,10 @@ function helper.run_script(script, environment, interpreter)
   file:close()
   local unset, set = {}, {}
   for name, value in pairs(environment) do
-    if value == "" then unset[#unset + 1] = "-u " .. name else set[#set + 1] = quote(name .. "=" .. value) end
+    if value == "" then unset[#unset + 1] = "-u " .. name else set[#set + 1] = helper.quoted(name .. "=" .. value) end
   end
   local pipe = assert(io.popen(("env %s %s %s %s 2>&1; echo exit code $?"):format(
-    table.concat(unset, " "), table.concat(set, " "), interpreter or "luajit", quote(path))))
+    table.concat(unset, " "), table.concat(set, " "), interpreter or "luajit", helper.quoted(path))))
   local output, code = pipe:read("*a"):match("^(.*)exit code (%d+)\n$")
   pipe:close()
   os.remove(path)

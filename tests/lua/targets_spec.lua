@@ -26,9 +26,7 @@ describe("the target of", function()
 
   -- Output, errors among it, and exit code. What hangs is a failure.
   local function run(...)
-    local words = { "timeout", "60", helper.ROOT .. "/bin/vulkan-compute", ... }
-    for k, word in ipairs(words) do words[k] = "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
-    return cache_helper.shell(table.concat(words, " "))
+    return cache_helper.shell(helper.quoted("timeout", "60", helper.ROOT .. "/bin/vulkan-compute", ...))
   end
 
   local function succeed(...)
