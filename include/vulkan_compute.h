@@ -56,9 +56,9 @@
  * Processes
  *
  *   Vulkan and its drivers are loaded by the first context (or list of devices) and stay loaded,
- *   for those to come, until the process ends. They are looked for anew, and started on anew, where
- *   the environment, which configures them (VK_DRIVER_FILES and others), is no longer as it was,
- * and after VKC_ERROR_DEVICE_LOST or VKC_ERROR_VULKAN. A forked process must leave its parent's
+ *   for those to come, until the process ends. They are looked for and started anew where the
+ *   environment, which configures them (VK_DRIVER_FILES and others), is no longer as it was, and
+ *   after VKC_ERROR_DEVICE_LOST or VKC_ERROR_VULKAN. A forked process must leave its parent's
  *   contexts alone; it may make its own if its driver can: best fork before the first.
  *
  * Memory

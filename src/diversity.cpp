@@ -30,9 +30,9 @@ constexpr uint64_t kMostStateBytes = 1ULL << 30;
 constexpr uint32_t kInterval = 128;
 constexpr std::size_t kRareJoins = 100;
 
-// The most sets a walk that so many looks come upon, the average of all walks. A look that finds
-// few joins may note the set of every walk, but the next is left out; of any other, one walk in
-// kRareJoins does not go on.
+// The most sets that so many looks can note for a walk, on average over all walks. A look that
+// finds few joins may note the set of every walk, but the next is left out; at any other, one walk
+// in kRareJoins or more ends.
 double most_sets(uint32_t looks) {
   constexpr double kGoOn = 1.0 - 1.0 / kRareJoins;
   double of_next = 0;        // after this look

@@ -14,9 +14,10 @@ namespace vkc {
 // How rows of the matrix come to the caller.
 struct RowsRoute {
   bool whole;  // through a matrix of all rows, which stays: each pair is multiplied once
-  uint32_t at_once =
-      0;  // else: rows that are computed together, while those before are on their way
-  uint32_t blocks = 0;  // of so many rows, 1 or 2: as the above asks for
+  // Else: rows that are computed together, while those before are on their way; and the blocks of
+  // so many rows that this asks for, 1 or 2.
+  uint32_t at_once = 0;
+  uint32_t blocks = 0;
 };
 
 // The route of `count` rows of n, where the matrix is not there and the device has `available`
