@@ -197,7 +197,7 @@ nlohmann::ordered_json subject_json(const Subject& subject) {
 nlohmann::ordered_json figures_json(const std::vector<Figure>& figures) {
   nlohmann::ordered_json out = nlohmann::ordered_json::array();
   for (const Figure& figure : figures) {
-    nlohmann::ordered_json entry = {{"name", figure.name}};
+    nlohmann::ordered_json entry = {{"name", figure.name}, {"note", figure.note}};
     entry.update(subject_json(figure.subject));
     entry["seconds"] = timing_json(figure.seconds);
     if (figure.longest_submission > 0) {

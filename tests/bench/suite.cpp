@@ -60,6 +60,11 @@ std::string of_all(uint32_t count, uint32_t n) {
   return count == n ? "" : std::to_string(count) + " of " + std::to_string(n);
 }
 
+std::string allocations_text(const vkc::MatrixRows& matrix) {
+  const std::size_t count = matrix.blocks().size();
+  return "into " + std::to_string(count) + (count == 1 ? " allocation" : " allocations");
+}
+
 // The measurements of one set of embeddings, on a context of their own.
 class Measurement {
  public:
@@ -224,13 +229,15 @@ class Measurement {
                                            center_);
     vkc::Similarity similarity(device, resident);
     const vkc::MatrixRows matrix(staging, n_, n_);
-    std::vector<Contender> contenders = {{"ours", [&] {
-                                            device.take_work();
-                                            similarity.fill(matrix);
-                                            const vkc::DeviceWork work = device.take_work();
-                                            longest_ = std::max(longest_, work.longest_seconds);
-                                            return work.seconds;
-                                          }}};
+    const auto fill = [&] {
+      device.take_work();
+      similarity.fill(matrix);
+      const vkc::DeviceWork work = device.take_work();
+      longest_ = std::max(longest_, work.longest_seconds);
+      return work.seconds;
+    };
+    std::vector<Contender> contenders = {
+        {.name = "ours", .run = fill, .note = allocations_text(matrix)}};
     std::vector<float> units;
     std::vector<float> products;
     std::vector<int32_t> cosines;
