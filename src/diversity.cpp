@@ -5,12 +5,14 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 #include <thread>
 #include <utility>
 
 #include "../shaders/interface.h"
 #include "embeddings.hpp"
 #include "equal_sets.hpp"
+#include "host_threads.hpp"
 #include "shaders/walk_address.h"
 #include "shaders/walk_texel.h"
 #include "shaders/walk_window.h"
@@ -30,18 +32,18 @@ constexpr uint64_t kMostStateBytes = 1ULL << 30;
 constexpr uint32_t kInterval = 128;
 constexpr std::size_t kRareJoins = 100;
 
-// The most sets that so many looks can note for a walk, on average over all walks. A look that
-// finds few joins may note the set of every walk, but the next is left out; at any other, one walk
-// in kRareJoins or more ends.
-double most_sets(uint32_t looks) {
+// The most sets that looks can note of so many walks. A look that finds few joins may note the set
+// of every walk, but the next is left out; at any other, one walk in kRareJoins or more ends.
+uint64_t most_sets(std::size_t walks, uint32_t length) {
+  const uint32_t looks = (length - 1) / kInterval;
   constexpr double kGoOn = 1.0 - 1.0 / kRareJoins;
-  double of_next = 0;        // after this look
+  double of_next = 0;        // after this look, on average over the walks
   double of_one_beyond = 0;  // after the next
   for (uint32_t look = 0; look < looks; ++look) {
     const double here = std::max(1 + of_one_beyond, kGoOn * (1 + of_next));
     of_one_beyond = std::exchange(of_next, here);
   }
-  return of_next;
+  return static_cast<uint64_t>(std::ceil(static_cast<double>(walks) * of_next));
 }
 
 // Matrix elements a second to expect of a device not yet measured.
@@ -52,6 +54,9 @@ constexpr double kCaution = 4;
 
 // Whether walks can meet, and go on long enough for a look.
 bool reuses(std::size_t walks, uint32_t length) { return walks > 1 && length > kInterval; }
+
+// Chosen items that are worth a thread of their own, to take from the device.
+constexpr uint32_t kLeastTaken = 1U << 14;
 
 // Walks that leave a GPU's processors idle: each had better be fast by itself.
 constexpr std::size_t kFewWalks = 64;
@@ -153,7 +158,8 @@ struct WalkJob {
   std::span<const uint32_t> starts;
   uint32_t length;
   uint32_t* output;
-  EqualSets* sets;             // nullptr: walks are not compared
+  EqualSets* sets;  // nullptr: walks are not compared
+  HostThreads& threads;
   std::size_t next_start = 0;  // the first not yet given to a group
 };
 
@@ -193,15 +199,15 @@ class WalkGroup {
   bool load(WalkJob& job, std::size_t most) {
     const std::size_t count =
         std::min({job.starts.size() - job.next_start, std::size_t{capacity_}, most});
-    active_.clear();
+    first_ = static_cast<uint32_t>(job.next_start);
+    active_.resize(count);
+    std::iota(active_.begin(), active_.end(), first_);
     chosen_count_ = 1;
     next_look_ = kInterval;
     auto* latest = inputs_staging_.mapped_as<uint32_t>() + capacity_;
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto walk = static_cast<uint32_t>(job.next_start + i);
+    for (const uint32_t walk : active_) {
       const uint32_t start = job.starts[walk];
-      active_.push_back({static_cast<uint32_t>(i), walk});
-      latest[i] = embeddings_.rows.empty() ? start : embeddings_.rows[start];
+      latest[slot(walk)] = embeddings_.rows.empty() ? start : embeddings_.rows[start];
       job.output[static_cast<std::size_t>(walk) * job.length] = start;
       if (job.sets != nullptr) job.sets->add(walk, 0, 1);
     }
@@ -227,7 +233,7 @@ class WalkGroup {
     }
 
     auto* slots = inputs_staging_.mapped_as<uint32_t>();
-    for (uint32_t w = 0; w < count; ++w) slots[w] = active_[w].slot;
+    std::transform(active_.begin(), active_.end(), slots, [this](uint32_t w) { return slot(w); });
     const vk::raii::CommandBuffer& commands = submission_.begin();
     const bool fresh = chosen_count_ == 1;
     const uint64_t slot_bytes = uint64_t{capacity_} * sizeof(uint32_t);
@@ -265,34 +271,28 @@ class WalkGroup {
     if (inputs_staging_.mapped_as<uint32_t>()[std::size_t{capacity_} * 2] != 0) return false;
     measured_walks_ = static_cast<double>(active_.size());
     const uint32_t* chosen = chosen_staging_.mapped_as<uint32_t>();
-    for (const ActiveWalk& walk : active_) {
-      std::memcpy(job.output + static_cast<std::size_t>(walk.walk) * job.length + chosen_count_,
-                  chosen, steps_ * sizeof(uint32_t));
-      chosen += steps_;
-    }
-    const uint32_t before = chosen_count_;
+    const auto take = [&](std::size_t w) {
+      const std::size_t place = std::size_t{active_[w]} * job.length + chosen_count_;
+      std::memcpy(job.output + place, chosen + w * steps_, steps_ * sizeof(uint32_t));
+      if (job.sets != nullptr) job.sets->add(active_[w], chosen_count_, chosen_count_ + steps_);
+    };
+    job.threads.for_each(active_.size(), kLeastTaken / steps_ + 1, take);
     chosen_count_ += steps_;
     if (chosen_count_ == job.length) {
       active_.clear();
-    } else if (job.sets != nullptr) {
-      const bool look = chosen_count_ == next_look_;
-      const std::size_t joined = std::erase_if(active_, [&](const ActiveWalk& walk) {
-        job.sets->add(walk.walk, before, chosen_count_);
-        return look && job.sets->joins(walk.walk, chosen_count_);
-      });
-      if (look) {
-        const bool rare = joined * kRareJoins < active_.size();
-        next_look_ += rare ? 2 * kInterval : kInterval;
-      }
+    } else if (job.sets != nullptr && chosen_count_ == next_look_) {
+      job.sets->compare(job.threads, active_, chosen_count_);
+      const std::size_t joined =
+          std::erase_if(active_, [&](uint32_t walk) { return job.sets->has_joined(walk); });
+      const bool rare = joined * kRareJoins < active_.size();
+      next_look_ += rare ? 2 * kInterval : kInterval;
     }
     return true;
   }
 
  private:
-  struct ActiveWalk {
-    uint32_t slot;  // of its state
-    uint32_t walk;  // index into the job's starts
-  };
+  // Where the state of a walk is.
+  [[nodiscard]] uint32_t slot(uint32_t walk) const { return walk - first_; }
 
   static uint64_t inputs_bytes(uint32_t capacity) {
     return (uint64_t{capacity} * 2 + 1) * sizeof(uint32_t);
@@ -315,10 +315,11 @@ class WalkGroup {
   Submission submission_;
   double seconds_per_step_;  // of all walks of a dispatch together
   double measured_walks_ = 1;
-  std::vector<ActiveWalk> active_;
-  uint32_t chosen_count_ = 0;  // items in the sequence of each active walk
-  uint32_t steps_ = 0;         // of the dispatch in flight
-  uint32_t next_look_ = 0;     // for walks that have met: at as many items
+  uint32_t first_ = 0;            // of the walks that were taken on together
+  std::vector<uint32_t> active_;  // those that go on: indices into the job's starts
+  uint32_t chosen_count_ = 0;     // items in the sequence of each active walk
+  uint32_t steps_ = 0;            // of the dispatch in flight
+  uint32_t next_look_ = 0;        // for walks that have met: at as many items
 };
 
 WalkForm fastest_form(const Device& device, const ResidentEmbeddings& embeddings) {
@@ -371,10 +372,7 @@ Footprint Diversity::footprint(const Device& device, uint32_t n, std::size_t cou
     footprint += WalkGroup::footprint(device, n, groups.capacity);
   }
   if (reuses(count, length)) {
-    const uint32_t looks = (length - 1) / kInterval;
-    const auto sets =
-        static_cast<uint64_t>(std::ceil(static_cast<double>(count) * most_sets(looks)));
-    footprint.host += EqualSets::bytes(n, static_cast<uint32_t>(count), looks, sets);
+    footprint.host += EqualSets::bytes(n, static_cast<uint32_t>(count), most_sets(count, length));
   }
   return footprint;
 }
@@ -419,11 +417,13 @@ bool Diversity::walk_all(std::span<const uint32_t> starts, uint32_t length, uint
   std::unique_ptr<EqualSets> sets;
   if (reuse_ && reuses(starts.size(), length)) {
     sets = std::make_unique<EqualSets>(embeddings_.n, static_cast<uint32_t>(starts.size()), length,
-                                       kInterval, output);
+                                       most_sets(starts.size(), length), output);
   }
-  WalkJob job{.starts = starts, .length = length, .output = output, .sets = sets.get()};
+  HostThreads threads;
+  WalkJob job{
+      .starts = starts, .length = length, .output = output, .sets = sets.get(), .threads = threads};
   if (!run(kernel_for(starts.size()), job)) return false;
-  if (sets) sets->finish();
+  if (sets) sets->finish(threads);
   return true;
 }
 

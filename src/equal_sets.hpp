@@ -5,50 +5,70 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <memory_resource>
+#include <span>
 #include <unordered_map>
 #include <vector>
+
+#include "host_threads.hpp"
 
 namespace vkc {
 
 class EqualSets {
  public:
-  // Walks have `interval` items more at each comparison than at the one before. sequences:
-  // count x length item ids, filled in by the caller as the walks go on.
-  EqualSets(uint32_t n, uint32_t count, uint32_t length, uint32_t interval, uint32_t* sequences);
+  // sequences: count x length item ids, filled in by the caller as the walks go on. The memory for
+  // noting `most_sets` sets is taken here, none while the walks go on.
+  EqualSets(uint32_t n, uint32_t count, uint32_t length, uint64_t most_sets, uint32_t* sequences);
 
-  // The bytes that such an object takes after so many comparisons, which found `sets` that were
-  // new.
-  static uint64_t bytes(uint32_t n, uint32_t count, uint32_t comparisons, uint64_t sets);
+  // The bytes that such an object takes.
+  static uint64_t bytes(uint32_t n, uint32_t count, uint64_t most_sets);
 
-  // Takes note of items [from, to) of a walk's sequence.
+  // Takes note of items [from, to) of a walk's sequence. Threads may do so for different walks.
   void add(uint32_t walk, uint32_t from, uint32_t to);
 
-  // Whether another walk had the same items when it had as many as `walk` now, `chosen`. Then
-  // `walk` need not go on: finish() completes its sequence.
-  bool joins(uint32_t walk, uint32_t chosen);
+  // Compares the sets of these walks, of `chosen` items each, with one another and with all that
+  // were compared before.
+  void compare(HostThreads& threads, std::span<const uint32_t> walks, uint32_t chosen);
+
+  // Whether a comparison found that another walk has the same set. Then this one need not go on:
+  // finish() completes its sequence.
+  [[nodiscard]] bool has_joined(uint32_t walk) const { return joined_[walk].chosen < length_; }
 
   // Completes the sequences of all walks that joined another. All others must be complete.
-  void finish();
+  void finish(HostThreads& threads) const;
 
  private:
-  struct Join {
+  // A walk when it has so many items.
+  struct Point {
     uint32_t walk;
-    uint32_t into;
     uint32_t chosen;
   };
 
-  [[nodiscard]] bool same_items(uint32_t a, uint32_t b, uint32_t chosen);
+  // The sets of some hashes, which one thread compares.
+  struct Shard {
+    Shard(uint32_t n, uint64_t most_sets);
+
+    std::pmr::monotonic_buffer_resource memory;     // of `seen`
+    std::pmr::unordered_map<uint64_t, Point> seen;  // by the hash of the set
+    std::vector<uint32_t> marks;                    // n: the mark under which an item was last seen
+    uint32_t mark = 0;
+  };
+
+  static uint64_t most_sets_of_shard(uint64_t most_sets);
+
+  void compare(Shard& shard, uint32_t walk, uint32_t chosen);
+  [[nodiscard]] bool same_items(Shard& shard, uint32_t a, uint32_t b, uint32_t chosen) const;
   [[nodiscard]] uint32_t* sequence(uint32_t walk) const;
+  void complete(uint32_t walk) const;  // its sequence
 
   uint32_t length_;
-  uint32_t interval_;
   uint32_t* sequences_;
   std::vector<uint64_t> item_hashes_;  // n
   std::vector<uint64_t> set_hashes_;   // of each walk: the sum of its items' hashes
-  std::vector<std::unordered_map<uint64_t, uint32_t>> seen_;  // of each comparison: hash to walk
-  std::vector<uint32_t> marks_;  // n: the mark_ under which an item was last seen
-  uint32_t mark_ = 0;
-  std::vector<Join> joins_;
+  std::deque<Shard> shards_;
+  // Of each walk, the one that it joined and where; of one that joined none, itself and the end.
+  std::vector<Point> joined_;
 };
 
 }  // namespace vkc

@@ -134,16 +134,17 @@ case ${1:-} in
     lua_operations
     ;;
   thread)
-    build thread build-tsan host_threads_test neighbors_test threads_test variants_test
+    build thread build-tsan forms_test host_threads_test neighbors_test threads_test variants_test
     export TSAN_OPTIONS=suppressions=$tests/tsan.supp
     bin=build-tsan/bin
     cpp_test host_threads_test
     # The sanitizer does not survive a fork.
     cpp_test threads_test '-Fork.*'
     # Enough work that the library splits it over threads: rows to prepare and to send, copied from
-    # the device or mapped; neighbours to hand over.
+    # the device or mapped; neighbours to hand over; walks to compare.
     cpp_test variants_test '*RowsInPieces/Discrete:*RowsInPieces/Integrated:*/LargeUploads.*'
     cpp_test neighbors_test '*/n1031:*ManyNeighbors/AsItIs'
+    cpp_test forms_test '*/Forms.WalksThatMeet/*'
     ;;
   valgrind)
     run valgrind --quiet --error-exitcode=1 --suppressions="$tests/valgrind.supp" --leak-check=full \
