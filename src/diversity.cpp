@@ -282,9 +282,10 @@ class WalkGroup {
       active_.clear();
     } else if (job.sets != nullptr && chosen_count_ == next_look_) {
       job.sets->compare(job.threads, active_, chosen_count_);
+      const std::size_t compared = active_.size();
       const std::size_t joined =
           std::erase_if(active_, [&](uint32_t walk) { return job.sets->has_joined(walk); });
-      const bool rare = joined * kRareJoins < active_.size();
+      const bool rare = joined * kRareJoins < compared;
       next_look_ += rare ? 2 * kInterval : kInterval;
     }
     return true;

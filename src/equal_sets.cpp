@@ -15,20 +15,21 @@ constexpr uint32_t kShards = 1U << kShardBits;
 
 uint32_t shard_of(uint64_t hash) { return static_cast<uint32_t>(hash >> (64 - kShardBits)); }
 
-// What an entry of `seen` takes: its node, and its bucket with what the table is rounded up by.
+// What an entry of `seen` takes in libstdc++: its node, and its bucket with what the table is
+// rounded up by.
 constexpr uint64_t kEntryBytes = sizeof(void*) + sizeof(std::pair<uint64_t, uint64_t>) + 9;
 
 // Walks to compare, and items to copy, that are worth a thread of their own.
 constexpr std::size_t kLeastCompared = 64;
-constexpr uint32_t kLeastCopied = 1U << 18;
+constexpr uint32_t kLeastCopied = 1U << 17;
 
 }  // namespace
 
-// Hashes are random, and so is how many come to a shard: this many only with a chance of less than
-// one in a billion, and then more memory is taken.
+// Hashes are random, and so is how many come to a shard. More than this is less likely than one in
+// a billion, and would only take more memory.
 uint64_t EqualSets::most_sets_of_shard(uint64_t most_sets) {
   const uint64_t share = most_sets / kShards;
-  return share + share / 16 + 64;
+  return share + share / 16 + 256;
 }
 
 EqualSets::Shard::Shard(uint32_t n, uint64_t most_sets)
@@ -69,7 +70,7 @@ void EqualSets::add(uint32_t walk, uint32_t from, uint32_t to) {
 }
 
 void EqualSets::compare(HostThreads& threads, std::span<const uint32_t> walks, uint32_t chosen) {
-  const uint64_t least = kShards * kLeastCompared / std::max(walks.size(), std::size_t{1}) + 1;
+  const uint64_t least = kShards * kLeastCompared / (walks.size() + 1) + 1;
   threads.for_each(kShards, least, [&](uint32_t s) {
     for (const uint32_t walk : walks) {
       if (shard_of(set_hashes_[walk]) == s) compare(shards_[s], walk, chosen);
