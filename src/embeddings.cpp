@@ -37,116 +37,111 @@ void for_columns(HostThreads& threads, uint32_t n, uint32_t d, const Body& body)
   threads.for_ranges(d, kLeastNumbers / n + kCacheLine, body);
 }
 
-void require_finite(HostThreads& threads, const float* embeddings, uint32_t n, uint32_t d) {
-  for_rows(threads, n, d, [&](uint32_t i) {
-    const float* row = embeddings + static_cast<std::size_t>(i) * d;
+}  // namespace
+
+FixedPointEmbeddings::FixedPointEmbeddings(HostThreads& threads, const float* embeddings,
+                                           uint32_t n, uint32_t d, bool center)
+    : embeddings_(embeddings), n_(n), d_(d), mean_(d, 0.0), norms_(n) {
+  require_finite(threads);
+  if (center) set_mean(threads);
+  set_norms(threads);
+  set_weights();
+  if (n <= kMostOrdered) set_order(threads);
+}
+
+uint64_t FixedPointEmbeddings::bytes(uint32_t n, uint32_t d) {
+  const uint64_t of_item = sizeof(double) + sizeof(int32_t);
+  // With the similarity to the centroid, which is gone again when all is made.
+  const uint64_t of_ordered_item = sizeof(double) + sizeof(uint32_t);
+  return d * sizeof(double) + n * of_item + (n <= kMostOrdered ? n * of_ordered_item : 0);
+}
+
+void FixedPointEmbeddings::write_unit_vector(uint32_t item, int32_t* to) const {
+  const double norm = norms_[item];
+  if (norm == 0) {
+    std::fill_n(to, d_, 0);
+    return;
+  }
+  const float* from = row(item);
+  for (uint32_t k = 0; k < d_; ++k) {
+    to[k] = static_cast<int32_t>(std::llrint((from[k] - mean_[k]) / norm * kFixedPointOne));
+  }
+}
+
+void FixedPointEmbeddings::require_finite(HostThreads& threads) const {
+  for_rows(threads, n_, d_, [&](uint32_t i) {
+    const float* numbers = row(i);
     // x - x is 0 for finite x and NaN otherwise: one sum a row keeps the usual case vectorised.
     float probe = 0;
-    for (uint32_t k = 0; k < d; ++k) probe += row[k] - row[k];
+    for (uint32_t k = 0; k < d_; ++k) probe += numbers[k] - numbers[k];
     if (probe == 0) return;
-    for (uint32_t k = 0; k < d; ++k) {
-      if (std::isfinite(row[k])) continue;
+    for (uint32_t k = 0; k < d_; ++k) {
+      if (std::isfinite(numbers[k])) continue;
       fail(VKC_ERROR_NOT_FINITE, "embedding in row ", i, " has ",
-           std::isnan(row[k]) ? "NaN" : "infinity", " in column ", k,
+           std::isnan(numbers[k]) ? "NaN" : "infinity", " in column ", k,
            " (both from 0): mend or remove that embedding");
     }
   });
 }
 
-std::vector<double> mean_row(HostThreads& threads, const float* embeddings, uint32_t n,
-                             uint32_t d) {
-  std::vector<double> mean(d, 0.0);
+void FixedPointEmbeddings::set_mean(HostThreads& threads) {
   // Threads share out the columns: each is added up in the order of the rows.
-  for_columns(threads, n, d, [&](uint64_t begin, uint64_t end) {
-    for (uint32_t i = 0; i < n; ++i) {
-      const float* row = embeddings + static_cast<std::size_t>(i) * d;
-      for (uint64_t k = begin; k < end; ++k) mean[k] += row[k];
+  for_columns(threads, n_, d_, [&](uint64_t begin, uint64_t end) {
+    for (uint32_t i = 0; i < n_; ++i) {
+      for (uint64_t k = begin; k < end; ++k) mean_[k] += row(i)[k];
     }
   });
-  for (double& m : mean) m /= n;
-  return mean;
+  for (double& m : mean_) m /= n_;
 }
 
-void set_weights(const std::vector<double>& norms, FixedPointEmbeddings& out) {
-  double largest = 0;
-  for (const double norm : norms) largest = std::max(largest, norm);
-  double smallest = largest;  // of the non-zero norms
-  for (const double norm : norms) {
-    if (norm > 0) smallest = std::min(smallest, norm);
-  }
-  out.weighted = largest - smallest > kEqualNorms * largest;
-  out.weights.assign(norms.size(), 1 << kFixedPointBits);
-  if (!out.weighted) return;
-  for (std::size_t i = 0; i < norms.size(); ++i) {
-    out.weights[i] = static_cast<int32_t>(std::llrint(norms[i] / largest * kFixedPointOne));
-  }
-}
-
-// The items in ascending similarity to the centroid of the unit vectors, or nothing if those have
-// no common direction.
-std::vector<uint32_t> order_by_centroid(HostThreads& threads, const std::vector<int32_t>& units,
-                                        uint32_t n, uint32_t d, uint32_t pitch) {
-  const auto unit_of = [&](uint32_t i) { return units.data() + std::size_t{i} * pitch; };
-  std::vector<int64_t> sums(d, 0);
-  for_columns(threads, n, d, [&](uint64_t begin, uint64_t end) {
-    for (uint32_t i = 0; i < n; ++i) {
-      for (uint64_t k = begin; k < end; ++k) sums[k] += unit_of(i)[k];
-    }
-  });
-  std::vector<double> centroid(d);
-  double squares = 0;
-  for (uint32_t k = 0; k < d; ++k) {
-    centroid[k] = static_cast<double>(sums[k]) / (kFixedPointOne * n);
-    squares += centroid[k] * centroid[k];
-  }
-  if (std::sqrt(squares) < kCommonDirection) return {};
-  std::vector<double> similarities(n, 0.0);
-  for_rows(threads, n, d, [&](uint32_t i) {
-    for (uint32_t k = 0; k < d; ++k) similarities[i] += unit_of(i)[k] * centroid[k];
-  });
-  std::vector<uint32_t> order(n);
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](uint32_t a, uint32_t b) { return similarities[a] < similarities[b]; });
-  return order;
-}
-
-}  // namespace
-
-uint64_t fixed_point_bytes(uint32_t n, uint64_t rows, uint32_t pitch) {
-  const uint64_t of_item = sizeof(int32_t) + sizeof(double);
-  const uint64_t of_ordered_item = sizeof(double) + sizeof(uint32_t);
-  return rows * pitch * sizeof(int32_t) + n * of_item +
-         (n <= kMostOrdered ? n * of_ordered_item : 0);
-}
-
-FixedPointEmbeddings to_fixed_point(HostThreads& threads, const float* embeddings, uint32_t n,
-                                    uint32_t d, bool center, uint32_t rows, uint32_t pitch) {
-  require_finite(threads, embeddings, n, d);
-  const std::vector<double> mean =
-      center ? mean_row(threads, embeddings, n, d) : std::vector<double>(d, 0.0);
-
-  FixedPointEmbeddings out;
-  out.units.assign(static_cast<std::size_t>(rows) * pitch, 0);
-  std::vector<double> norms(n);
-  for_rows(threads, n, d, [&](uint32_t i) {
-    const float* row = embeddings + static_cast<std::size_t>(i) * d;
-    int32_t* unit = out.units.data() + static_cast<std::size_t>(i) * pitch;
+void FixedPointEmbeddings::set_norms(HostThreads& threads) {
+  for_rows(threads, n_, d_, [&](uint32_t i) {
     double sum = 0;  // in index order, as the definition says
-    for (uint32_t k = 0; k < d; ++k) {
-      const double x = row[k] - mean[k];
+    for (uint32_t k = 0; k < d_; ++k) {
+      const double x = row(i)[k] - mean_[k];
       sum += x * x;
     }
-    const double norm = std::sqrt(sum);
-    norms[i] = norm;
-    if (norm == 0) return;
-    for (uint32_t k = 0; k < d; ++k) {
-      unit[k] = static_cast<int32_t>(std::llrint((row[k] - mean[k]) / norm * kFixedPointOne));
+    norms_[i] = std::sqrt(sum);
+  });
+}
+
+void FixedPointEmbeddings::set_weights() {
+  const double largest = *std::max_element(norms_.begin(), norms_.end());
+  double smallest = largest;  // of the non-zero norms
+  for (const double norm : norms_) {
+    if (norm > 0) smallest = std::min(smallest, norm);
+  }
+  weighted_ = largest - smallest > kEqualNorms * largest;
+  weights_.assign(n_, 1 << kFixedPointBits);
+  if (!weighted_) return;
+  for (uint32_t i = 0; i < n_; ++i) {
+    weights_[i] = static_cast<int32_t>(std::llrint(norms_[i] / largest * kFixedPointOne));
+  }
+}
+
+void FixedPointEmbeddings::set_order(HostThreads& threads) {
+  // Of the unit vectors. Those of zero rows are zero.
+  const auto inverse_norm = [&](uint32_t i) { return norms_[i] == 0 ? 0 : 1 / norms_[i]; };
+  std::vector<double> centroid(d_, 0.0);
+  for_columns(threads, n_, d_, [&](uint64_t begin, uint64_t end) {
+    for (uint32_t i = 0; i < n_; ++i) {
+      const double scale = inverse_norm(i) / n_;
+      for (uint64_t k = begin; k < end; ++k) centroid[k] += (row(i)[k] - mean_[k]) * scale;
     }
   });
-  set_weights(norms, out);
-  if (n <= kMostOrdered) out.order = order_by_centroid(threads, out.units, n, d, pitch);
-  return out;
+  const double squares =
+      std::inner_product(centroid.begin(), centroid.end(), centroid.begin(), 0.0);
+  if (std::sqrt(squares) < kCommonDirection) return;
+  std::vector<double> similarities(n_, 0.0);
+  for_rows(threads, n_, d_, [&](uint32_t i) {
+    double product = 0;
+    for (uint32_t k = 0; k < d_; ++k) product += (row(i)[k] - mean_[k]) * centroid[k];
+    similarities[i] = product * inverse_norm(i);
+  });
+  order_.resize(n_);
+  std::iota(order_.begin(), order_.end(), 0);
+  std::stable_sort(order_.begin(), order_.end(),
+                   [&](uint32_t a, uint32_t b) { return similarities[a] < similarities[b]; });
 }
 
 }  // namespace vkc

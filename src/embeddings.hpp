@@ -2,6 +2,7 @@
 // No Vulkan here: the host does this, in float64, so that every device starts from the same bits.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -18,27 +19,51 @@ inline constexpr double kFixedPointOne = 1 << kFixedPointBits;
 // The most embeddings that are put into an order of their own.
 inline constexpr uint32_t kMostOrdered = 1U << ID_BITS;
 
-struct FixedPointEmbeddings {
-  std::vector<int32_t> units;    // rows x pitch unit vectors times 2^30, zero in the padding
-  std::vector<int32_t> weights;  // n norms over the largest norm, times 2^30
-  bool weighted = false;         // false: the norms agree, so every weight counts as 2^30
-  std::vector<uint32_t> order;   // of ids, see to_fixed_point(); empty: none is better
-};
-
-// Bytes that to_fixed_point() takes, and what it returns holds: units, weights, norms, order and
-// similarities to the centroid.
-uint64_t fixed_point_bytes(uint32_t n, uint64_t rows, uint32_t pitch);
-
 // Follows steps 1 to 3 and the w_i of step 6 of the definition in vulkan_compute.h.
-//
-// For embeddings with a common direction, as text has before it is centred, `order` is the ids in
-// ascending similarity to their centroid. That is nearly the order in which every walk chooses
-// them: with rows and columns of the similarity matrix in this order, what a walk has still to
-// choose lies together at the end of each row.
-//
-// embeddings: n x d, row-major. units is rows x pitch, rows >= n and pitch >= d.
-// Throws Error (NOT_FINITE) naming row and column of the first NaN or infinity.
-FixedPointEmbeddings to_fixed_point(HostThreads& threads, const float* embeddings, uint32_t n,
-                                    uint32_t d, bool center, uint32_t rows, uint32_t pitch);
+class FixedPointEmbeddings {
+ public:
+  // embeddings: n x d, row-major; they must stay as long as this does.
+  // Throws Error (NOT_FINITE) naming row and column of the first NaN or infinity.
+  FixedPointEmbeddings(HostThreads& threads, const float* embeddings, uint32_t n, uint32_t d,
+                       bool center);
+
+  // The bytes that such an object takes.
+  static uint64_t bytes(uint32_t n, uint32_t d);
+
+  // Writes the d elements of an item's unit vector, times 2^30. Threads may do so side by side.
+  void write_unit_vector(uint32_t item, int32_t* to) const;
+
+  // n norms over the largest norm, times 2^30.
+  [[nodiscard]] const std::vector<int32_t>& weights() const { return weights_; }
+  // Whether norms differ; else every weight is 2^30.
+  [[nodiscard]] bool weighted() const { return weighted_; }
+
+  // The ids in an order that is better than theirs, or nothing if none is.
+  //
+  // For embeddings with a common direction, as text has before it is centred, that is ascending
+  // similarity to their centroid, nearly the order in which every walk chooses them: with rows and
+  // columns of the similarity matrix so, what a walk has still to choose lies together at the end
+  // of each row.
+  [[nodiscard]] const std::vector<uint32_t>& order() const { return order_; }
+
+ private:
+  [[nodiscard]] const float* row(uint32_t item) const {
+    return embeddings_ + static_cast<std::size_t>(item) * d_;
+  }
+  void require_finite(HostThreads& threads) const;
+  void set_mean(HostThreads& threads);
+  void set_norms(HostThreads& threads);
+  void set_weights();
+  void set_order(HostThreads& threads);
+
+  const float* embeddings_;
+  uint32_t n_;
+  uint32_t d_;
+  std::vector<double> mean_;   // d: of the embeddings if they are to be centred, else 0
+  std::vector<double> norms_;  // n: after centring
+  std::vector<int32_t> weights_;
+  bool weighted_ = false;
+  std::vector<uint32_t> order_;
+};
 
 }  // namespace vkc

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <numeric>
 
 #include "embeddings.hpp"
@@ -16,8 +15,8 @@ namespace {
 // Dimensions that the kernels take at a time.
 constexpr uint32_t kSlice = 16;
 
-// Bytes to copy that are worth a thread of their own.
-constexpr uint64_t kLeastCopied = 1U << 20;
+// Bytes of unit vectors that are worth a thread of their own.
+constexpr uint64_t kLeastWritten = 1U << 18;
 
 // The most bytes of one buffer that kernels read.
 uint64_t largest_piece(const Device& device) {
@@ -68,24 +67,30 @@ ResidentEmbeddings::ResidentEmbeddings(Staging& staging, const float* embeddings
   require_fit(n, d, shared ? most.device + most.host : most.device, available);
   if (!shared) require_fit(n, d, most.host, available_host_bytes(), "host");
   HostThreads threads;
-  const FixedPointEmbeddings fixed = to_fixed_point(
-      threads, embeddings, n, d, center, static_cast<uint32_t>(padded_rows), units_pitch);
-  weighted = fixed.weighted;
-  ids = fixed.order;
+  const FixedPointEmbeddings fixed(threads, embeddings, n, d, center);
+  weighted = fixed.weighted();
+  ids = fixed.order();
   units = Buffer(device, bytes, MemoryUse::kDevice);
+  const auto item_of = [&](uint64_t row) {
+    return row < ids.size() ? ids[row] : static_cast<uint32_t>(row);
+  };
   const uint64_t row_bytes = units_pitch * sizeof(int32_t);
-  const auto item_of = [&](uint64_t row) { return row < ids.size() ? ids[row] : row; };
   upload(staging, units, bytes, row_bytes, [&](std::byte* to, uint64_t begin, uint64_t end) {
     const uint64_t first = begin / row_bytes;
-    const auto copy_row = [&](uint64_t r) {
-      std::memcpy(to + r * row_bytes, fixed.units.data() + item_of(first + r) * units_pitch,
-                  row_bytes);
+    const auto write_row = [&](uint64_t r) {
+      auto* elements = reinterpret_cast<int32_t*>(to + r * row_bytes);
+      uint32_t written = 0;
+      if (first + r < n) {
+        fixed.write_unit_vector(item_of(first + r), elements);
+        written = d;
+      }
+      std::fill(elements + written, elements + units_pitch, 0);
     };
-    threads.for_each((end - begin) / row_bytes, kLeastCopied / row_bytes + 1, copy_row);
+    threads.for_each((end - begin) / row_bytes, kLeastWritten / row_bytes + 1, write_row);
   });
   weights = Buffer(device, n * sizeof(int32_t), MemoryUse::kDevice);
   std::vector<int32_t> weights_of_rows(n);
-  for (uint32_t row = 0; row < n; ++row) weights_of_rows[row] = fixed.weights[item_of(row)];
+  for (uint32_t row = 0; row < n; ++row) weights_of_rows[row] = fixed.weights()[item_of(row)];
   upload(staging, weights, weights_of_rows.data(), weights.bytes());
   if (ids.empty()) return;
   rows.resize(padded_rows);
@@ -107,7 +112,7 @@ Footprint ResidentEmbeddings::footprint(const Device& device, uint32_t n, uint32
 
 Footprint ResidentEmbeddings::most_footprint(const Device& device, uint32_t n, uint32_t d) {
   return footprint(device, n, d) + Staging::footprint(device, staging_bytes(device, n, d)) +
-         Footprint{0, fixed_point_bytes(n, padded_rows_of(n), units_pitch_of(d))};
+         Footprint{0, FixedPointEmbeddings::bytes(n, d)};
 }
 
 uint64_t ResidentEmbeddings::staging_bytes(const Device& device, uint32_t n, uint32_t d) {

@@ -46,7 +46,7 @@ struct ResidentEmbeddings {
   Buffer weights;        // int32 [n], of each row
 
   // The order of the rows of units, and so of the rows and columns of the similarity matrix that
-  // walks read: see to_fixed_point(). Empty where it is that of the ids.
+  // walks read: see FixedPointEmbeddings. Empty where it is that of the ids.
   std::vector<uint32_t> ids;   // [n]: the item in each row
   std::vector<uint32_t> rows;  // [n]: where each item is
   Buffer ids_table;            // uint32 [n], the same
