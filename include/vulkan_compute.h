@@ -50,8 +50,8 @@
  *   time: a call made while another is in progress on the same context returns
  *   VKC_ERROR_CONTEXT_BUSY and changes nothing. vkc_destroy must not run beside any other call on
  *   its context. Functions without a context may be called from any thread at any time.
- *   Calls that prepare or convert much data start threads of their own for it, at most one for each
- *   processor and 16, which take no signals and end before the call returns.
+ *   Calls that prepare, convert or compare much data start threads of their own for it, at most one
+ *   for each processor and 16, which take no signals and end before the call returns.
  *
  * Processes
  *

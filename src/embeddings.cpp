@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <numeric>
+#include <utility>
 
 #include "error.hpp"
 #include "host_threads.hpp"
@@ -51,9 +52,9 @@ FixedPointEmbeddings::FixedPointEmbeddings(HostThreads& threads, const float* em
 
 uint64_t FixedPointEmbeddings::bytes(uint32_t n, uint32_t d) {
   const uint64_t of_item = sizeof(double) + sizeof(int32_t);
-  // With the similarity to the centroid, which is gone again when all is made.
+  // Its similarity to the centroid, and its place.
   const uint64_t of_ordered_item = sizeof(double) + sizeof(uint32_t);
-  return d * sizeof(double) + n * of_item + (n <= kMostOrdered ? n * of_ordered_item : 0);
+  return 2 * d * sizeof(double) + n * of_item + (n <= kMostOrdered ? n * of_ordered_item : 0);
 }
 
 void FixedPointEmbeddings::write_unit_vector(uint32_t item, int32_t* to) const {
@@ -140,8 +141,9 @@ void FixedPointEmbeddings::set_order(HostThreads& threads) {
   });
   order_.resize(n_);
   std::iota(order_.begin(), order_.end(), 0);
-  std::stable_sort(order_.begin(), order_.end(),
-                   [&](uint32_t a, uint32_t b) { return similarities[a] < similarities[b]; });
+  std::sort(order_.begin(), order_.end(), [&](uint32_t a, uint32_t b) {
+    return std::pair(similarities[a], a) < std::pair(similarities[b], b);
+  });
 }
 
 }  // namespace vkc

@@ -27,7 +27,7 @@ class FixedPointEmbeddings {
   FixedPointEmbeddings(HostThreads& threads, const float* embeddings, uint32_t n, uint32_t d,
                        bool center);
 
-  // The bytes that such an object takes.
+  // The most bytes that such an object takes: while it is made.
   static uint64_t bytes(uint32_t n, uint32_t d);
 
   // Writes the d elements of an item's unit vector, times 2^30. Threads may do so side by side.

@@ -9,7 +9,7 @@ namespace vkc {
 
 namespace {
 
-// Parts of the sets by the first bits of their hashes: at least as many as there are threads.
+// Parts of the sets by the first bits of their hashes, each for one thread at a time.
 constexpr uint32_t kShardBits = 4;
 constexpr uint32_t kShards = 1U << kShardBits;
 

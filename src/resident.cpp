@@ -62,7 +62,7 @@ ResidentEmbeddings::ResidentEmbeddings(Staging& staging, const float* embeddings
   const uint64_t available = device.available_bytes();
   const Footprint most = most_footprint(device, n, d);
   require_fit(n, d, bytes, std::min(largest_piece(device), available));
-  // The host prepares them in memory of its own, which here is the same.
+  // What the host prepares them with is in memory of its own, which here is the same.
   const bool shared = device.limits().unified_memory;
   require_fit(n, d, shared ? most.device + most.host : most.device, available);
   if (!shared) require_fit(n, d, most.host, available_host_bytes(), "host");
@@ -89,9 +89,14 @@ ResidentEmbeddings::ResidentEmbeddings(Staging& staging, const float* embeddings
     threads.for_each((end - begin) / row_bytes, kLeastWritten / row_bytes + 1, write_row);
   });
   weights = Buffer(device, n * sizeof(int32_t), MemoryUse::kDevice);
-  std::vector<int32_t> weights_of_rows(n);
-  for (uint32_t row = 0; row < n; ++row) weights_of_rows[row] = fixed.weights()[item_of(row)];
-  upload(staging, weights, weights_of_rows.data(), weights.bytes());
+  const auto write_weights = [&](std::byte* to, uint64_t begin, uint64_t end) {
+    auto* elements = reinterpret_cast<int32_t*>(to);
+    const uint64_t first = begin / sizeof(int32_t);
+    for (uint64_t row = first; row < end / sizeof(int32_t); ++row) {
+      elements[row - first] = fixed.weights()[item_of(row)];
+    }
+  };
+  upload(staging, weights, weights.bytes(), sizeof(int32_t), write_weights);
   if (ids.empty()) return;
   rows.resize(padded_rows);
   std::iota(rows.begin(), rows.end(), 0);
