@@ -51,10 +51,11 @@ FixedPointEmbeddings::FixedPointEmbeddings(HostThreads& threads, const float* em
 }
 
 uint64_t FixedPointEmbeddings::bytes(uint32_t n, uint32_t d) {
+  const uint64_t of_dimension = 2 * sizeof(double);  // mean and centroid
   const uint64_t of_item = sizeof(double) + sizeof(int32_t);
   // Its similarity to the centroid, and its place.
   const uint64_t of_ordered_item = sizeof(double) + sizeof(uint32_t);
-  return 2 * d * sizeof(double) + n * of_item + (n <= kMostOrdered ? n * of_ordered_item : 0);
+  return d * of_dimension + n * of_item + (n <= kMostOrdered ? n * of_ordered_item : 0);
 }
 
 void FixedPointEmbeddings::write_unit_vector(uint32_t item, int32_t* to) const {
