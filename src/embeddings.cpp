@@ -46,13 +46,12 @@ FixedPointEmbeddings::FixedPointEmbeddings(HostThreads& threads, const float* em
   require_finite(threads);
   if (center) set_mean(threads);
   set_norms(threads);
-  set_weights();
   if (n <= kMostOrdered) set_order(threads);
 }
 
 uint64_t FixedPointEmbeddings::bytes(uint32_t n, uint32_t d) {
   const uint64_t of_dimension = 2 * sizeof(double);  // mean and centroid
-  const uint64_t of_item = sizeof(double) + sizeof(int32_t);
+  const uint64_t of_item = sizeof(double);           // its norm
   // Its similarity to the centroid, and its place.
   const uint64_t of_ordered_item = sizeof(double) + sizeof(uint32_t);
   return d * of_dimension + n * of_item + (n <= kMostOrdered ? n * of_ordered_item : 0);
@@ -68,6 +67,11 @@ void FixedPointEmbeddings::write_unit_vector(uint32_t item, int32_t* to) const {
   for (uint32_t k = 0; k < d_; ++k) {
     to[k] = static_cast<int32_t>(std::llrint((from[k] - mean_[k]) / norm * kFixedPointOne));
   }
+}
+
+int32_t FixedPointEmbeddings::weight(uint32_t item) const {
+  if (!weighted_) return 1 << kFixedPointBits;
+  return static_cast<int32_t>(std::llrint(norms_[item] / largest_norm_ * kFixedPointOne));
 }
 
 void FixedPointEmbeddings::require_finite(HostThreads& threads) const {
@@ -105,20 +109,12 @@ void FixedPointEmbeddings::set_norms(HostThreads& threads) {
     }
     norms_[i] = std::sqrt(sum);
   });
-}
-
-void FixedPointEmbeddings::set_weights() {
-  const double largest = *std::max_element(norms_.begin(), norms_.end());
-  double smallest = largest;  // of the non-zero norms
+  largest_norm_ = *std::max_element(norms_.begin(), norms_.end());
+  double smallest = largest_norm_;  // of those that are not zero
   for (const double norm : norms_) {
     if (norm > 0) smallest = std::min(smallest, norm);
   }
-  weighted_ = largest - smallest > kEqualNorms * largest;
-  weights_.assign(n_, 1 << kFixedPointBits);
-  if (!weighted_) return;
-  for (uint32_t i = 0; i < n_; ++i) {
-    weights_[i] = static_cast<int32_t>(std::llrint(norms_[i] / largest * kFixedPointOne));
-  }
+  weighted_ = largest_norm_ - smallest > kEqualNorms * largest_norm_;
 }
 
 void FixedPointEmbeddings::set_order(HostThreads& threads) {

@@ -33,8 +33,8 @@ class FixedPointEmbeddings {
   // Writes the d elements of an item's unit vector, times 2^30. Threads may do so side by side.
   void write_unit_vector(uint32_t item, int32_t* to) const;
 
-  // n norms over the largest norm, times 2^30.
-  [[nodiscard]] const std::vector<int32_t>& weights() const { return weights_; }
+  // An item's norm over the largest norm, times 2^30.
+  [[nodiscard]] int32_t weight(uint32_t item) const;
   // Whether norms differ; else every weight is 2^30.
   [[nodiscard]] bool weighted() const { return weighted_; }
 
@@ -53,7 +53,6 @@ class FixedPointEmbeddings {
   void require_finite(HostThreads& threads) const;
   void set_mean(HostThreads& threads);
   void set_norms(HostThreads& threads);
-  void set_weights();
   void set_order(HostThreads& threads);
 
   const float* embeddings_;
@@ -61,7 +60,7 @@ class FixedPointEmbeddings {
   uint32_t d_;
   std::vector<double> mean_;   // d: of the embeddings if they are to be centred, else 0
   std::vector<double> norms_;  // n: after centring
-  std::vector<int32_t> weights_;
+  double largest_norm_ = 0;
   bool weighted_ = false;
   std::vector<uint32_t> order_;
 };

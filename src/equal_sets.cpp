@@ -5,6 +5,8 @@
 #include <random>
 #include <utility>
 
+#include "host_threads.hpp"
+
 namespace vkc {
 
 namespace {
@@ -23,14 +25,14 @@ constexpr uint64_t kEntryBytes = sizeof(void*) + sizeof(std::pair<uint64_t, uint
 constexpr std::size_t kLeastCompared = 64;
 constexpr uint32_t kLeastCopied = 1U << 17;
 
-}  // namespace
-
 // Hashes are random, and so is how many come to a shard. More than this is less likely than one in
 // a billion, and would only take more memory.
-uint64_t EqualSets::most_sets_of_shard(uint64_t most_sets) {
+uint64_t most_sets_of_shard(uint64_t most_sets) {
   const uint64_t share = most_sets / kShards;
   return share + share / 16 + 256;
 }
+
+}  // namespace
 
 EqualSets::Shard::Shard(uint32_t n, uint64_t most_sets)
     : memory(most_sets * kEntryBytes), seen(&memory), marks(n, 0) {

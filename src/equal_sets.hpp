@@ -11,9 +11,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "host_threads.hpp"
-
 namespace vkc {
+
+class HostThreads;
 
 class EqualSets {
  public:
@@ -54,8 +54,6 @@ class EqualSets {
     std::vector<uint32_t> marks;                    // n: the mark under which an item was last seen
     uint32_t mark = 0;
   };
-
-  static uint64_t most_sets_of_shard(uint64_t most_sets);
 
   void compare(Shard& shard, uint32_t walk, uint32_t chosen);
   [[nodiscard]] bool same_items(Shard& shard, uint32_t a, uint32_t b, uint32_t chosen) const;

@@ -79,11 +79,8 @@ ResidentEmbeddings::ResidentEmbeddings(Staging& staging, const float* embeddings
     const uint64_t first = begin / row_bytes;
     const auto write_row = [&](uint64_t r) {
       auto* elements = reinterpret_cast<int32_t*>(to + r * row_bytes);
-      uint32_t written = 0;
-      if (first + r < n) {
-        fixed.write_unit_vector(item_of(first + r), elements);
-        written = d;
-      }
+      const uint32_t written = first + r < n ? d : 0;
+      if (written > 0) fixed.write_unit_vector(item_of(first + r), elements);
       std::fill(elements + written, elements + units_pitch, 0);
     };
     threads.for_each((end - begin) / row_bytes, kLeastWritten / row_bytes + 1, write_row);
@@ -93,7 +90,7 @@ ResidentEmbeddings::ResidentEmbeddings(Staging& staging, const float* embeddings
     auto* elements = reinterpret_cast<int32_t*>(to);
     const uint64_t first = begin / sizeof(int32_t);
     for (uint64_t row = first; row < end / sizeof(int32_t); ++row) {
-      elements[row - first] = fixed.weights()[item_of(row)];
+      elements[row - first] = fixed.weight(item_of(row));
     }
   };
   upload(staging, weights, weights.bytes(), sizeof(int32_t), write_weights);
