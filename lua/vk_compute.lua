@@ -16,7 +16,7 @@
 -- `compute_diversity_sequence(s)[1] == s`.
 --
 -- **Results** are Lua tables, or with the option `as = "view"` FFI memory without a copy:
--- see @{vk_compute.view}.
+-- see @{vk_compute.ffi.view}.
 --
 -- **Errors** are raised, never returned. Wrong use that shows in the arguments is a string that begins
 -- with the caller's file and line. What the library refuses or fails at is a table with `code`, `name`
@@ -32,12 +32,12 @@ if not has_ffi then
   error("vk_compute needs LuaJIT for its FFI, but this is " .. _VERSION, 3)
 end
 
-local arguments = require("vk_compute.arguments")
-local embeddings = require("vk_compute.embeddings")
-local errors = require("vk_compute.errors")
-local library = require("vk_compute.library")
-local memory = require("vk_compute.memory")
-local view = require("vk_compute.view")
+local arguments = require("vk_compute.system.arguments")
+local embeddings = require("vk_compute.ffi.embeddings")
+local errors = require("vk_compute.system.errors")
+local library = require("vk_compute.ffi.library")
+local memory = require("vk_compute.ffi.memory")
+local view = require("vk_compute.ffi.view")
 local new_table = require("table.new")
 
 local check, raise = errors.check, errors.raise
@@ -110,7 +110,7 @@ end
 --     print(embeddings.description)
 --     vk.upload_embeddings(embeddings, { center = true })
 -- @tparam string path
--- @tparam[opt] table options `n`, `d`, `skip_missing`: see @{vk_compute.embedding_file.read}
+-- @tparam[opt] table options `n`, `d`, `skip_missing`: see @{vk_compute.formats.embedding_file.read}
 -- @treturn table `data` (`float*`, n x d, valid while the table is held), `n`, `d`, `bytes`, `path`,
 -- `format`, `description`, `ids`, `skipped`: see there. @{Context:upload_embeddings} takes it, without
 -- a copy
@@ -124,7 +124,7 @@ function vk.read_embeddings(path, options)
       raise("option %s must be 1 or more", name)
     end
   end
-  return require("vk_compute.embedding_file").read(path, options)
+  return require("vk_compute.formats.embedding_file").read(path, options)
 end
 
 -- ---- Caches ------------------------------------------------------------------------------------

@@ -65,8 +65,8 @@ passed=$((passed + ${successes:-0}))
 # A test left out is no test passed.
 failed=$((${failed:-0} + ${unsuccessful:-0} + ${errors:-0} + ${pending:-0}))
 
-counted "memory over many rounds" luajit tests/soak.lua 60
-counted "sanitizers" tests/sanitize.sh lua
+counted "memory over many rounds" luajit tests/tools/soak.lua 60
+counted "sanitizers" tests/tools/sanitize.sh lua
 
 # A runner that fails without counting why, or that runs nothing, fails too.
 if ((failed_runners > 0 && failed == 0)) || ((${total:-0} == 0 || ${successes:-0} == 0)); then

@@ -10,7 +10,7 @@ package.path = (arg[0]:match("^(.*)/") or ".") .. "/../lua/?.lua;" .. package.pa
 
 local cjson = require("cjson")
 local cache = require("vk_compute.cache")
-local command = require("vk_compute.command")
+local command = require("vk_compute.cli.command")
 
 local STEPS, WIDTH = 8, 72
 

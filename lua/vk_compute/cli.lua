@@ -10,7 +10,7 @@
 -- @module vk_compute.cli
 
 local argparse = require("argparse")
-local command = require("vk_compute.command")
+local command = require("vk_compute.cli.command")
 local output = require("vk_compute.cli.output")
 local stop = require("vk_compute.cli.stop")
 

@@ -3,10 +3,10 @@
 
 #include <cstdint>
 
-#include "buffer.hpp"
-#include "device.hpp"
-#include "kernel.hpp"
-#include "submission.hpp"
+#include "vulkan/buffer.hpp"
+#include "vulkan/device.hpp"
+#include "vulkan/kernel.hpp"
+#include "vulkan/submission.hpp"
 
 namespace bench {
 

@@ -9,9 +9,9 @@ package.path = root .. "/lua/?.lua;" .. package.path
 local argparse = require("argparse")
 local cjson = require("cjson")
 local ffi = require("ffi")
-local library = require("vk_compute.library")
-local memory = require("vk_compute.memory")
-local embedding_file = require("vk_compute.embedding_file")
+local library = require("vk_compute.ffi.library")
+local memory = require("vk_compute.ffi.memory")
+local embedding_file = require("vk_compute.formats.embedding_file")
 local posix_time = require("posix.time")
 local vk = require("vk_compute")
 

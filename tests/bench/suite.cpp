@@ -9,14 +9,14 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-#include "context.hpp"
+#include "api/context.hpp"
 #include "data.hpp"
-#include "device.hpp"
 #include "exact.hpp"
 #include "memory.hpp"
 #include "npy.hpp"
 #include "openblas.hpp"
-#include "staging.hpp"
+#include "vulkan/device.hpp"
+#include "vulkan/staging.hpp"
 #include "warm_up.hpp"
 
 namespace bench {

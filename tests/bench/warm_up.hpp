@@ -3,10 +3,10 @@
 
 #include <limits>
 
-#include "device.hpp"
-#include "resident.hpp"
-#include "similarity.hpp"
-#include "staging.hpp"
+#include "similarity/resident.hpp"
+#include "similarity/similarity.hpp"
+#include "vulkan/device.hpp"
+#include "vulkan/staging.hpp"
 
 namespace bench {
 

@@ -292,7 +292,7 @@ describe("damage to a finished cache", function()
     context:shutdown()
     cache_helper.write(path, place.expected:sub(1, -#bytes - 1) .. bytes)
     local metadata = require("vk_compute.cache.metadata")
-    local xxhash = require("vk_compute.xxhash")
+    local xxhash = require("vk_compute.system.xxhash")
     local fields, checksums = metadata.read(path .. ".json"), {}
     for row = 0, n - 1 do
       checksums[row + 1] = xxhash.hex64(bytes:sub(row * n * 4 + 1, (row + 1) * n * 4), n * 4)
@@ -322,7 +322,7 @@ describe("damage to a finished cache", function()
       package.path = %q .. package.path
       local cache_helper = require("cache_helper")
       local cache = require("vk_compute.cache")
-      local embedding_file = require("vk_compute.embedding_file")
+      local embedding_file = require("vk_compute.formats.embedding_file")
       local input, path = %q, %q
       local function verify()
         return pcall(cache.verify, {

@@ -1,6 +1,6 @@
 local cache_helper = require("cache_helper")
 local helper = require("helper")
-local lock = require("vk_compute.cache.lock")
+local lock = require("vk_compute.system.lock")
 local unistd = require("posix.unistd")
 
 describe("the lock", function()
@@ -16,7 +16,7 @@ describe("the lock", function()
   local function elsewhere(text)
     local output, code = helper.run_script(([[
       package.path = %q .. package.path
-      local lock, path = require("vk_compute.cache.lock"), %q
+      local lock, path = require("vk_compute.system.lock"), %q
       %s]]):format(helper.ROOT .. "/lua/?.lua;", path, text), {})
     assert.are.equal(0, code, output)
     return output
@@ -58,7 +58,7 @@ describe("the lock", function()
     local script = os.tmpname()
     cache_helper.write(script, ([[
       package.path = %q .. package.path
-      local lock = require("vk_compute.cache.lock")
+      local lock = require("vk_compute.system.lock")
       local added = 0
       while added < 50 do
         local held = lock.acquire(%q)

@@ -57,7 +57,7 @@ describe("a run that is stopped", function()
 
   it("because the device was lost keeps what is done", function()
     -- The fault layer loses the device at some submission; later and later, until rows were done.
-    local folder = helper.LIBRARY:match("^(.*)/[^/]*$") .. "/tests/fault_layer"
+    local folder = helper.LIBRARY:match("^(.*)/[^/]*$") .. "/tests/cpp/fault_layer"
     assert.is_true(cache_helper.exists(folder .. "/fault_layer.json"), "the fault layer is not built")
     local layer = cache_helper.contents(folder .. "/fault_layer.json"):match('"name"%s*:%s*"([^"]+)"')
     local done = 0

@@ -1,7 +1,7 @@
 local ffi = require("ffi")
 local helper = require("helper")
-local library = require("vk_compute.library")
-local memory = require("vk_compute.memory")
+local library = require("vk_compute.ffi.library")
+local memory = require("vk_compute.ffi.memory")
 local vk = require("vk_compute")
 
 local raises = helper.assert_raises

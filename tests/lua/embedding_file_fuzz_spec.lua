@@ -2,7 +2,7 @@
 
 local bit = require("bit")
 local cache_helper = require("cache_helper")
-local embedding_file = require("vk_compute.embedding_file")
+local embedding_file = require("vk_compute.formats.embedding_file")
 local ffi = require("ffi")
 local helper = require("helper")
 

@@ -2,7 +2,7 @@
 -- specs.
 
 local cache_helper = require("cache_helper")
-local embedding_file = require("vk_compute.embedding_file")
+local embedding_file = require("vk_compute.formats.embedding_file")
 local ffi = require("ffi")
 local helper = require("helper")
 local vk = require("vk_compute")
@@ -278,7 +278,7 @@ describe("a file of embeddings", function()
   end)
 
   it("gets no memory before its size is known to fit what it claims", function()
-    local files = require("vk_compute.files")
+    local files = require("vk_compute.system.files")
     local memory, asked = files.memory, 0
     finally(function() files.memory = memory end)
     files.memory = function(bytes)

@@ -84,7 +84,7 @@ end)
 
 describe("a newcomer", function()
   it("comes from a JSON file of Ollama's to verified caches", function()
-    local text, code = cache_helper.shell(("VKC_LIBRARY='%s' PATH='%s/bin:'$PATH '%s/tests/newcomer.sh'"):format(
+    local text, code = cache_helper.shell(("VKC_LIBRARY='%s' PATH='%s/bin:'$PATH '%s/tests/tools/newcomer.sh'"):format(
       helper.LIBRARY, helper.ROOT, helper.ROOT))
     assert.are.equal(0, code, text)
     assert.is_truthy(text:find("100 walks and lists of neighbours are as they should be", 1, true), text)

@@ -1,6 +1,6 @@
 local ffi = require("ffi")
 local helper = require("helper")
-local library = require("vk_compute.library")
+local library = require("vk_compute.ffi.library")
 
 local function read(path)
   local file = assert(io.open(path))
@@ -49,7 +49,7 @@ end
 
 describe("the declarations for LuaJIT agree with vulkan_compute.h:", function()
   local header = header_declarations()
-  local cdef = read(helper.ROOT .. "/lua/vk_compute/library.lua"):match("DECLARATIONS = %[%[(.-)%]%]")
+  local cdef = read(helper.ROOT .. "/lua/vk_compute/ffi/library.lua"):match("DECLARATIONS = %[%[(.-)%]%]")
 
   it("functions", function()
     local functions = functions_of(header)

@@ -2,8 +2,8 @@
 
 local assert = require("luassert")
 local ffi = require("ffi")
-local library = require("vk_compute.library")
-local printable = require("vk_compute.printable")
+local library = require("vk_compute.ffi.library")
+local printable = require("vk_compute.system.printable")
 local stdlib = require("posix.stdlib")
 local vk = require("vk_compute")
 

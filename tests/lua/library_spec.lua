@@ -205,7 +205,7 @@ describe("the library", function()
   end)
 
   it("of another patch version is taken", function()
-    local library = require("vk_compute.library")
+    local library = require("vk_compute.ffi.library")
     local modules = install_modules(folder .. "/lua")
     compile(([[
       unsigned vkc_version(void) { return %d * 1000000 + %d * 1000 + 99; }

@@ -1,8 +1,8 @@
 local cache_helper = require("cache_helper")
-local embedding_file = require("vk_compute.embedding_file")
+local embedding_file = require("vk_compute.formats.embedding_file")
 local ffi = require("ffi")
 local helper = require("helper")
-local npy = require("vk_compute.npy")
+local npy = require("vk_compute.formats.npy_header")
 
 describe("npy", function()
   local folder, path

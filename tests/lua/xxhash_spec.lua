@@ -1,4 +1,4 @@
-local xxhash = require("vk_compute.xxhash")
+local xxhash = require("vk_compute.system.xxhash")
 
 describe("xxhash", function()
   -- As `xxhsum -H3` and `xxhsum -H2` print them.

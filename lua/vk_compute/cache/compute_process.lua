@@ -18,10 +18,10 @@ local poll = require("posix.poll")
 local signal = require("posix.signal")
 local unistd = require("posix.unistd")
 local wait = require("posix.sys.wait")
-local fail = require("vk_compute.fail")
-local files = require("vk_compute.files")
-local report = require("vk_compute.report")
-local signals = require("vk_compute.signals")
+local fail = require("vk_compute.system.fail")
+local files = require("vk_compute.system.files")
+local report = require("vk_compute.cli.report")
+local signals = require("vk_compute.system.signals")
 
 ffi.cdef("int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);")
 
@@ -60,7 +60,7 @@ end
 
 local function serve(self, job, requests, replies)
   local vk = require("vk_compute")
-  local lib = require("vk_compute.library").load()
+  local lib = require("vk_compute.ffi.library").load()
   local context = vk.new({ device = job.device })
   local embeddings = job.embeddings
   local plan = context:plan_memory({

@@ -3,15 +3,15 @@
 
 local ffi = require("ffi")
 local cjson = require("cjson")
-local fail = require("vk_compute.fail")
-local file_kind = require("vk_compute.file_kind")
-local files = require("vk_compute.files")
+local fail = require("vk_compute.system.fail")
+local file_kind = require("vk_compute.cache.file_kind")
+local files = require("vk_compute.system.files")
 local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
 local rows = require("vk_compute.cache.rows")
 local source = require("vk_compute.cache.source")
-local target = require("vk_compute.target")
-local xxhash = require("vk_compute.xxhash")
+local target = require("vk_compute.cache.target")
+local xxhash = require("vk_compute.system.xxhash")
 
 local export = {}
 
@@ -71,7 +71,7 @@ end
 --- Exports as JSON: `{"metadata": {..}, "sequences": {"0": [0, ..], "1": [1, ..], ..}}`; nearest
 -- neighbours as "neighbors" instead of "sequences".
 -- @tparam string path the cache
--- @tparam string output the file to write, complete or not at all: see @{vk_compute.target}
+-- @tparam string output the file to write, complete or not at all: see @{vk_compute.cache.target}
 -- @tparam[opt] table options `stop`: function () -> how often the user has asked to stop; `force`: replace
 -- a file of any kind
 function export.json(path, output, options)
@@ -99,7 +99,7 @@ end
 
 --- Exports as plain binary: uint32 n, then n rows of length uint32, all little-endian.
 -- @tparam string path the cache
--- @tparam string output the file to write, complete or not at all: see @{vk_compute.target}
+-- @tparam string output the file to write, complete or not at all: see @{vk_compute.cache.target}
 -- @tparam[opt] table options `stop`: function () -> how often the user has asked to stop; `force`: replace
 -- a file of any kind
 function export.binary(path, output, options)

@@ -2,7 +2,7 @@
 -- @module vk_compute.cache.identity
 
 local kinds = require("vk_compute.cache.kinds")
-local xxhash = require("vk_compute.xxhash")
+local xxhash = require("vk_compute.system.xxhash")
 
 local identity = {}
 

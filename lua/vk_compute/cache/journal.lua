@@ -16,10 +16,10 @@
 -- @module vk_compute.cache.journal
 
 local cjson = require("cjson")
-local fail = require("vk_compute.fail")
-local files = require("vk_compute.files")
+local fail = require("vk_compute.system.fail")
+local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
-local xxhash = require("vk_compute.xxhash")
+local xxhash = require("vk_compute.system.xxhash")
 
 local journal = {}
 

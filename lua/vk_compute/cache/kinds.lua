@@ -13,7 +13,7 @@
 -- @module vk_compute.cache.kinds
 
 local ffi = require("ffi")
-local check = require("vk_compute.errors").check
+local check = require("vk_compute.system.errors").check
 local row_check = require("vk_compute.cache.row_check")
 
 local kinds = {}

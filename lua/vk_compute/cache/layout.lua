@@ -10,8 +10,8 @@
 -- - NAME.lock      while there is a writer (see lock.lua)
 -- @module vk_compute.cache.layout
 
-local files = require("vk_compute.files")
-local npy = require("vk_compute.npy")
+local files = require("vk_compute.system.files")
+local npy = require("vk_compute.formats.npy_header")
 
 local layout = {}
 

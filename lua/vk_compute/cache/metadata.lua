@@ -14,10 +14,10 @@
 -- @module vk_compute.cache.metadata
 
 local cjson = require("cjson")
-local files = require("vk_compute.files")
+local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
-local xxhash = require("vk_compute.xxhash")
+local xxhash = require("vk_compute.system.xxhash")
 
 local metadata = {
   FORMAT_VERSION = 1,

@@ -2,8 +2,8 @@
 -- @module vk_compute.cache.partial
 
 local statvfs = require("posix.sys.statvfs")
-local fail = require("vk_compute.fail")
-local files = require("vk_compute.files")
+local fail = require("vk_compute.system.fail")
+local files = require("vk_compute.system.files")
 local rows = require("vk_compute.cache.rows")
 
 local partial = {}

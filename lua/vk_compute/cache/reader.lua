@@ -2,17 +2,17 @@
 -- @module vk_compute.cache.reader
 
 local ffi = require("ffi")
-local arguments = require("vk_compute.arguments")
-local embedding_file = require("vk_compute.embedding_file")
-local embeddings = require("vk_compute.embeddings")
-local errors = require("vk_compute.errors")
-local fail = require("vk_compute.fail")
-local files = require("vk_compute.files")
+local arguments = require("vk_compute.system.arguments")
+local embedding_file = require("vk_compute.formats.embedding_file")
+local embeddings = require("vk_compute.ffi.embeddings")
+local errors = require("vk_compute.system.errors")
+local fail = require("vk_compute.system.fail")
+local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
 local source = require("vk_compute.cache.source")
-local view = require("vk_compute.view")
-local xxhash = require("vk_compute.xxhash")
+local view = require("vk_compute.ffi.view")
+local xxhash = require("vk_compute.system.xxhash")
 
 local reader = {}
 

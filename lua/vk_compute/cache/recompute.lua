@@ -2,7 +2,7 @@
 -- @module vk_compute.cache.recompute
 
 local compute_process = require("vk_compute.cache.compute_process")
-local fail = require("vk_compute.fail")
+local fail = require("vk_compute.system.fail")
 local kinds = require("vk_compute.cache.kinds")
 
 local WAIT_MS = 200

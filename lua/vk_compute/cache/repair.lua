@@ -1,14 +1,14 @@
 --- Puts a damaged cache right.
 -- @module vk_compute.cache.repair
 
-local fail = require("vk_compute.fail")
-local files = require("vk_compute.files")
+local fail = require("vk_compute.system.fail")
+local files = require("vk_compute.system.files")
 local journal = require("vk_compute.cache.journal")
 local layout = require("vk_compute.cache.layout")
-local lock = require("vk_compute.cache.lock")
+local lock = require("vk_compute.system.lock")
 local partial = require("vk_compute.cache.partial")
 local recompute = require("vk_compute.cache.recompute")
-local xxhash = require("vk_compute.xxhash")
+local xxhash = require("vk_compute.system.xxhash")
 
 local repair = {}
 

@@ -2,8 +2,8 @@
 -- @module vk_compute.cache.rows
 
 local ffi = require("ffi")
-local files = require("vk_compute.files")
-local xxhash = require("vk_compute.xxhash")
+local files = require("vk_compute.system.files")
+local xxhash = require("vk_compute.system.xxhash")
 
 local rows = {}
 

@@ -1,9 +1,9 @@
 --- A cache to read from: finished, or the rows of a growing one that are on disk.
 -- @module vk_compute.cache.source
 
-local fail = require("vk_compute.fail")
-local file_kind = require("vk_compute.file_kind")
-local files = require("vk_compute.files")
+local fail = require("vk_compute.system.fail")
+local file_kind = require("vk_compute.cache.file_kind")
+local files = require("vk_compute.system.files")
 local journal = require("vk_compute.cache.journal")
 local layout = require("vk_compute.cache.layout")
 local metadata = require("vk_compute.cache.metadata")

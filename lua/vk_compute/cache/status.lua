@@ -1,11 +1,11 @@
 --- How a cache stands, for those who watch: reads, and disturbs no writer.
 -- @module vk_compute.cache.status
 
-local file_kind = require("vk_compute.file_kind")
-local files = require("vk_compute.files")
+local file_kind = require("vk_compute.cache.file_kind")
+local files = require("vk_compute.system.files")
 local journal = require("vk_compute.cache.journal")
 local layout = require("vk_compute.cache.layout")
-local lock = require("vk_compute.cache.lock")
+local lock = require("vk_compute.system.lock")
 local metadata = require("vk_compute.cache.metadata")
 local rate = require("vk_compute.cache.rate")
 

@@ -1,16 +1,16 @@
 --- What lies at a cache's path before a run, and whether the run may go on from it.
 -- @module vk_compute.cache.survey
 
-local fail = require("vk_compute.fail")
-local file_kind = require("vk_compute.file_kind")
-local files = require("vk_compute.files")
+local fail = require("vk_compute.system.fail")
+local file_kind = require("vk_compute.cache.file_kind")
+local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local journal = require("vk_compute.cache.journal")
 local layout = require("vk_compute.cache.layout")
-local lock = require("vk_compute.cache.lock")
+local lock = require("vk_compute.system.lock")
 local metadata = require("vk_compute.cache.metadata")
 local rows = require("vk_compute.cache.rows")
-local target = require("vk_compute.target")
+local target = require("vk_compute.cache.target")
 
 local survey = {}
 

@@ -2,8 +2,8 @@
 -- @module vk_compute.cache.verify
 
 local ffi = require("ffi")
-local fail = require("vk_compute.fail")
-local files = require("vk_compute.files")
+local fail = require("vk_compute.system.fail")
+local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
@@ -11,7 +11,7 @@ local repair = require("vk_compute.cache.repair")
 local recompute = require("vk_compute.cache.recompute")
 local rows = require("vk_compute.cache.rows")
 local source = require("vk_compute.cache.source")
-local xxhash = require("vk_compute.xxhash")
+local xxhash = require("vk_compute.system.xxhash")
 
 local verify = {}
 

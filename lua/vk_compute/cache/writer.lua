@@ -11,18 +11,18 @@
 local time = require("posix.time")
 local unistd = require("posix.unistd")
 local compute_process = require("vk_compute.cache.compute_process")
-local fail = require("vk_compute.fail")
-local files = require("vk_compute.files")
+local fail = require("vk_compute.system.fail")
+local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local journal = require("vk_compute.cache.journal")
 local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
-local lock = require("vk_compute.cache.lock")
+local lock = require("vk_compute.system.lock")
 local metadata = require("vk_compute.cache.metadata")
 local partial = require("vk_compute.cache.partial")
 local rate = require("vk_compute.cache.rate")
 local survey = require("vk_compute.cache.survey")
-local xxhash = require("vk_compute.xxhash")
+local xxhash = require("vk_compute.system.xxhash")
 
 local writer = {}
 

@@ -3,9 +3,9 @@
 
 local time = require("posix.time")
 local cache = require("vk_compute.cache")
-local command = require("vk_compute.command")
+local command = require("vk_compute.cli.command")
 local output = require("vk_compute.cli.output")
-local report = require("vk_compute.report")
+local report = require("vk_compute.cli.report")
 
 local check = {
   summary = "tell how a cache stands",

@@ -1,7 +1,7 @@
 --- vulkan-compute diversity-sequence.
 -- @module vk_compute.cli.diversity_sequence
 
-local fail = require("vk_compute.fail")
+local fail = require("vk_compute.system.fail")
 local input = require("vk_compute.cli.input")
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")

@@ -2,8 +2,8 @@
 -- @module vk_compute.cli.export
 
 local cache = require("vk_compute.cache")
-local command = require("vk_compute.command")
-local files = require("vk_compute.files")
+local command = require("vk_compute.cli.command")
+local files = require("vk_compute.system.files")
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
 local stop = require("vk_compute.cli.stop")

@@ -1,13 +1,13 @@
 --- The embeddings that a command is given.
 -- @module vk_compute.cli.input
 
-local embedding_file = require("vk_compute.embedding_file")
-local fail = require("vk_compute.fail")
-local file_kind = require("vk_compute.file_kind")
-local files = require("vk_compute.files")
+local embedding_file = require("vk_compute.formats.embedding_file")
+local fail = require("vk_compute.system.fail")
+local file_kind = require("vk_compute.cache.file_kind")
+local files = require("vk_compute.system.files")
 local metadata = require("vk_compute.cache.metadata")
 local options_of = require("vk_compute.cli.options")
-local printable = require("vk_compute.printable")
+local printable = require("vk_compute.system.printable")
 local vk = require("vk_compute")
 
 local input = {}

@@ -6,10 +6,10 @@ local errno = require("posix.errno")
 local signal = require("posix.signal")
 local time = require("posix.time")
 local unistd = require("posix.unistd")
-local command = require("vk_compute.command")
-local fail = require("vk_compute.fail")
-local printable = require("vk_compute.printable")
-local report = require("vk_compute.report")
+local command = require("vk_compute.cli.command")
+local fail = require("vk_compute.system.fail")
+local printable = require("vk_compute.system.printable")
+local report = require("vk_compute.cli.report")
 
 local output = {}
 

@@ -3,7 +3,7 @@
 
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
-local report = require("vk_compute.report")
+local report = require("vk_compute.cli.report")
 local vk = require("vk_compute")
 
 local plan = {

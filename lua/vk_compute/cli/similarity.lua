@@ -3,18 +3,18 @@
 
 local ffi = require("ffi")
 local time = require("posix.time")
-local check = require("vk_compute.errors").check
-local fail = require("vk_compute.fail")
-local files = require("vk_compute.files")
+local check = require("vk_compute.system.errors").check
+local fail = require("vk_compute.system.fail")
+local files = require("vk_compute.system.files")
 local input = require("vk_compute.cli.input")
-local library = require("vk_compute.library")
-local lock = require("vk_compute.cache.lock")
-local npy = require("vk_compute.npy")
+local library = require("vk_compute.ffi.library")
+local lock = require("vk_compute.system.lock")
+local npy = require("vk_compute.formats.npy_header")
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
-local printable = require("vk_compute.printable")
+local printable = require("vk_compute.system.printable")
 local stop = require("vk_compute.cli.stop")
-local target = require("vk_compute.target")
+local target = require("vk_compute.cache.target")
 
 local similarity = {
   summary = "compute the similarity matrix into a file",

@@ -2,7 +2,7 @@
 -- @module vk_compute.cli.stop
 
 local signal = require("posix.signal")
-local signals = require("vk_compute.signals")
+local signals = require("vk_compute.system.signals")
 
 local stop = {}
 

@@ -2,11 +2,11 @@
 -- @module vk_compute.cli.verify
 
 local cache = require("vk_compute.cache")
-local command = require("vk_compute.command")
+local command = require("vk_compute.cli.command")
 local input = require("vk_compute.cli.input")
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
-local printable = require("vk_compute.printable")
+local printable = require("vk_compute.system.printable")
 local stop = require("vk_compute.cli.stop")
 local vk = require("vk_compute")
 

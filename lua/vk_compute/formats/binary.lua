@@ -2,8 +2,8 @@
 -- @module vk_compute.formats.binary
 
 local ffi = require("ffi")
-local fail = require("vk_compute.fail")
-local files = require("vk_compute.files")
+local fail = require("vk_compute.system.fail")
+local files = require("vk_compute.system.files")
 local float32 = require("vk_compute.formats.float32")
 
 -- MAX_COLUMNS: as many as the library takes

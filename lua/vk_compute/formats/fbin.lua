@@ -2,7 +2,7 @@
 -- @module vk_compute.formats.fbin
 
 local binary = require("vk_compute.formats.binary")
-local fail = require("vk_compute.fail")
+local fail = require("vk_compute.system.fail")
 
 local fbin = { extensions = { "fbin" } }
 
@@ -30,7 +30,7 @@ end
 
 --- Reads such a file.
 -- @tparam table file as embedding_file opens it
--- @treturn table as @{vk_compute.embedding_file.read} describes it
+-- @treturn table as @{vk_compute.formats.embedding_file.read} describes it
 function fbin.read(file)
   local n, d, size = header_of(file)
   if not n then fail("%s is cut off in its header: a .fbin file begins with n and d, 8 bytes", file.path) end

@@ -6,7 +6,7 @@
 
 local bit = require("bit")
 local ffi = require("ffi")
-local fail = require("vk_compute.fail")
+local fail = require("vk_compute.system.fail")
 
 local float32 = {}
 

@@ -2,8 +2,8 @@
 -- @module vk_compute.formats.float_list
 
 local ffi = require("ffi")
-local fail = require("vk_compute.fail")
-require("vk_compute.library")  -- declares free
+local fail = require("vk_compute.system.fail")
+require("vk_compute.ffi.library")  -- declares free
 
 ffi.cdef("void *realloc(void *block, size_t bytes);")
 

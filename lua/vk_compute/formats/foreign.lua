@@ -1,8 +1,8 @@
 --- Formats that are not read: recognised, so that the message can say how to convert them.
 -- @module vk_compute.formats.foreign
 
-local fail = require("vk_compute.fail")
-local printable = require("vk_compute.printable")
+local fail = require("vk_compute.system.fail")
+local printable = require("vk_compute.system.printable")
 
 -- Bytes at the beginning, what they mean, and a line that converts.
 local MAGIC = {

@@ -3,7 +3,7 @@
 
 local ffi = require("ffi")
 local binary = require("vk_compute.formats.binary")
-local fail = require("vk_compute.fail")
+local fail = require("vk_compute.system.fail")
 
 ffi.cdef("void *memmove(void *to, const void *from, size_t bytes);")
 
@@ -31,7 +31,7 @@ end
 
 --- Reads such a file.
 -- @tparam table file as embedding_file opens it
--- @treturn table as @{vk_compute.embedding_file.read} describes it
+-- @treturn table as @{vk_compute.formats.embedding_file.read} describes it
 function fvecs.read(file)
   local d, row_bytes = row_of(file)
   if d == 0 or d >= 2 ^ 31 then

@@ -15,10 +15,10 @@
 -- results: one that is repeated is told, but not refused.
 -- @module vk_compute.formats.json
 
-local fail = require("vk_compute.fail")
+local fail = require("vk_compute.system.fail")
 local float32 = require("vk_compute.formats.float32")
 local json_scanner = require("vk_compute.formats.json_scanner")
-local printable = require("vk_compute.printable")
+local printable = require("vk_compute.system.printable")
 local new_float_list = require("vk_compute.formats.float_list")
 
 local json = { extensions = { "json", "jsonl", "ndjson" } }
@@ -344,7 +344,7 @@ end
 --- Reads such a file.
 -- @tparam table file as embedding_file opens it
 -- @tparam table options `skip_missing`
--- @treturn table as @{vk_compute.embedding_file.read} describes it
+-- @treturn table as @{vk_compute.formats.embedding_file.read} describes it
 function json.read(file, options)
   local self = setmetatable({
     scanner = json_scanner.new(file), list = new_float_list(file.path), n = 0, items = 0, ids = {}, item_of = {},

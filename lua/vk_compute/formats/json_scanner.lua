@@ -8,8 +8,8 @@
 local bit = require("bit")
 local ffi = require("ffi")
 local cjson = require("cjson")
-local fail = require("vk_compute.fail")
-local files = require("vk_compute.files")
+local fail = require("vk_compute.system.fail")
+local files = require("vk_compute.system.files")
 
 ffi.cdef([[
 void *newlocale(int mask, const char *name, void *base);

@@ -3,10 +3,10 @@
 
 local ffi = require("ffi")
 local bit = require("bit")
-local fail = require("vk_compute.fail")
-local files = require("vk_compute.files")
+local fail = require("vk_compute.system.fail")
+local files = require("vk_compute.system.files")
 local float32 = require("vk_compute.formats.float32")
-local npy_header = require("vk_compute.npy")
+local npy_header = require("vk_compute.formats.npy_header")
 
 local npy = { extensions = { "npy" } }
 
@@ -99,7 +99,7 @@ end
 --- Reads such a file: two-dimensional, in C order; header versions 1 to 3. The data are read, not mapped:
 -- what is checked is then what is computed, whatever happens to the file.
 -- @tparam table file as embedding_file opens it
--- @treturn table as @{vk_compute.embedding_file.read} describes it
+-- @treturn table as @{vk_compute.formats.embedding_file.read} describes it
 function npy.read(file)
   local header = npy_header.read(file.fd, file.path, file.size)
   local kind, swapped = type_of(header, file.path)

@@ -2,8 +2,8 @@
 -- @module vk_compute.formats.raw
 
 local binary = require("vk_compute.formats.binary")
-local fail = require("vk_compute.fail")
-local printable = require("vk_compute.printable")
+local fail = require("vk_compute.system.fail")
+local printable = require("vk_compute.system.printable")
 
 local raw = {}
 
@@ -29,7 +29,7 @@ end
 --- Reads such a file, or refuses it where the caller says neither.
 -- @tparam table file as embedding_file opens it
 -- @tparam table options `n` or `d` or both
--- @treturn table as @{vk_compute.embedding_file.read} describes it
+-- @treturn table as @{vk_compute.formats.embedding_file.read} describes it
 function raw.read(file, options)
   if is_text(file) then refuse_text(file) end
   local n, d = options.n, options.d

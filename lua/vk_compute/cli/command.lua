@@ -1,0 +1,53 @@
+--- What all programs have in common: arguments, errors, exit codes.
+-- @module vk_compute.cli.command
+
+local printable = require("vk_compute.system.printable")
+
+local command = {
+  EXIT_FAILED = 1,
+  EXIT_WRONG_USE = 2,
+  EXIT_BROKEN_PIPE = 141,  -- as a shell shows a program that SIGPIPE ended
+
+  --- Raised where nobody reads standard output any more: `command.run` then ends without a word.
+  BROKEN_PIPE = setmetatable({}, { __tostring = function() return "broken pipe" end }),
+}
+
+--- Ends the program because it was called wrongly.
+-- @tparam string message what was wrong
+function command.refuse_use(message)
+  io.stderr:write(message, "\n")
+  os.exit(command.EXIT_WRONG_USE)
+end
+
+--- Reads the arguments. Where they are wrong, says so and ends the program.
+-- @param parser of argparse; of several commands, the one that was called is the one explained
+-- @treturn table
+function command.parse(parser)
+  parser.error = function(active, message)
+    command.refuse_use(("%s\n\n%s"):format(active:get_usage(), printable.line(message)))
+  end
+  return parser:parse()
+end
+
+-- Errors of wrong use carry the script's name and line, which tell its user nothing.
+local function message_of(problem)
+  if type(problem) == "table" then return problem.message end
+  local file, rest = problem:match("^(.-):%d+: (.*)$")
+  file = file and file:gsub("^%.%.%.", "")
+  return file and arg[0]:sub(-#file) == file and rest or problem
+end
+
+--- Runs the program's work and ends the program.
+-- @tparam function main returns the exit code
+-- @tparam[opt] function on_error called before an error is shown; may return an exit code
+function command.run(main, on_error)
+  local ok, result = pcall(main)
+  if ok then os.exit(result) end
+  if result == command.BROKEN_PIPE then os.exit(command.EXIT_BROKEN_PIPE) end
+  local code = on_error and on_error() or command.EXIT_FAILED
+  io.stdout:flush()
+  io.stderr:write("error: ", printable.line(message_of(result)), "\n")
+  os.exit(code)
+end
+
+return command

@@ -1,0 +1,283 @@
+--- Files whose contents must be on disk when a function returns. Every failure is raised, with the
+-- file's name and the system's reason.
+-- @module vk_compute.system.files
+
+local ffi = require("ffi")
+local errno = require("posix.errno")
+local fcntl = require("posix.fcntl")
+local stat = require("posix.sys.stat")
+local unistd = require("posix.unistd")
+local fail = require("vk_compute.system.fail")
+
+ffi.cdef([[
+ssize_t pread(int fd, void *buffer, size_t bytes, int64_t offset);
+ssize_t pwrite(int fd, const void *buffer, size_t bytes, int64_t offset);
+int ftruncate(int fd, int64_t bytes);
+int posix_fallocate(int fd, int64_t offset, int64_t bytes);
+void *mmap(void *address, size_t bytes, int protection, int flags, int fd, int64_t offset);
+int munmap(void *address, size_t bytes);
+]])
+
+local C = ffi.C
+local PROT_READ, PROT_WRITE = 1, 2
+local MAP_SHARED, MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE = 0x01, 0x02, 0x20, 0x4000
+local FILE_MODE = tonumber("644", 8)
+
+local files = {}
+
+local function reason(number)
+  return (errno.errno(number))
+end
+
+--- The directory a path is in.
+function files.directory(path)
+  local directory = path:match("^(.*)/[^/]*$")
+  if not directory then return "." end
+  return directory == "" and "/" or directory
+end
+
+local function info_or_nil(info, message, number)
+  if info then return info end
+  if number == errno.ENOENT then return nil end
+  fail("%s", message)
+end
+
+--- What lies at a path: the fields st_size, st_dev, st_ino, st_mode and st_mtime, or nil where
+-- there is nothing.
+function files.stat(path)
+  return info_or_nil(stat.stat(path))
+end
+
+--- The same of a link itself, not of what it leads to.
+function files.link_stat(path)
+  return info_or_nil(stat.lstat(path))
+end
+
+--- Whether two paths are names of one file that is there.
+function files.is_same(path, other)
+  local one, two = files.stat(path), files.stat(other)
+  return one ~= nil and two ~= nil and one.st_dev == two.st_dev and one.st_ino == two.st_ino
+end
+
+--- Whether a path is a directory.
+function files.is_directory(path)
+  local info = files.stat(path)
+  return info ~= nil and stat.S_ISDIR(info.st_mode) ~= 0
+end
+
+--- Whether a path is an ordinary file, by what files.stat gave.
+function files.is_regular(info)
+  return stat.S_ISREG(info.st_mode) ~= 0
+end
+
+--- What a path names, in words, by what files.link_stat gave: "a link", "a directory", "a file".
+function files.type_name(info)
+  for _, case in ipairs({
+    { stat.S_ISREG, "a file" }, { stat.S_ISDIR, "a directory" }, { stat.S_ISLNK, "a link" },
+    { stat.S_ISFIFO, "a pipe" }, { stat.S_ISSOCK, "a socket" },
+  }) do
+    if case[1](info.st_mode) ~= 0 then return case[2] end
+  end
+  return "a device"
+end
+
+--- Raises where no file can be made in a directory.
+function files.check_writable(directory)
+  local ok, _, number = unistd.access(directory, "wx")
+  if not ok then fail("cannot write in %s: %s", directory, reason(number)) end
+end
+
+--- The first bytes of a file.
+function files.head(path, bytes)
+  local fd = files.open(path, "read")
+  local buffer = ffi.new("char[?]", bytes)
+  local ok, got = pcall(files.read, fd, path, buffer, bytes, 0)
+  files.close(fd)
+  if not ok then error(got, 0) end
+  return ffi.string(buffer, got)
+end
+
+--- Opens a file.
+-- @tparam string path
+-- @tparam string how "read", "write" (an existing file) or "create" (write; made where missing)
+-- @treturn number file descriptor
+function files.open(path, how)
+  -- Not waiting: a pipe that lies where a file is looked for would be waited for without end.
+  local flags = fcntl.O_CLOEXEC + fcntl.O_NONBLOCK
+    + (how == "read" and fcntl.O_RDONLY or fcntl.O_RDWR)
+    + (how == "create" and fcntl.O_CREAT or 0)
+  local fd, message = fcntl.open(path, flags, FILE_MODE)
+  if not fd then fail("cannot open %s", message) end
+  return fd
+end
+
+files.close = unistd.close
+
+--- Writes bytes at an offset, all of them.
+-- @tparam number fd
+-- @tparam string path for the error message
+-- @param data a string or a pointer
+-- @tparam number bytes
+-- @tparam number offset
+function files.write(fd, path, data, bytes, offset)
+  local pointer = ffi.cast("const char *", data)
+  local written = 0
+  while written < bytes do
+    local count = tonumber(C.pwrite(fd, pointer + written, bytes - written, offset + written))
+    if count < 0 then
+      local number = ffi.errno()
+      if number ~= errno.EINTR then fail("cannot write to %s: %s", path, reason(number)) end
+    else
+      written = written + count
+    end
+  end
+end
+
+--- Reads bytes at an offset into memory.
+-- @treturn number how many there were: fewer than asked for only at the end of the file
+function files.read(fd, path, pointer, bytes, offset)
+  pointer = ffi.cast("char *", pointer)
+  local got = 0
+  while got < bytes do
+    local count = tonumber(C.pread(fd, pointer + got, bytes - got, offset + got))
+    if count < 0 then
+      local number = ffi.errno()
+      if number ~= errno.EINTR then fail("cannot read %s: %s", path, reason(number)) end
+    elseif count == 0 then
+      break
+    else
+      got = got + count
+    end
+  end
+  return got
+end
+
+--- A whole file as a string, or nil where there is no such file.
+function files.contents(path)
+  local info = files.stat(path)
+  if not info then return nil end
+  if not files.is_regular(info) then fail("%s is %s, not a file", path, files.type_name(info)) end
+  local fd = files.open(path, "read")
+  local buffer = ffi.new("char[?]", info.st_size)
+  local ok, got = pcall(files.read, fd, path, buffer, info.st_size, 0)
+  files.close(fd)
+  if not ok then error(got, 0) end
+  return ffi.string(buffer, got)
+end
+
+--- Waits until what was written to a file is on disk.
+function files.sync(fd, path)
+  local ok, message = unistd.fdatasync(fd)
+  if not ok then fail("cannot bring %s to disk: %s", path, message) end
+end
+
+--- Waits until the names in the directory of a path are on disk.
+function files.sync_names(path)
+  local directory = files.directory(path)
+  local fd = files.open(directory, "read")
+  local ok, message = unistd.fsync(fd)
+  files.close(fd)
+  if not ok then fail("cannot bring the directory %s to disk: %s", directory, message) end
+end
+
+--- Sets a file's length.
+function files.resize(fd, path, bytes)
+  if C.ftruncate(fd, bytes) ~= 0 then
+    fail("cannot set the length of %s: %s", path, reason(ffi.errno()))
+  end
+end
+
+--- Reserves disk space for a file of this length, so that writing it cannot run out of space.
+function files.reserve(fd, path, bytes)
+  local number = C.posix_fallocate(fd, 0, bytes)
+  while number == errno.EINTR do
+    number = C.posix_fallocate(fd, 0, bytes)
+  end
+  if number ~= 0 then
+    fail("cannot reserve %.0f bytes for %s: %s", bytes, path, reason(number))
+  end
+end
+
+--- Removes a file, where there is one.
+function files.remove(path)
+  local ok, message, number = unistd.unlink(path)
+  if not ok and number ~= errno.ENOENT then fail("cannot remove %s", message) end
+end
+
+--- Gives a file another name, in place of a file that has that name.
+function files.rename(from, to)
+  local ok, message = os.rename(from, to)
+  if not ok then fail("cannot rename %s to %s: %s", from, to, message) end
+end
+
+--- The name under which files.replace_with writes a file that is to be at a path.
+function files.temporary(path)
+  return path .. ".new"
+end
+
+--- Puts a file at a path: complete and on disk, or not at all. Whatever was there is lost: whether it may be
+-- is for @{vk_compute.cache.target} to tell.
+-- @tparam string path
+-- @tparam function fill (put): writes the file by calling put(data, bytes), data a string or a pointer
+-- @tparam[opt] number length the file's, to reserve the space before fill is called
+function files.replace_with(path, fill, length)
+  local temporary = files.temporary(path)
+  local fd = files.open(temporary, "create")
+  local offset = 0
+  local function put(data, bytes)
+    files.write(fd, temporary, data, bytes, offset)
+    offset = offset + bytes
+  end
+  local ok, message = pcall(function()
+    files.resize(fd, temporary, 0)
+    if length then files.reserve(fd, temporary, length) end
+    fill(put)
+    files.sync(fd, temporary)
+  end)
+  files.close(fd)
+  if not ok then
+    pcall(files.remove, temporary)
+    error(message, 0)
+  end
+  files.rename(temporary, path)
+  files.sync_names(path)
+end
+
+--- Puts text at a path: complete and on disk, or not at all.
+function files.replace(path, text)
+  files.replace_with(path, function(put) put(text, #text) end)
+end
+
+local function map(bytes, protection, flags, fd, what)
+  local address = C.mmap(nil, bytes, protection, flags, fd, 0)
+  if ffi.cast("intptr_t", address) == -1 then
+    fail("cannot map %.0f bytes of %s: %s", bytes, what, reason(ffi.errno()))
+  end
+  return ffi.gc(address, function(pointer) C.munmap(pointer, bytes) end)
+end
+
+--- Maps the first bytes of a file for reading, without a copy. The file must be that long.
+-- @treturn cdata `void*`; unmapped by files.unmap or when it is collected
+function files.map(path, bytes)
+  local fd = files.open(path, "read")
+  local ok, address = pcall(map, bytes, PROT_READ, MAP_SHARED, fd, path)
+  files.close(fd)
+  if not ok then error(address, 0) end
+  return address
+end
+
+--- Memory of any size, zero at first, that takes up room only where it is touched.
+-- @tparam number bytes
+-- @tparam boolean shared whether a process forked from this one shares it
+-- @treturn cdata `void*`; unmapped by files.unmap or when it is collected
+function files.memory(bytes, shared)
+  local flags = MAP_ANONYMOUS + MAP_NORESERVE + (shared and MAP_SHARED or MAP_PRIVATE)
+  return map(bytes, PROT_READ + PROT_WRITE, flags, -1, "memory")
+end
+
+--- Unmaps now.
+function files.unmap(address, bytes)
+  C.munmap(ffi.gc(address, nil), bytes)
+end
+
+return files

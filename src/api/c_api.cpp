@@ -1,0 +1,374 @@
+// The exported functions: check arguments, call the context, turn exceptions into results.
+#include <algorithm>
+#include <cstring>
+#include <exception>
+#include <new>
+#include <vector>
+
+#include "api/context.hpp"
+#include "base/error.hpp"
+#include "vulkan/instance.hpp"
+#include "vulkan/validation.hpp"
+#include "vulkan_compute.h"
+
+namespace {
+
+using vkc::fail;
+
+#define VKC_TEXT_OF(x) #x
+#define VKC_TEXT(x) VKC_TEXT_OF(x)
+
+VkcResult report(VkcResult code, const char* message) noexcept {
+  vkc::set_last_error(message);
+  // Contexts to come get another instance than the one whose driver has failed.
+  if (code == VKC_ERROR_DEVICE_LOST || code == VKC_ERROR_VULKAN) vkc::forget_instances();
+  return code;
+}
+
+// The result of the exception being handled.
+VkcResult report_exception() noexcept {
+  try {
+    throw;
+  } catch (const vkc::Error& error) {
+    return report(error.code(), error.what());
+  } catch (const std::bad_alloc&) {
+    return report(VKC_ERROR_OUT_OF_HOST_MEMORY,
+                  "the host is out of memory: free some or use fewer embeddings");
+  } catch (const vk::DeviceLostError&) {
+    return report(VKC_ERROR_DEVICE_LOST,
+                  "the device was lost: destroy the context and make a new one");
+  } catch (const vk::OutOfDeviceMemoryError&) {
+    return report(VKC_ERROR_OUT_OF_DEVICE_MEMORY,
+                  "the device is out of memory: free some or use fewer embeddings");
+  } catch (const vk::OutOfHostMemoryError&) {
+    return report(VKC_ERROR_OUT_OF_HOST_MEMORY,
+                  "the Vulkan driver is out of host memory: free some or use fewer embeddings");
+  } catch (const vk::SystemError& error) {
+    return report(VKC_ERROR_VULKAN, error.what());
+  } catch (const std::exception& error) {
+    return report(VKC_ERROR_INTERNAL, error.what());
+  } catch (...) {
+    return report(VKC_ERROR_INTERNAL, "an unknown exception");
+  }
+}
+
+template <typename Body>
+VkcResult guarded(Body body) noexcept {
+  try {
+    body();
+    return VKC_SUCCESS;
+  } catch (...) {
+    return report_exception();
+  }
+}
+
+void require_pointer(const void* pointer, const char* name) {
+  if (pointer == nullptr) {
+    fail(VKC_ERROR_NULL_POINTER, name, " is NULL: pass a pointer to memory of the size documented");
+  }
+}
+
+void require_struct_size(uint32_t given, std::size_t expected, const char* name) {
+  if (given != expected) {
+    fail(VKC_ERROR_INVALID_ARGUMENT, name, ".struct_size is ", given, " and must be ", expected,
+         ": set it to sizeof(", name, ") and build against the header of this library, version ",
+         vkc_version_string());
+  }
+}
+
+void require_flag(uint32_t value, const char* name) {
+  if (value > 1) fail(VKC_ERROR_INVALID_ARGUMENT, name, " is ", value, " and must be 0 or 1");
+}
+
+void require_item(uint32_t item, uint32_t n, const char* name) {
+  if (item >= n) {
+    fail(VKC_ERROR_ITEM_OUT_OF_RANGE, name, " is ", item, ", and there are ", n,
+         " embeddings: give an item from 0 to ", n - 1);
+  }
+}
+
+void require_length(uint32_t length, uint32_t n) {
+  if (length == 0 || length > n) {
+    fail(VKC_ERROR_INVALID_LENGTH, "length is ", length, " and must be from 1 to ", n,
+         ", the number of embeddings");
+  }
+}
+
+void require_sizes(uint32_t num_embeddings, uint32_t embedding_dim) {
+  if (num_embeddings == 0 || embedding_dim == 0) {
+    fail(VKC_ERROR_EMPTY_EMBEDDINGS, num_embeddings == 0 ? "num_embeddings" : "embedding_dim",
+         " is 0: pass at least one embedding of at least one dimension");
+  }
+  if (embedding_dim > VKC_MAX_EMBEDDING_DIM) {
+    fail(VKC_ERROR_INVALID_ARGUMENT, "embedding_dim is ", embedding_dim, " and must be at most ",
+         VKC_MAX_EMBEDDING_DIM);
+  }
+}
+
+void require_neighbors(uint32_t k, uint32_t n) {
+  if (n == 1) {
+    fail(VKC_ERROR_INVALID_LENGTH,
+         "the one embedding there is has no neighbours: upload two or more");
+  }
+  if (k == 0 || k >= n) {
+    fail(VKC_ERROR_INVALID_LENGTH, "k is ", k, " and must be from 1 to ", n - 1,
+         ", the number of other embeddings");
+  }
+}
+
+void require_rows(uint32_t first, uint32_t count, uint32_t n) {
+  if (first > n || count > n - first) {
+    fail(VKC_ERROR_ITEM_OUT_OF_RANGE, "rows ", first, " to ", uint64_t{first} + count - 1,
+         " were asked for, and there are ", n, " embeddings: give rows from 0 to ", n - 1);
+  }
+}
+
+// The work that a plan is asked for, its zeros filled in.
+vkc::Work work_of(const VkcPlanRequest& request) {
+  if (request.work > VKC_WORK_NEIGHBORS) {
+    fail(VKC_ERROR_INVALID_ARGUMENT, "VkcPlanRequest.work is ", request.work,
+         " and must be a VkcWork, 0 to ", VKC_WORK_NEIGHBORS);
+  }
+  const uint32_t n = request.num_embeddings;
+  vkc::Work work{static_cast<VkcWork>(request.work), request.count, request.length};
+  if (work.count == 0) work.count = n;
+  switch (work.kind) {
+    case VKC_WORK_UPLOAD:
+      break;
+    case VKC_WORK_SIMILARITY:
+      require_rows(0, work.count, n);
+      break;
+    case VKC_WORK_DIVERSITY:
+      if (work.length == 0) work.length = n;
+      require_length(work.length, n);
+      break;
+    case VKC_WORK_NEIGHBORS:
+      if (work.length == 0) work.length = n - 1;
+      require_neighbors(work.length, n);
+      require_rows(0, work.count, n);
+      break;
+  }
+  return work;
+}
+
+// Runs body as the one call in progress on a context.
+template <typename Body>
+VkcResult on_context(VkComputeContext* ctx, Body body) noexcept {
+  if (ctx == nullptr) {
+    return report(VKC_ERROR_NULL_POINTER, "ctx is NULL: make a context with vkc_init first");
+  }
+  if (ctx->busy.test_and_set(std::memory_order_acquire)) {
+    return report(VKC_ERROR_CONTEXT_BUSY,
+                  "another thread is in a call on this context: wait for it, or make a context for "
+                  "each thread");
+  }
+  VkcResult result = VKC_ERROR_DEVICE_LOST;
+  if (ctx->lost) {
+    vkc::set_last_error(
+        "the device of this context was lost: destroy the context and make a new one");
+  } else {
+    result = guarded([&] { body(*ctx); });
+    ctx->lost = result == VKC_ERROR_DEVICE_LOST;
+  }
+  ctx->busy.clear(std::memory_order_release);
+  return result;
+}
+
+}  // namespace
+
+uint32_t vkc_version(void) {
+  constexpr uint32_t kMajor = 1000000;
+  constexpr uint32_t kMinor = 1000;
+  return VKC_VERSION_MAJOR * kMajor + VKC_VERSION_MINOR * kMinor + VKC_VERSION_PATCH;
+}
+
+const char* vkc_version_string(void) {
+  return VKC_TEXT(VKC_VERSION_MAJOR) "." VKC_TEXT(VKC_VERSION_MINOR) "." VKC_TEXT(
+      VKC_VERSION_PATCH);
+}
+
+uint32_t vkc_definition_version(void) { return VKC_DEFINITION_VERSION; }
+
+const char* vkc_result_name(VkcResult result) { return vkc::result_name(result); }
+
+const char* vkc_last_error(void) { return vkc::last_error(); }
+
+VkcResult vkc_list_devices(VkcDeviceInfo* devices, uint32_t* count) {
+  return guarded([&] {
+    require_pointer(count, "count");
+    if (devices != nullptr && *count > 0) {
+      require_struct_size(devices->struct_size, sizeof(VkcDeviceInfo), "VkcDeviceInfo");
+    }
+    const std::vector<VkcDeviceInfo> infos = vkc::list_devices();
+    const auto available = static_cast<uint32_t>(infos.size());
+    if (devices == nullptr) {
+      *count = available;
+      return;
+    }
+    *count = std::min(*count, available);
+    std::copy_n(infos.begin(), *count, devices);
+  });
+}
+
+VkComputeContext* vkc_init(void) {
+  VkComputeContext* ctx = nullptr;
+  vkc_create(nullptr, &ctx);
+  return ctx;
+}
+
+VkcResult vkc_create(const VkcOptions* options, VkComputeContext** out) {
+  return guarded([&] {
+    require_pointer(out, "out");
+    *out = nullptr;
+    std::string_view device;
+    bool validation = false;
+    if (options != nullptr) {
+      require_struct_size(options->struct_size, sizeof(VkcOptions), "VkcOptions");
+      require_flag(options->validation, "VkcOptions.validation");
+      validation = options->validation == 1;
+      if (options->device != nullptr) device = options->device;
+    }
+    *out = std::make_unique<VkComputeContext>(device, validation).release();
+  });
+}
+
+void vkc_destroy(VkComputeContext* ctx) { const std::unique_ptr<VkComputeContext> owned(ctx); }
+
+VkcResult vkc_get_device_info(VkComputeContext* ctx, VkcDeviceInfo* info) {
+  return on_context(ctx, [&](const VkComputeContext& context) {
+    require_pointer(info, "info");
+    require_struct_size(info->struct_size, sizeof(VkcDeviceInfo), "VkcDeviceInfo");
+    *info = context.device_info();
+  });
+}
+
+VkcResult vkc_upload_embeddings(VkComputeContext* ctx, const float* embeddings,
+                                uint32_t num_embeddings, uint32_t embedding_dim) {
+  return vkc_upload_embeddings_with(ctx, embeddings, num_embeddings, embedding_dim, nullptr);
+}
+
+VkcResult vkc_upload_embeddings_with(VkComputeContext* ctx, const float* embeddings,
+                                     uint32_t num_embeddings, uint32_t embedding_dim,
+                                     const VkcUploadOptions* options) {
+  return on_context(ctx, [&](VkComputeContext& context) {
+    bool center = false;
+    if (options != nullptr) {
+      require_struct_size(options->struct_size, sizeof(VkcUploadOptions), "VkcUploadOptions");
+      require_flag(options->center, "VkcUploadOptions.center");
+      center = options->center == 1;
+    }
+    require_sizes(num_embeddings, embedding_dim);
+    require_pointer(embeddings, "embeddings");
+    context.upload(embeddings, num_embeddings, embedding_dim, center);
+  });
+}
+
+VkcResult vkc_get_embeddings_info(VkComputeContext* ctx, VkcEmbeddingsInfo* info) {
+  return on_context(ctx, [&](const VkComputeContext& context) {
+    require_pointer(info, "info");
+    require_struct_size(info->struct_size, sizeof(VkcEmbeddingsInfo), "VkcEmbeddingsInfo");
+    *info = context.embeddings_info();
+  });
+}
+
+VkcResult vkc_compute_similarity_matrix(VkComputeContext* ctx, float* output_matrix) {
+  return on_context(ctx, [&](VkComputeContext& context) {
+    const uint32_t n = context.require_embeddings();
+    require_pointer(output_matrix, "output_matrix");
+    context.similarity_rows(0, n, output_matrix);
+  });
+}
+
+VkcResult vkc_compute_similarity_rows(VkComputeContext* ctx, uint32_t first, uint32_t count,
+                                      float* output) {
+  return on_context(ctx, [&](VkComputeContext& context) {
+    const uint32_t n = context.require_embeddings();
+    require_rows(first, count, n);
+    if (count == 0) return;
+    require_pointer(output, "output");
+    context.similarity_rows(first, count, output);
+  });
+}
+
+VkcResult vkc_compute_diversity_sequence(VkComputeContext* ctx, uint32_t start,
+                                         uint32_t* output_sequence) {
+  return on_context(ctx, [&](VkComputeContext& context) {
+    const uint32_t n = context.require_embeddings();
+    require_pointer(output_sequence, "output_sequence");
+    require_item(start, n, "start");
+    context.diversity_sequences({&start, 1}, n, output_sequence);
+  });
+}
+
+VkcResult vkc_compute_diversity_sequences(VkComputeContext* ctx, const uint32_t* starts,
+                                          uint32_t count, uint32_t length, uint32_t* output) {
+  return on_context(ctx, [&](VkComputeContext& context) {
+    const uint32_t n = context.require_embeddings();
+    require_length(length, n);
+    if (count == 0) return;
+    require_pointer(starts, "starts");
+    require_pointer(output, "output");
+    for (uint32_t i = 0; i < count; ++i) {
+      if (starts[i] >= n) {
+        require_item(starts[i], n, ("starts[" + std::to_string(i) + "]").c_str());
+      }
+    }
+    context.diversity_sequences({starts, count}, length, output);
+  });
+}
+
+VkcResult vkc_recommended_batch(VkComputeContext* ctx, uint32_t length, uint32_t* count) {
+  return on_context(ctx, [&](const VkComputeContext& context) {
+    const uint32_t n = context.require_embeddings();
+    require_pointer(count, "count");
+    require_length(length, n);
+    *count = context.recommended_batch(length);
+  });
+}
+
+VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint32_t* ids,
+                                        float* similarities) {
+  return on_context(ctx, [&](VkComputeContext& context) {
+    const uint32_t n = context.require_embeddings();
+    require_neighbors(k, n);
+    require_pointer(ids, "ids");
+    context.nearest_neighbors(0, n, k, ids, similarities);
+  });
+}
+
+VkcResult vkc_compute_nearest_neighbors_of(VkComputeContext* ctx, uint32_t first, uint32_t count,
+                                           uint32_t k, uint32_t* ids, float* similarities) {
+  return on_context(ctx, [&](VkComputeContext& context) {
+    const uint32_t n = context.require_embeddings();
+    require_neighbors(k, n);
+    require_rows(first, count, n);
+    if (count == 0) return;
+    require_pointer(ids, "ids");
+    context.nearest_neighbors(first, count, k, ids, similarities);
+  });
+}
+
+VkcResult vkc_recommended_neighbors_batch(VkComputeContext* ctx, uint32_t k, uint32_t* count) {
+  return on_context(ctx, [&](const VkComputeContext& context) {
+    const uint32_t n = context.require_embeddings();
+    require_pointer(count, "count");
+    require_neighbors(k, n);
+    *count = context.recommended_neighbors_batch();
+  });
+}
+
+VkcResult vkc_plan_memory(VkComputeContext* ctx, const VkcPlanRequest* request,
+                          VkcMemoryPlan* plan) {
+  return on_context(ctx, [&](const VkComputeContext& context) {
+    require_pointer(request, "request");
+    require_pointer(plan, "plan");
+    require_struct_size(request->struct_size, sizeof(VkcPlanRequest), "VkcPlanRequest");
+    require_struct_size(plan->struct_size, sizeof(VkcMemoryPlan), "VkcMemoryPlan");
+    require_sizes(request->num_embeddings, request->embedding_dim);
+    *plan = context.plan_memory(request->num_embeddings, request->embedding_dim, work_of(*request));
+  });
+}
+
+uint32_t vkc_validation_message_count(void) { return vkc::validation_message_count(); }
+
+const char* vkc_validation_message(uint32_t index) { return vkc::validation_message(index); }

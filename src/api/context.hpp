@@ -1,0 +1,71 @@
+// What the C API's functions do, once their arguments are known to be good.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "api/plan.hpp"
+#include "similarity/download.hpp"
+#include "similarity/neighbors.hpp"
+#include "similarity/resident.hpp"
+#include "similarity/similarity.hpp"
+#include "vulkan/device.hpp"
+#include "vulkan/staging.hpp"
+#include "vulkan_compute.h"
+#include "walks/diversity.hpp"
+
+// The device and what is resident on it. In the global namespace: the C API names it.
+struct VkComputeContext {
+ public:
+  VkComputeContext(std::string_view device, bool validation)
+      : device_(device, validation), staging_(device_) {}
+
+  [[nodiscard]] const vkc::Device& device() const { return device_; }
+  [[nodiscard]] const VkcDeviceInfo& device_info() const { return device_.info(); }
+  [[nodiscard]] VkcEmbeddingsInfo embeddings_info() const;
+
+  void upload(const float* embeddings, uint32_t n, uint32_t d, bool center);
+  [[nodiscard]] VkcMemoryPlan plan_memory(uint32_t n, uint32_t d, const vkc::Work& work) const {
+    return vkc::plan_memory(device_, n, d, work);
+  }
+  void similarity_rows(uint32_t first, uint32_t count, float* output);
+  void diversity_sequences(std::span<const uint32_t> starts, uint32_t length, uint32_t* output);
+  [[nodiscard]] uint32_t recommended_batch(uint32_t length) const;
+  void nearest_neighbors(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
+                         float* similarities);
+  [[nodiscard]] uint32_t recommended_neighbors_batch() const;
+
+  // The number of embeddings. Throws Error (NO_EMBEDDINGS) before the first upload.
+  [[nodiscard]] uint32_t require_embeddings() const;
+
+  // Set while a call is in progress: contexts are for one thread at a time.
+  std::atomic_flag busy = ATOMIC_FLAG_INIT;
+  // Set once the device is lost: nothing on it can be trusted any more.
+  bool lost = false;
+
+ private:
+  // What was made from one upload. Members are destroyed in the reverse order.
+  struct Resident {
+    Resident(vkc::Staging& staging, const float* values, uint32_t n, uint32_t d, bool center)
+        : embeddings(staging, values, n, d, center), similarity(staging.device(), embeddings) {}
+
+    vkc::ResidentEmbeddings embeddings;
+    vkc::Similarity similarity;
+    std::unique_ptr<vkc::MatrixRows> matrix;    // made when first needed
+    bool is_filled = false;                     // else the matrix is memory from the last upload
+    std::unique_ptr<vkc::Diversity> diversity;  // made when first needed
+    std::unique_ptr<vkc::Neighbors> neighbors;  // likewise
+  };
+
+  const vkc::MatrixRows& matrix();
+
+  // How a call that needs so many rows of the matrix comes by them.
+  vkc::RowsRoute choose_route(uint32_t rows);
+
+  vkc::Device device_;
+  vkc::Staging staging_;
+  std::unique_ptr<Resident> resident_;
+};

@@ -1,0 +1,35 @@
+// What memory some work takes, worked out by the functions that later allocate it.
+#pragma once
+
+#include <cstdint>
+
+#include "vulkan/device.hpp"
+#include "vulkan_compute.h"
+
+namespace vkc {
+
+struct Work {
+  VkcWork kind;
+  uint32_t count;       // rows, starts or items; 1 to n, or any number of starts
+  uint32_t length = 0;  // of sequences, or k
+};
+
+// The work's own memory, beside the embeddings.
+struct WorkMemory {
+  uint64_t matrix = 0;   // of the device's
+  Footprint all;         // with that, without the staging memory
+  uint64_t staging = 0;  // bytes of each half
+  uint32_t walks_at_once = 0;
+  bool readable = true;  // the device can address its rows
+};
+
+// For n embeddings that are there, on a device that has `available` bytes left.
+WorkMemory work_memory(const Device& device, uint32_t n, const Work& work, uint64_t available);
+
+// For embeddings that are not there yet.
+VkcMemoryPlan plan_memory(const Device& device, uint32_t n, uint32_t d, const Work& work);
+
+// Throws Error (DOES_NOT_FIT) where the work, for embeddings that are there, does not fit.
+void require_fit(const Device& device, uint32_t n, const Work& work);
+
+}  // namespace vkc

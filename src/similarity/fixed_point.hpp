@@ -1,0 +1,68 @@
+// Embeddings made ready for integer arithmetic: validated, centred, normalised, in fixed point.
+// No Vulkan here: the host does this, in float64, so that every device starts from the same bits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "shaders/interface.h"
+
+namespace vkc {
+
+class HostThreads;
+
+// 1.0 in the fixed point of unit vectors, cosines and weights.
+inline constexpr int kFixedPointBits = 30;
+inline constexpr double kFixedPointOne = 1 << kFixedPointBits;
+
+// The most embeddings that are put into an order of their own.
+inline constexpr uint32_t kMostOrdered = 1U << ID_BITS;
+
+// Follows steps 1 to 3 and the w_i of step 6 of the definition in vulkan_compute.h.
+class FixedPointEmbeddings {
+ public:
+  // embeddings: n x d, row-major; they must stay as long as this does.
+  // Throws Error (NOT_FINITE) naming row and column of the first NaN or infinity.
+  FixedPointEmbeddings(HostThreads& threads, const float* embeddings, uint32_t n, uint32_t d,
+                       bool center);
+
+  // The most bytes that such an object takes: while it is made.
+  static uint64_t bytes(uint32_t n, uint32_t d);
+
+  // Writes the d elements of an item's unit vector, times 2^30. Threads may do so side by side.
+  void write_unit_vector(uint32_t item, int32_t* to) const;
+
+  // An item's norm over the largest norm, times 2^30.
+  [[nodiscard]] int32_t weight(uint32_t item) const;
+  // Whether norms differ; else every weight is 2^30.
+  [[nodiscard]] bool weighted() const { return weighted_; }
+
+  // The ids in an order that is better than theirs, or nothing if none is.
+  //
+  // For embeddings with a common direction, as text has before it is centred, that is ascending
+  // similarity to their centroid, nearly the order in which every walk chooses them: with rows and
+  // columns of the similarity matrix so, what a walk has still to choose lies together at the end
+  // of each row.
+  [[nodiscard]] const std::vector<uint32_t>& order() const { return order_; }
+
+ private:
+  [[nodiscard]] const float* row(uint32_t item) const {
+    return embeddings_ + static_cast<std::size_t>(item) * d_;
+  }
+  void require_finite(HostThreads& threads) const;
+  void set_mean(HostThreads& threads);
+  void set_norms(HostThreads& threads);
+  void set_order(HostThreads& threads);
+
+  const float* embeddings_;
+  uint32_t n_;
+  uint32_t d_;
+  std::vector<double> mean_;   // d: of the embeddings if they are to be centred, else 0
+  std::vector<double> norms_;  // n: after centring
+  double largest_norm_ = 0;
+  bool weighted_ = false;
+  std::vector<uint32_t> order_;
+};
+
+}  // namespace vkc

@@ -1,0 +1,149 @@
+#include "similarity/similarity.hpp"
+
+#include <algorithm>
+
+#include "shaders/similarity_shared.h"
+#include "shaders/similarity_texel.h"
+
+namespace vkc {
+
+namespace {
+
+// Multiply-adds a second to expect of a device not yet measured: a slow one of its kind, since the
+// first submission is to be short rather than long.
+constexpr double kCpuRate = 3e8;
+constexpr double kGpuRate = 1e10;
+
+// Column items a lane of similarity_texel.comp, of tiles with such a side: enough that loading row
+// items no longer counts. With more, drivers compile for long and spill registers.
+uint32_t texel_columns(uint32_t side, uint32_t lanes) { return std::min(side / lanes, 4U); }
+
+// The side of the tiles that one workgroup computes.
+uint32_t tile_side(const Device& device, const ResidentEmbeddings& embeddings) {
+  if (!device.limits().is_cpu) return kTile;
+  // similarity_texel.comp loops over rows of the subgroup's size, there over its columns, and there
+  // over four dimensions at a time.
+  const uint32_t lanes = device.limits().subgroup_size;
+  const uint64_t loops_of_lanes = uint64_t{embeddings.units_pitch} / 4 + 1;
+  uint32_t side = kTile;
+  while (side > lanes) {
+    const uint64_t rows = side / lanes;
+    const uint64_t columns = rows / texel_columns(side, lanes);
+    if (rows * (1 + columns * loops_of_lanes) <= kMostCpuIterations) break;
+    side /= 2;
+  }
+  return side;
+}
+
+Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings, uint32_t tile) {
+  if (device.limits().is_cpu) {
+    return {device,
+            {.spirv = similarity_texel,
+             .constants = {device.limits().subgroup_size, tile,
+                           texel_columns(tile, device.limits().subgroup_size)},
+             .push_bytes = sizeof(SimilarityPush),
+             .texel_buffers = {{embeddings.units.handle(), embeddings.units.bytes()}}}};
+  }
+  return {device,
+          {.spirv = similarity_shared,
+           .constants = {},
+           .push_bytes = sizeof(SimilarityPush),
+           .texel_buffers = {}}};
+}
+
+}  // namespace
+
+Similarity::Similarity(const Device& device, const ResidentEmbeddings& embeddings)
+    : device_(device),
+      embeddings_(embeddings),
+      tile_(tile_side(device, embeddings)),
+      kernel_(make_kernel(device, embeddings, tile_)),
+      turns_{Turn{Submission(device)}, Turn{Submission(device)}},
+      seconds_per_tile_(static_cast<double>(tile_) * tile_ * embeddings.units_pitch /
+                        expected_rate(device)) {}
+
+double Similarity::expected_rate(const Device& device) {
+  return device.limits().is_cpu ? kCpuRate : kGpuRate;
+}
+
+uint64_t Similarity::tiles_along(uint32_t items) const { return round_up(items, tile_) / tile_; }
+
+void Similarity::fill(const MatrixRows& matrix) {
+  const uint64_t side = tiles_along(embeddings_.n);
+  const uint64_t tiles = side * (side + 1) / 2;
+  const SimilarityPush push{.units = embeddings_.units.address(),
+                            .blocks = matrix.block_table(),
+                            .units_rows = 0,
+                            .units_pitch = embeddings_.units_pitch,
+                            .matrix_pitch = matrix.pitch(),
+                            .block_shift = matrix.block_shift(),
+                            .first_row = 0,
+                            .end_row = embeddings_.n,
+                            .first_tile = 0,
+                            .tiles_across = static_cast<uint32_t>(side),
+                            .triangle = 1};
+  try {
+    std::size_t which = 0;
+    for (uint64_t done = 0; done < tiles; which ^= 1U) {
+      wait(which);
+      done += send(which, push, done, tiles, {});
+    }
+    wait(which);
+    wait(which ^ 1U);
+  } catch (...) {
+    abandon();
+    throw;
+  }
+}
+
+void Similarity::begin_rows(std::size_t which, const MatrixRows& rows, uint32_t first,
+                            uint32_t count, const Follow& follow) {
+  const uint64_t across = tiles_along(embeddings_.n);
+  const uint64_t tiles = across * tiles_along(count);
+  const SimilarityPush push{.units = embeddings_.units.address(),
+                            .blocks = rows.block_table(),
+                            .units_rows = embeddings_.rows_table.address(),
+                            .units_pitch = embeddings_.units_pitch,
+                            .matrix_pitch = rows.pitch(),
+                            .block_shift = rows.block_shift(),
+                            .first_row = first,
+                            .end_row = first + count,
+                            .first_tile = 0,
+                            .tiles_across = static_cast<uint32_t>(across),
+                            .triangle = 0};
+  for (uint64_t done = 0; done < tiles;) {
+    wait(which);
+    done += send(which, push, done, tiles, follow);
+  }
+}
+
+uint64_t Similarity::send(std::size_t which, SimilarityPush push, uint64_t first, uint64_t end,
+                          const Follow& follow) {
+  Turn& turn = turns_.at(which);
+  const auto affordable =
+      static_cast<uint64_t>(std::clamp(kSubmissionSeconds / seconds_per_tile_, 1.0, 1e9));
+  const uint64_t most = device_.limits().max_workgroup_count;
+  turn.tiles = std::min({affordable, most, end - first});
+  push.first_tile = static_cast<uint32_t>(first);
+  const vk::raii::CommandBuffer& commands = turn.submission.begin();
+  kernel_.record(commands, push, static_cast<uint32_t>(turn.tiles));
+  if (follow && first + turn.tiles == end) {
+    full_barrier(commands);
+    follow(commands);
+  }
+  turn.submission.submit();
+  return turn.tiles;
+}
+
+void Similarity::wait(std::size_t which) {
+  Turn& turn = turns_.at(which);
+  if (!turn.submission.in_flight()) return;
+  // Two are in flight and share the device, so this is if anything too long.
+  seconds_per_tile_ = turn.submission.wait() / static_cast<double>(turn.tiles);
+}
+
+void Similarity::abandon() noexcept {
+  for (Turn& turn : turns_) turn.submission.abandon();
+}
+
+}  // namespace vkc

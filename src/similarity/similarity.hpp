@@ -1,0 +1,62 @@
+// The similarity kernel: rows of the matrix, computed on the device and left there.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+
+#include "shaders/interface.h"
+#include "similarity/resident.hpp"
+#include "vulkan/kernel.hpp"
+#include "vulkan/submission.hpp"
+
+namespace vkc {
+
+class Similarity {
+ public:
+  // Commands that follow a computation on the device, and see what it wrote.
+  using Follow = std::function<void(const vk::raii::CommandBuffer&)>;
+
+  Similarity(const Device& device, const ResidentEmbeddings& embeddings);
+
+  // Multiply-adds a second to expect of a device not yet measured.
+  static double expected_rate(const Device& device);
+
+  // Fills the whole matrix, in the order of the embeddings' rows: matrix.rows() == n. Each pair of
+  // items is multiplied once.
+  void fill(const MatrixRows& matrix);
+
+  // Begins to fill rows, in the order of the ids, with those of items first, first + 1, ... first +
+  // count - 1; count <= rows.rows(). The commands of `follow`, if any, come behind. `which`: of two
+  // such computations that may be under way, 0 or 1; an earlier one is waited for.
+  void begin_rows(std::size_t which, const MatrixRows& rows, uint32_t first, uint32_t count,
+                  const Follow& follow = {});
+
+  // Waits for such rows, if any are under way.
+  void wait(std::size_t which);
+
+  // Submission::abandon() of all that is under way.
+  void abandon() noexcept;
+
+ private:
+  struct Turn {
+    Submission submission;
+    uint64_t tiles = 0;
+  };
+
+  [[nodiscard]] uint64_t tiles_along(uint32_t items) const;
+
+  // Sends off tiles from `first` on, as many as one submission may take, and returns their number.
+  // The commands of `follow` come behind tile end - 1.
+  uint64_t send(std::size_t which, SimilarityPush push, uint64_t first, uint64_t end,
+                const Follow& follow);
+
+  const Device& device_;
+  const ResidentEmbeddings& embeddings_;
+  uint32_t tile_;  // items on a side of a tile; divides kTile
+  Kernel kernel_;
+  std::array<Turn, 2> turns_;
+  double seconds_per_tile_;  // measured, to size the next submission
+};
+
+}  // namespace vkc

@@ -1,0 +1,51 @@
+// A compute pipeline made from embedded SPIR-V.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <type_traits>
+#include <vector>
+#include <vulkan/vulkan_raii.hpp>
+
+#include "vulkan/device.hpp"
+
+namespace vkc {
+
+// A range of a buffer that a kernel reads as four-component 32-bit integer texels.
+struct TexelRange {
+  vk::Buffer buffer;
+  uint64_t bytes = 0;
+};
+
+struct KernelSource {
+  std::span<const uint32_t> spirv;
+  std::vector<uint32_t> constants;        // specialisation constants 0, 1, ...
+  uint32_t push_bytes = 0;                // size of the push constants
+  std::vector<TexelRange> texel_buffers;  // elements of set 0, binding 0; none: no descriptors
+};
+
+class Kernel {
+ public:
+  Kernel(const Device& device, const KernelSource& source);
+
+  // Records a dispatch of `workgroups` workgroups.
+  template <typename Push>
+  void record(const vk::raii::CommandBuffer& commands, const Push& push,
+              uint32_t workgroups) const {
+    static_assert(std::is_trivially_copyable_v<Push>);
+    record_bytes(commands, &push, sizeof(push), workgroups);
+  }
+
+ private:
+  void record_bytes(const vk::raii::CommandBuffer& commands, const void* push, uint32_t push_bytes,
+                    uint32_t workgroups) const;
+
+  vk::raii::DescriptorSetLayout set_layout_ = nullptr;
+  vk::raii::DescriptorPool descriptor_pool_ = nullptr;
+  std::vector<vk::raii::BufferView> views_;
+  vk::DescriptorSet set_;  // lives and dies with its pool
+  vk::raii::PipelineLayout layout_ = nullptr;
+  vk::raii::Pipeline pipeline_ = nullptr;
+};
+
+}  // namespace vkc

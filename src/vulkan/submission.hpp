@@ -1,0 +1,59 @@
+// One command buffer, sent to the queue and waited for, again and again.
+#pragma once
+
+#include <chrono>
+#include <vulkan/vulkan_raii.hpp>
+
+#include "vulkan/device.hpp"
+
+namespace vkc {
+
+// How long one submission may keep the device. A desktop notices 100 ms, and some systems reset a
+// device that does not answer for two seconds.
+inline constexpr double kSubmissionSeconds = 0.05;
+
+class Submission {
+ public:
+  explicit Submission(const Device& device);
+  Submission(const Submission&) = delete;
+  Submission& operator=(const Submission&) = delete;
+  Submission(Submission&&) = delete;
+  Submission& operator=(Submission&&) = delete;
+  ~Submission() { abandon(); }
+
+  // Starts recording. The submission must not be in flight.
+  const vk::raii::CommandBuffer& begin();
+
+  // The same for what is not the device's work proper: it is not taken note of, and wait() gives 0.
+  const vk::raii::CommandBuffer& begin_untimed();
+
+  // Ends recording and sends the commands to the queue. The host sees what they wrote after wait().
+  void submit();
+
+  // Waits for the device and returns the seconds that it worked. Throws Error (DEVICE_LOST), also
+  // where the device does not answer for minutes.
+  double wait();
+
+  // Waits for the device if need be, whatever it says: for when an exception is on its way, since
+  // memory must not be freed under the device's hands, and the first error is the one to report.
+  void abandon() noexcept;
+
+  [[nodiscard]] bool in_flight() const { return in_flight_; }
+
+ private:
+  double device_seconds();
+
+  const Device& device_;
+  vk::raii::CommandBuffer commands_;
+  vk::raii::Fence fence_;
+  vk::raii::QueryPool timestamps_ = nullptr;
+  std::chrono::steady_clock::time_point submitted_;
+  bool timed_ = true;
+  bool in_flight_ = false;
+};
+
+// Between commands of one command buffer: what came before is visible to what follows, in kernels,
+// transfers and (after the submission) the host.
+void full_barrier(const vk::raii::CommandBuffer& commands);
+
+}  // namespace vkc
