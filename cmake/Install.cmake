@@ -1,4 +1,4 @@
-# What `cmake --install` puts where: the library, its header, and what CMake, pkg-config, LuaJIT and man
+# What `cmake --install` puts where: the library, its headers, and what CMake, pkg-config, LuaJIT and man
 # need to find them. All of it may be moved together.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
@@ -7,7 +7,7 @@ set(cmake_package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/vulkan_compute)
 
 install(TARGETS vulkan_compute EXPORT vulkan_compute
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(FILES include/vulkan_compute.h TYPE INCLUDE)
+install(FILES include/vulkan_compute.h include/vulkan_compute_validation.h TYPE INCLUDE)
 
 # Within a major version, 0 included, the C interface only grows: the same promise as SOVERSION makes.
 install(EXPORT vulkan_compute NAMESPACE vulkan_compute:: FILE vulkan_computeConfig.cmake

@@ -44,6 +44,14 @@
  *   After VKC_ERROR_DEVICE_LOST the context answers every call with that code: destroy it and make
  *   a new one.
  *
+ * Structs
+ *
+ *   Each struct that is passed begins with struct_size, which the caller sets to the sizeof of the
+ *   struct; the macros VKC_..._INIT do that and set the rest to 0. Structs grow in later releases.
+ *   The library takes those of every release's header. What an older header lacks is taken as 0 and
+ *   never written. What a newer header has beyond must be 0: else the call returns
+ *   INVALID_ARGUMENT. So set a struct to zeros first, also one that a call fills in.
+ *
  * Threads
  *
  *   Contexts are independent: one thread each needs no locking. A context is for one thread at a
@@ -68,9 +76,14 @@
  *   A context keeps what it computes with until the next upload (the similarity matrix's memory
  *   even for that one, where it has as many embeddings), and, where the device's memory is not the
  *   host's, some 32 MiB through which data go to and fro: see vkc_plan_memory.
+ *   What a call reads and what it writes must not overlap.
  */
 #ifndef VULKAN_COMPUTE_H
 #define VULKAN_COMPUTE_H
+
+#if defined(__SIZEOF_POINTER__) && __SIZEOF_POINTER__ < 8
+#error "vulkan_compute is for 64-bit programs: build without -m32"
+#endif
 
 #include <stdint.h>
 
@@ -168,12 +181,16 @@ typedef struct VkcDeviceInfo {
   char driver[256];        /* the driver's name and version, as it gives them */
   char missing[256];       /* what the device lacks, comma-separated; "" when usable */
 } VkcDeviceInfo;
+/* All 0, but for struct_size. */
+#define VKC_DEVICE_INFO_INIT \
+  { sizeof(VkcDeviceInfo), 0, 0, 0, 0, 0, 0, "", "", "" }
 
 /* Lists the devices of all Vulkan drivers, usable or not, in the order of their indices.
  *
  * Call with devices == NULL to get their number in *count; call again with *count set to the
- * capacity of devices and devices[0].struct_size set. At most *count are written, and *count
- * becomes the number written.
+ * capacity of devices, devices[0].struct_size set and all else 0. At most *count are
+ * written, and *count becomes the number written. Elements lie devices[0].struct_size bytes apart,
+ * as in the caller's array, whatever size the library's own struct has.
  * Errors: NULL_POINTER, INVALID_ARGUMENT (struct_size), NO_VULKAN_LOADER, NO_VULKAN_DRIVER. */
 VKC_API VkcResult vkc_list_devices(VkcDeviceInfo* devices, uint32_t* count);
 
@@ -182,12 +199,16 @@ VKC_API VkcResult vkc_list_devices(VkcDeviceInfo* devices, uint32_t* count);
 /* How to make a context. Members left 0 or NULL, but for struct_size, stand for the defaults. */
 typedef struct VkcOptions {
   uint32_t struct_size; /* set by the caller to sizeof(VkcOptions) */
-  uint32_t validation;  /* 1: load the Khronos validation layer; see vkc_validation_message */
+  uint32_t validation;  /* 1: load the Khronos validation layer: for development, see
+                           vulkan_compute_validation.h */
   const char* device;   /* a number: index of the device list; else part of a device's name, any
                            case, such as "RTX 4090"; NULL or "": the environment variable
                            VKC_DEVICE, read the same way; where that is not set, the first usable
                            discrete GPU, else integrated GPU, else virtual GPU, else CPU */
 } VkcOptions;
+/* All 0, but for struct_size. */
+#define VKC_OPTIONS_INIT \
+  { sizeof(VkcOptions), 0, 0 }
 
 /* Makes a context with the default options. Returns NULL on failure: see vkc_last_error(). */
 VKC_API VkComputeContext* vkc_init(void);
@@ -211,6 +232,9 @@ typedef struct VkcUploadOptions {
   uint32_t struct_size; /* set by the caller to sizeof(VkcUploadOptions) */
   uint32_t center;      /* 1: subtract the mean embedding first (default 0) */
 } VkcUploadOptions;
+/* All 0, but for struct_size. */
+#define VKC_UPLOAD_OPTIONS_INIT \
+  { sizeof(VkcUploadOptions), 0 }
 
 /* What is uploaded, as vkc_get_embeddings_info describes it. */
 typedef struct VkcEmbeddingsInfo {
@@ -220,6 +244,9 @@ typedef struct VkcEmbeddingsInfo {
   uint32_t centered;       /* 1: the mean embedding was subtracted */
   uint32_t weighted; /* 1: norms differ by more than 1e-5, so the w_i of the definition count */
 } VkcEmbeddingsInfo;
+/* All 0, but for struct_size. */
+#define VKC_EMBEDDINGS_INFO_INIT \
+  { sizeof(VkcEmbeddingsInfo), 0, 0, 0, 0 }
 
 /* Uploads embeddings: num_embeddings x embedding_dim float32, row-major, read before the call
  * returns. Replaces what was uploaded before; on failure the earlier embeddings stay.
@@ -268,6 +295,29 @@ VKC_API VkcResult vkc_compute_diversity_sequence(VkComputeContext* ctx, uint32_t
 VKC_API VkcResult vkc_compute_diversity_sequences(VkComputeContext* ctx, const uint32_t* starts,
                                                   uint32_t count, uint32_t length,
                                                   uint32_t* output);
+
+/* How the next item of a sequence is chosen. */
+typedef enum VkcOrder {
+  VKC_ORDER_CENTROID = 0 /* as point 6 of the definition says: the farthest from the centroid */
+} VkcOrder;
+
+/* Which sequences to compute. Members left 0, but for struct_size, stand for the defaults. */
+typedef struct VkcSequenceOptions {
+  uint32_t struct_size; /* set by the caller to sizeof(VkcSequenceOptions) */
+  uint32_t order;       /* a VkcOrder */
+  float lambda;         /* of orders that have one; 0 for VKC_ORDER_CENTROID */
+} VkcSequenceOptions;
+/* All 0, but for struct_size. */
+#define VKC_SEQUENCE_OPTIONS_INIT \
+  { sizeof(VkcSequenceOptions), 0, 0 }
+
+/* vkc_compute_diversity_sequences with options; options may be NULL. Further error:
+ * INVALID_ARGUMENT. */
+VKC_API VkcResult vkc_compute_diversity_sequences_with(VkComputeContext* ctx,
+                                                       const uint32_t* starts, uint32_t count,
+                                                       uint32_t length,
+                                                       const VkcSequenceOptions* options,
+                                                       uint32_t* output);
 
 /* Gives in *count how many starts to pass in the next call of vkc_compute_diversity_sequences with
  * this length, so that the call takes about half a second: long enough for speed, short enough to
@@ -327,6 +377,9 @@ typedef struct VkcPlanRequest {
   uint32_t count;          /* of the largest single call; 0: n */
   uint32_t length;         /* items of each sequence, or neighbours of each item; 0: n, or n - 1 */
 } VkcPlanRequest;
+/* All 0, but for struct_size. */
+#define VKC_PLAN_REQUEST_INIT \
+  { sizeof(VkcPlanRequest), 0, 0, 0, 0, 0 }
 
 /* What vkc_plan_memory answers; all memory in bytes. */
 typedef struct VkcMemoryPlan {
@@ -346,6 +399,9 @@ typedef struct VkcMemoryPlan {
   uint64_t matrix_bytes;     /* the similarity matrix, or the rows of it that are there at a time */
   uint64_t work_bytes;       /* running sums of walks, keys of neighbours, buffers for transfers */
 } VkcMemoryPlan;
+/* All 0, but for struct_size. */
+#define VKC_MEMORY_PLAN_INIT \
+  { sizeof(VkcMemoryPlan), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Says before anything is uploaded or allocated what memory a context takes to upload embeddings of
  * this size and then do this work, and whether that fits.
@@ -359,18 +415,10 @@ typedef struct VkcMemoryPlan {
 VKC_API VkcResult vkc_plan_memory(VkComputeContext* ctx, const VkcPlanRequest* request,
                                   VkcMemoryPlan* plan);
 
-/* ---- Validation ------------------------------------------------------------------------------ */
-
-/* For tests: the number of warnings and errors that the Khronos validation layer has given in this
- * process, over all contexts made with VkcOptions.validation, destroyed ones included. */
-VKC_API uint32_t vkc_validation_message_count(void);
-
-/* The text of validation message number index, from 0, or NULL where there is none; of a long list
- * only the first 100 are kept. Valid until the process ends. */
-VKC_API const char* vkc_validation_message(uint32_t index);
-
 #ifdef __cplusplus
 }
 #endif
+
+#include "vulkan_compute_validation.h"
 
 #endif /* VULKAN_COMPUTE_H */

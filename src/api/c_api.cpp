@@ -1,11 +1,12 @@
 // The exported functions: check arguments, call the context, turn exceptions into results.
 #include <algorithm>
-#include <cstring>
 #include <exception>
 #include <new>
+#include <span>
 #include <vector>
 
 #include "api/context.hpp"
+#include "api/sized_struct.hpp"
 #include "base/error.hpp"
 #include "vulkan/instance.hpp"
 #include "vulkan/validation.hpp"
@@ -65,14 +66,6 @@ VkcResult guarded(Body body) noexcept {
 void require_pointer(const void* pointer, const char* name) {
   if (pointer == nullptr) {
     fail(VKC_ERROR_NULL_POINTER, name, " is NULL: pass a pointer to memory of the size documented");
-  }
-}
-
-void require_struct_size(uint32_t given, std::size_t expected, const char* name) {
-  if (given != expected) {
-    fail(VKC_ERROR_INVALID_ARGUMENT, name, ".struct_size is ", given, " and must be ", expected,
-         ": set it to sizeof(", name, ") and build against the header of this library, version ",
-         vkc_version_string());
   }
 }
 
@@ -151,6 +144,17 @@ vkc::Work work_of(const VkcPlanRequest& request) {
   return work;
 }
 
+void require_order(const VkcSequenceOptions& options) {
+  if (options.order != VKC_ORDER_CENTROID) {
+    fail(VKC_ERROR_INVALID_ARGUMENT, "VkcSequenceOptions.order is ", options.order,
+         " and must be a VkcOrder: 0 (VKC_ORDER_CENTROID)");
+  }
+  if (options.lambda != 0) {
+    fail(VKC_ERROR_INVALID_ARGUMENT, "VkcSequenceOptions.lambda is ", options.lambda,
+         " and must be 0: VKC_ORDER_CENTROID has none");
+  }
+}
+
 // Runs body as the one call in progress on a context.
 template <typename Body>
 VkcResult on_context(VkComputeContext* ctx, Body body) noexcept {
@@ -196,17 +200,12 @@ const char* vkc_last_error(void) { return vkc::last_error(); }
 VkcResult vkc_list_devices(VkcDeviceInfo* devices, uint32_t* count) {
   return guarded([&] {
     require_pointer(count, "count");
-    if (devices != nullptr && *count > 0) {
-      require_struct_size(devices->struct_size, sizeof(VkcDeviceInfo), "VkcDeviceInfo");
-    }
+    if (devices != nullptr && *count > 0) vkc::require_struct(devices);
     const std::vector<VkcDeviceInfo> infos = vkc::list_devices();
     const auto available = static_cast<uint32_t>(infos.size());
-    if (devices == nullptr) {
-      *count = available;
-      return;
-    }
-    *count = std::min(*count, available);
-    std::copy_n(infos.begin(), *count, devices);
+    const uint32_t written = devices == nullptr ? 0 : std::min(*count, available);
+    *count = devices == nullptr ? available : written;
+    if (written > 0) vkc::write_structs(std::span(infos).first(written), devices);
   });
 }
 
@@ -220,15 +219,10 @@ VkcResult vkc_create(const VkcOptions* options, VkComputeContext** out) {
   return guarded([&] {
     require_pointer(out, "out");
     *out = nullptr;
-    std::string_view device;
-    bool validation = false;
-    if (options != nullptr) {
-      require_struct_size(options->struct_size, sizeof(VkcOptions), "VkcOptions");
-      require_flag(options->validation, "VkcOptions.validation");
-      validation = options->validation == 1;
-      if (options->device != nullptr) device = options->device;
-    }
-    *out = std::make_unique<VkComputeContext>(device, validation).release();
+    const auto given = vkc::read_options(options);
+    require_flag(given.validation, "VkcOptions.validation");
+    const std::string_view device = given.device == nullptr ? "" : given.device;
+    *out = std::make_unique<VkComputeContext>(device, given.validation == 1).release();
   });
 }
 
@@ -237,8 +231,8 @@ void vkc_destroy(VkComputeContext* ctx) { const std::unique_ptr<VkComputeContext
 VkcResult vkc_get_device_info(VkComputeContext* ctx, VkcDeviceInfo* info) {
   return on_context(ctx, [&](const VkComputeContext& context) {
     require_pointer(info, "info");
-    require_struct_size(info->struct_size, sizeof(VkcDeviceInfo), "VkcDeviceInfo");
-    *info = context.device_info();
+    vkc::require_struct(info);
+    vkc::write_struct(context.device_info(), info);
   });
 }
 
@@ -251,23 +245,19 @@ VkcResult vkc_upload_embeddings_with(VkComputeContext* ctx, const float* embeddi
                                      uint32_t num_embeddings, uint32_t embedding_dim,
                                      const VkcUploadOptions* options) {
   return on_context(ctx, [&](VkComputeContext& context) {
-    bool center = false;
-    if (options != nullptr) {
-      require_struct_size(options->struct_size, sizeof(VkcUploadOptions), "VkcUploadOptions");
-      require_flag(options->center, "VkcUploadOptions.center");
-      center = options->center == 1;
-    }
+    const auto given = vkc::read_options(options);
+    require_flag(given.center, "VkcUploadOptions.center");
     require_sizes(num_embeddings, embedding_dim);
     require_pointer(embeddings, "embeddings");
-    context.upload(embeddings, num_embeddings, embedding_dim, center);
+    context.upload(embeddings, num_embeddings, embedding_dim, given.center == 1);
   });
 }
 
 VkcResult vkc_get_embeddings_info(VkComputeContext* ctx, VkcEmbeddingsInfo* info) {
   return on_context(ctx, [&](const VkComputeContext& context) {
     require_pointer(info, "info");
-    require_struct_size(info->struct_size, sizeof(VkcEmbeddingsInfo), "VkcEmbeddingsInfo");
-    *info = context.embeddings_info();
+    vkc::require_struct(info);
+    vkc::write_struct(context.embeddings_info(), info);
   });
 }
 
@@ -302,7 +292,15 @@ VkcResult vkc_compute_diversity_sequence(VkComputeContext* ctx, uint32_t start,
 
 VkcResult vkc_compute_diversity_sequences(VkComputeContext* ctx, const uint32_t* starts,
                                           uint32_t count, uint32_t length, uint32_t* output) {
+  return vkc_compute_diversity_sequences_with(ctx, starts, count, length, nullptr, output);
+}
+
+VkcResult vkc_compute_diversity_sequences_with(VkComputeContext* ctx, const uint32_t* starts,
+                                               uint32_t count, uint32_t length,
+                                               const VkcSequenceOptions* options,
+                                               uint32_t* output) {
   return on_context(ctx, [&](VkComputeContext& context) {
+    require_order(vkc::read_options(options));
     const uint32_t n = context.require_embeddings();
     require_length(length, n);
     if (count == 0) return;
@@ -362,10 +360,11 @@ VkcResult vkc_plan_memory(VkComputeContext* ctx, const VkcPlanRequest* request,
   return on_context(ctx, [&](const VkComputeContext& context) {
     require_pointer(request, "request");
     require_pointer(plan, "plan");
-    require_struct_size(request->struct_size, sizeof(VkcPlanRequest), "VkcPlanRequest");
-    require_struct_size(plan->struct_size, sizeof(VkcMemoryPlan), "VkcMemoryPlan");
-    require_sizes(request->num_embeddings, request->embedding_dim);
-    *plan = context.plan_memory(request->num_embeddings, request->embedding_dim, work_of(*request));
+    const auto asked = vkc::read_struct(request);
+    vkc::require_struct(plan);
+    require_sizes(asked.num_embeddings, asked.embedding_dim);
+    vkc::write_struct(
+        context.plan_memory(asked.num_embeddings, asked.embedding_dim, work_of(asked)), plan);
   });
 }
 

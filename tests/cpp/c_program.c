@@ -43,9 +43,12 @@ static void compute(VkComputeContext* ctx) {
   static const uint32_t expected[4] = {0, 3, 1, 2};
   static const uint32_t starts[2] = {2, 3};
   static const uint32_t nearest[8] = {1, 2, 0, 2, 1, 0, 2, 1};
-  VkcDeviceInfo device = {0};
-  VkcEmbeddingsInfo info = {0};
-  VkcUploadOptions options = {0};
+  VkcDeviceInfo device = VKC_DEVICE_INFO_INIT;
+  VkcEmbeddingsInfo info = VKC_EMBEDDINGS_INFO_INIT;
+  VkcUploadOptions options = VKC_UPLOAD_OPTIONS_INIT;
+  VkcSequenceOptions centroid = VKC_SEQUENCE_OPTIONS_INIT;
+  VkcPlanRequest request = VKC_PLAN_REQUEST_INIT;
+  VkcMemoryPlan plan = VKC_MEMORY_PLAN_INIT;
   float matrix[16];
   float row[4];
   uint32_t sequence[4];
@@ -54,12 +57,10 @@ static void compute(VkComputeContext* ctx) {
   float similarities[8];
   uint32_t count = 0;
 
-  device.struct_size = sizeof device;
   REQUIRE(vkc_get_device_info(ctx, &device) == VKC_SUCCESS);
   REQUIRE(device.usable == 1);
 
   REQUIRE(vkc_upload_embeddings(ctx, &points[0][0], 4, 2) == VKC_SUCCESS);
-  info.struct_size = sizeof info;
   REQUIRE(vkc_get_embeddings_info(ctx, &info) == VKC_SUCCESS);
   REQUIRE(info.num_embeddings == 4 && info.embedding_dim == 2);
   REQUIRE(info.centered == 0 && info.weighted == 0);
@@ -76,6 +77,9 @@ static void compute(VkComputeContext* ctx) {
   REQUIRE(vkc_compute_diversity_sequences(ctx, starts, 2, 2, pairs) == VKC_SUCCESS);
   REQUIRE(pairs[0] == 2 && pairs[1] == 0 && pairs[2] == 3 && pairs[3] == 0);
 
+  REQUIRE(vkc_compute_diversity_sequences_with(ctx, starts, 2, 1, &centroid, pairs) == VKC_SUCCESS);
+  REQUIRE(pairs[0] == 2 && pairs[1] == 3);
+
   REQUIRE(vkc_compute_nearest_neighbors(ctx, 2, neighbors, similarities) == VKC_SUCCESS);
   REQUIRE(memcmp(neighbors, nearest, sizeof nearest) == 0);
   REQUIRE(similarities[0] == matrix[1] && similarities[7] == matrix[13]);
@@ -84,10 +88,14 @@ static void compute(VkComputeContext* ctx) {
   REQUIRE(vkc_compute_nearest_neighbors_of(ctx, 2, 2, 1, neighbors, NULL) == VKC_SUCCESS);
   REQUIRE(neighbors[0] == 1 && neighbors[1] == 2);
 
+  request.num_embeddings = 4;
+  request.embedding_dim = 2;
+  REQUIRE(vkc_plan_memory(ctx, &request, &plan) == VKC_SUCCESS);
+  REQUIRE(plan.fits == 1);
+
   REQUIRE(vkc_compute_diversity_sequence(ctx, 4, sequence) == VKC_ERROR_ITEM_OUT_OF_RANGE);
   REQUIRE(strlen(vkc_last_error()) > 0);
 
-  options.struct_size = sizeof options;
   options.center = 1;
   REQUIRE(vkc_upload_embeddings_with(ctx, &points[0][0], 4, 2, &options) == VKC_SUCCESS);
   REQUIRE(vkc_get_embeddings_info(ctx, &info) == VKC_SUCCESS);
@@ -95,7 +103,7 @@ static void compute(VkComputeContext* ctx) {
 }
 
 int main(void) {
-  VkcOptions options = {0};
+  VkcOptions options = VKC_OPTIONS_INIT;
   VkComputeContext* ctx;
 
   versions_and_results();
@@ -106,7 +114,6 @@ int main(void) {
   compute(ctx);
   vkc_destroy(ctx);
 
-  options.struct_size = sizeof options;
   options.validation = 1;
   REQUIRE(vkc_create(&options, &ctx) == VKC_SUCCESS);
   compute(ctx);

@@ -42,8 +42,10 @@ end
 
 -- The header as a compiler sees it after its preprocessor.
 local function header_declarations()
-  local text = read(helper.ROOT .. "/include/vulkan_compute.h"):gsub("/%*.-%*/", " ")
-  text = text:gsub('#ifdef __cplusplus\n.-#endif', ""):gsub("#[^\n]*", ""):gsub("VKC_API", "")
+  local include = helper.ROOT .. "/include/"
+  local text = read(include .. "vulkan_compute.h") .. read(include .. "vulkan_compute_validation.h")
+  text = text:gsub("/%*.-%*/", " "):gsub("\\\n", " "):gsub('#ifdef __cplusplus\n.-#endif', ""):gsub("#[^\n]*", "")
+  text = text:gsub("VKC_API", "")
   return text
 end
 

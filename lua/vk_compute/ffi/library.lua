@@ -113,6 +113,22 @@ VkcResult vkc_compute_diversity_sequence(VkComputeContext* ctx, uint32_t start,
                                          uint32_t* output_sequence);
 VkcResult vkc_compute_diversity_sequences(VkComputeContext* ctx, const uint32_t* starts,
                                           uint32_t count, uint32_t length, uint32_t* output);
+
+typedef enum VkcOrder {
+  VKC_ORDER_CENTROID = 0
+} VkcOrder;
+
+typedef struct VkcSequenceOptions {
+  uint32_t struct_size;
+  uint32_t order;
+  float lambda;
+} VkcSequenceOptions;
+
+VkcResult vkc_compute_diversity_sequences_with(VkComputeContext* ctx,
+                                               const uint32_t* starts, uint32_t count,
+                                               uint32_t length,
+                                               const VkcSequenceOptions* options,
+                                               uint32_t* output);
 VkcResult vkc_recommended_batch(VkComputeContext* ctx, uint32_t length, uint32_t* count);
 
 VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint32_t* ids,
