@@ -130,7 +130,7 @@ end
 -- ---- Caches ------------------------------------------------------------------------------------
 
 local function load_cache(path, options, kind)
-  return require("vk_compute.cache").load(path, options, kind)
+  return require("vk_compute.cache.reader").load(path, options, kind)
 end
 
 --- Opens a diversity cache for reading. The file is mapped, not read. Needs no context, no device and

@@ -326,7 +326,7 @@ describe("damage to a finished cache", function()
       local input, path = %q, %q
       local function verify()
         return pcall(cache.verify, {
-          path = path, embeddings = embedding_file.read(input), definition_version = 1,
+          path = path, embeddings = embedding_file.read(input), vk = require("vk_compute"),
           report = function() end, stop = function() return 0 end,
         })
       end
@@ -336,7 +336,6 @@ describe("damage to a finished cache", function()
       local files = { path, path .. ".json" }
       local found, in_file = 0, { 0, 0 }
       for k = 1, %d do
-        -- Verifying draws random numbers too.
         math.randomseed(seed + k)
         local which = math.random() < 0.8 and 1 or 2
         local whole = cache_helper.contents(files[which])

@@ -18,9 +18,11 @@ local poll = require("posix.poll")
 local signal = require("posix.signal")
 local unistd = require("posix.unistd")
 local wait = require("posix.sys.wait")
+local library = require("vk_compute.ffi.library")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
-local report = require("vk_compute.cli.report")
+local kinds = require("vk_compute.cache.kinds")
+local plan_text = require("vk_compute.ffi.plan_text")
 local signals = require("vk_compute.system.signals")
 
 ffi.cdef("int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);")
@@ -59,17 +61,16 @@ local function send(fd, message)
 end
 
 local function serve(self, job, requests, replies)
-  local vk = require("vk_compute")
-  local lib = require("vk_compute.ffi.library").load()
-  local context = vk.new({ device = job.device })
-  local embeddings = job.embeddings
+  local lib = library.load()
+  local context = job.vk.new({ device = job.device })
+  local embeddings, what = job.embeddings, job.what
+  local kind = kinds[what.kind]
   local plan = context:plan_memory({
-    n = embeddings.n, d = embeddings.d, work = job.kind.work, count = self.capacity,
-    length = job.length, k = job.length,
+    n = what.n, d = what.d, work = kind.work, count = self.capacity, length = what.length, k = what.length,
   })
   send(replies, { device = context:device_info().name, plan = plan })
-  if not plan.fits then fail("%s", report.plan(plan)) end
-  context:upload_embeddings(embeddings.data, embeddings.n, embeddings.d, { center = job.center })
+  if not plan.fits then fail("%s", plan_text(plan)) end
+  context:upload_embeddings(embeddings.data, embeddings.n, embeddings.d, { center = what.centered })
   send(replies, { ready = true })
 
   while true do
@@ -77,8 +78,7 @@ local function serve(self, job, requests, replies)
     if not line then break end
     local slot, count = line:match("^(%d+) (%d+)$")
     slot, count = tonumber(slot), tonumber(count)
-    count = job.kind.compute(context.handle, lib, self.starts[slot], count, job.length,
-      self.rows[slot])
+    count = kind.compute(context.handle, lib, self.starts[slot], count, what, self.rows[slot])
     send(replies, { slot = slot, count = count })
   end
   context:shutdown()
@@ -112,12 +112,12 @@ local function pipe()
 end
 
 --- Starts a computing process.
--- @tparam table job `kind` (as in kinds.lua), `embeddings` (`data`, `n`, `d`), `center`, `length`,
--- `device` (or nil), `batch` (rows a request at most, or nil)
+-- @tparam table job `vk` (the module vk_compute), `what` (an identity), `embeddings` (`data`, `n`, `d`), `device`
+-- (or nil), `batch` (rows a request at most, or nil)
 -- @treturn Process
 function compute_process.start(job)
-  local row_bytes = job.length * 4
-  local capacity = math.max(1, math.min(job.embeddings.n, math.floor(SLOT_BYTES / row_bytes)))
+  local row_bytes = job.what.length * 4
+  local capacity = math.max(1, math.min(job.what.n, math.floor(SLOT_BYTES / row_bytes)))
   if job.batch then capacity = math.min(capacity, job.batch) end
   local slot_bytes = capacity * (row_bytes + 4)
   local memory = files.memory(SLOTS * slot_bytes, true)

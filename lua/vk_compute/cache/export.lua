@@ -6,6 +6,7 @@ local cjson = require("cjson")
 local fail = require("vk_compute.system.fail")
 local file_kind = require("vk_compute.cache.file_kind")
 local files = require("vk_compute.system.files")
+local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
 local rows = require("vk_compute.cache.rows")
@@ -15,18 +16,16 @@ local xxhash = require("vk_compute.system.xxhash")
 
 local export = {}
 
-local METADATA_MEMBERS = {
-  "n", "d", "length", "centered", "definition_version", "fingerprint", "device", "library_version",
-  "date",
-}
+-- Of the metadata; the kind shows by what the rows are called.
+local LEFT_OUT = { kind = true, embeddings_checksum = true }
+local MEMBERS = { "device", "library_version", "date" }
 
 -- Plain binary has no beginning of its own.
 local function is_binary(path)
   return false, ("is %s, and nothing shows that it is an earlier export"):format(file_kind.of(path))
 end
 
-local JSON_BEGINNING = '^{"metadata": {"n": %d+, "d": %d+, "length": %d+, "centered": %l+, "definition_version": %d+,'
-  .. ' "fingerprint": "%x+"'
+local JSON_BEGINNING = '^{"metadata": {"n": %d+, "d": %d+, "length": %d+, "centered": %l+, .-"fingerprint": "%x+"'
 
 local function is_json(path)
   return files.head(path, 256):find(JSON_BEGINNING) ~= nil
@@ -83,8 +82,9 @@ function export.json(path, output, options)
       length = what.length
       for id = 0, what.n - 1 do text_of[id] = ("%.0f"):format(id) end
       local members = {}
-      for k, name in ipairs(METADATA_MEMBERS) do
-        members[k] = ('"%s": %s'):format(name, cjson.encode(what[name]))
+      for k, member in ipairs(identity.members(what, LEFT_OUT)) do members[k] = ("%s: %s"):format(unpack(member)) end
+      for _, name in ipairs(MEMBERS) do
+        members[#members + 1] = ('"%s": %s'):format(name, cjson.encode(what[name]))
       end
       put_text(put, ('{"metadata": {%s},\n"%s": {'):format(table.concat(members, ", "),
         kinds[what.kind].member))

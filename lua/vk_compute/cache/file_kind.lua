@@ -9,9 +9,9 @@ local npy = require("vk_compute.formats.npy_header")
 local file_kind = {}
 
 local function npy_header(path)
-  local fd = files.open(path, "read")
-  local ok, header = pcall(npy.read, fd, path, files.stat(path).st_size)
-  files.close(fd)
+  local ok, header = pcall(files.with, path, "read", function(fd)
+    return npy.read(fd, path, files.stat(path).st_size)
+  end)
   return ok and header or nil
 end
 

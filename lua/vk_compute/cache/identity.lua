@@ -1,75 +1,143 @@
 --- What a cache was made from: equal identities give equal rows.
+--
+-- FIELDS lists what that is, in the order of files. The fingerprint, differences, metadata, journal, export and
+-- status derive from the list. A field is a table of
+--
+-- - `name`: in identities, in jobs and in files
+-- - `default`: what it is where nothing is said of it; then no file mentions it. So files from before there was
+--   the field stay readable, and the same
+-- - `is_valid`: function (value, what)
+-- - `label`, `shown`: in messages, where these are not the name and the value; a field whose `shown` is false is
+--   not shown
+-- - `line`: what the fingerprint is of: a format, or function (value) -> text
+-- - `said`: function (value, what) -> a part of a description
 -- @module vk_compute.cache.identity
 
+local cjson = require("cjson")
 local kinds = require("vk_compute.cache.kinds")
 local xxhash = require("vk_compute.system.xxhash")
 
 local identity = {}
 
---- The identity of a cache of these embeddings.
--- @tparam table embeddings `data` (a pointer), `n`, `d`, `bytes`
--- @tparam table how `kind` (a name in kinds.lua), `length` of a row, `centered` (boolean),
--- `definition_version`
--- @treturn table `kind`, `n`, `d`, `length`, `centered`, `definition_version`, `embeddings_checksum` and
--- `fingerprint`: checksums are XXH3-128 in hexadecimal, the fingerprint one of all the others
-function identity.of(embeddings, how)
-  local what = {
-    kind = how.kind,
-    n = embeddings.n,
-    d = embeddings.d,
-    length = how.length,
-    centered = how.centered,
-    definition_version = how.definition_version,
-    embeddings_checksum = xxhash.hex128(embeddings.data, embeddings.bytes),
-  }
-  what.fingerprint = identity.fingerprint(what)
-  return what
-end
-
---- The fingerprint that belongs to an identity's other fields.
-function identity.fingerprint(what)
-  local text = ("%s\ndefinition %d\nn %.0f\nd %.0f\nlength %.0f\ncentered %s\n%s\n"):format(
-    kinds[what.kind].title, what.definition_version, what.n, what.d, what.length, tostring(what.centered),
-    what.embeddings_checksum)
-  return xxhash.hex128(text, #text)
-end
-
 local function is_count(value)
   return type(value) == "number" and value >= 1 and value < 2 ^ 32 and value % 1 == 0
 end
 
---- Whether a table read from a file is an identity whose fingerprint fits it.
-function identity.is_valid(what)
-  return type(what) == "table" and kinds[what.kind] ~= nil
-    and is_count(what.n) and is_count(what.d) and is_count(what.length)
-    and what.length <= kinds[what.kind].most_ids(what.n) and type(what.centered) == "boolean"
-    and is_count(what.definition_version) and type(what.embeddings_checksum) == "string"
-    and what.fingerprint == identity.fingerprint(what)
+local function is_length(value, what)
+  return is_count(value) and value <= kinds[what.kind].most_ids(what.n)
 end
 
-local function centring(what)
-  return what.centered and "centred" or "not centred"
+local function is_a(name)
+  return function(value) return type(value) == name end
+end
+
+local function centring(value) return value and "centred" or "not centred" end
+
+local FIELDS = {
+  { name = "kind", default = "diversity", is_valid = function(kind) return kinds[kind] ~= nil end,
+    shown = function(kind) return kinds[kind].rows end },
+  { name = "n", is_valid = is_count, line = "n %.0f" },
+  { name = "d", is_valid = is_count, line = "d %.0f",
+    said = function(d, what) return ("%.0f embeddings of dimension %.0f"):format(what.n, d) end },
+  { name = "length", is_valid = is_length, line = "length %.0f",
+    said = function(length) return ("%.0f ids a row"):format(length) end },
+  { name = "centered", is_valid = is_a("boolean"), label = "centring", shown = centring, said = centring,
+    line = function(value) return "centered " .. tostring(value) end },
+  { name = "definition_version", is_valid = is_count, label = "definition version" },
+  { name = "embeddings_checksum", is_valid = is_a("string"), label = "the embeddings themselves", shown = false,
+    line = "%s" },
+}
+
+local function fingerprint(what)
+  -- First what rows mean.
+  local lines = { ("%s\ndefinition %d\n"):format(kinds[what.kind].title, what.definition_version) }
+  for _, field in ipairs(FIELDS) do
+    local value, line = what[field.name], field.line
+    if line and value ~= field.default then
+      lines[#lines + 1] = (type(line) == "string" and line:format(value) or line(value)) .. "\n"
+    end
+  end
+  local text = table.concat(lines)
+  return xxhash.hex128(text, #text)
+end
+
+local function set_defaults(what)
+  for _, field in ipairs(FIELDS) do
+    if what[field.name] == nil then what[field.name] = field.default end
+  end
+end
+
+--- The identity of a cache of these embeddings.
+-- @tparam table embeddings `data` (a pointer), `n`, `d`, `bytes`
+-- @tparam table how the other fields
+-- @treturn table all fields, and `fingerprint`: checksums are XXH3-128 in hexadecimal, the fingerprint one of all
+-- the others
+function identity.of(embeddings, how)
+  local what = identity.copy(how, {})
+  what.n, what.d = embeddings.n, embeddings.d
+  what.embeddings_checksum = xxhash.hex128(embeddings.data, embeddings.bytes)
+  set_defaults(what)
+  what.fingerprint = fingerprint(what)
+  return what
+end
+
+--- Copies the fields of an identity, and its fingerprint, into another table.
+-- @treturn table that other
+function identity.copy(what, into)
+  for _, field in ipairs(FIELDS) do into[field.name] = what[field.name] end
+  into.fingerprint = what.fingerprint
+  return into
+end
+
+--- The members of a JSON object that stand for an identity, the fingerprint last.
+-- @tparam table what
+-- @tparam {[string]=boolean} left_out names of fields that are not wanted
+-- @treturn {{string,string},...} names and values, as JSON
+function identity.members(what, left_out)
+  local members = {}
+  for _, field in ipairs(FIELDS) do
+    local name, value = field.name, what[field.name]
+    if not left_out[name] and value ~= field.default then
+      members[#members + 1] = { cjson.encode(name), cjson.encode(value) }
+    end
+  end
+  members[#members + 1] = { '"fingerprint"', cjson.encode(what.fingerprint) }
+  return members
+end
+
+--- Sets the defaults in a table read from a file, and tells whether it is an identity whose fingerprint fits it.
+function identity.complete(what)
+  set_defaults(what)
+  for _, field in ipairs(FIELDS) do
+    local value = what[field.name]
+    if value ~= field.default and not field.is_valid(value, what) then return false end
+  end
+  return what.fingerprint == fingerprint(what)
 end
 
 --- How a cache's identity differs from the one asked for.
 -- @treturn string such as "length (the cache has 100, asked for is 2461)", or nil where they agree
 function identity.difference(cached, asked)
   local list = {}
-  local function add(name, has, wanted)
+  for _, field in ipairs(FIELDS) do
+    local has, wanted, label = cached[field.name], asked[field.name], field.label or field.name
     if has ~= wanted then
-      list[#list + 1] = ("%s (the cache has %s, asked for is %s)"):format(name, has, wanted)
+      local function shown(value) return field.shown and field.shown(value) or tostring(value) end
+      list[#list + 1] = field.shown == false and label
+        or ("%s (the cache has %s, asked for is %s)"):format(label, shown(has), shown(wanted))
     end
   end
-  add("kind", kinds[cached.kind].rows, kinds[asked.kind].rows)
-  add("n", cached.n, asked.n)
-  add("d", cached.d, asked.d)
-  add("length", cached.length, asked.length)
-  add("centring", centring(cached), centring(asked))
-  add("definition version", cached.definition_version, asked.definition_version)
-  if cached.embeddings_checksum ~= asked.embeddings_checksum then
-    list[#list + 1] = "the embeddings themselves"
-  end
   return list[1] and table.concat(list, ", ")
+end
+
+--- What a cache is of, in words.
+function identity.description(what)
+  local parts = {}
+  for _, field in ipairs(FIELDS) do
+    local value = what[field.name]
+    if field.said and value ~= field.default then parts[#parts + 1] = field.said(value, what) end
+  end
+  return table.concat(parts, ", ")
 end
 
 return identity

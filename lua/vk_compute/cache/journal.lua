@@ -4,8 +4,7 @@
 -- the XXH3-64 of the JSON text; in all lines but the first, of the fingerprint and the JSON text, so
 -- that a record counts for nothing but the input it was written for. Records:
 --
--- - the first line: `journal` (the format's version) and the identity of the cache (identity.lua); it has
---   no `kind` where that is "diversity"
+-- - the first line: `journal` (the format's version) and the identity of the cache (identity.lua)
 -- - `{"run":{"pid":..,"device":..,"library_version":..},"time":..}`: a writer begins to compute
 -- - `{"rows":[[first,count],..],"checksums":"..","time":..}`: these rows are on disk; 16 digits of
 --   XXH3-64 for each row, in order. `time` is in seconds since 1970.
@@ -24,9 +23,6 @@ local xxhash = require("vk_compute.system.xxhash")
 local journal = {}
 
 local VERSION = 1
-local IDENTITY_MEMBERS = {
-  "n", "d", "length", "centered", "definition_version", "embeddings_checksum", "fingerprint",
-}
 
 local function line_of(json, key)
   local signed = key .. json
@@ -41,12 +37,8 @@ local function object_of(line, key)
 end
 
 local function header_line(what)
-  local members = {}
-  -- There were diversity caches before there were kinds.
-  if what.kind ~= "diversity" then members[1] = ('"kind":%s'):format(cjson.encode(what.kind)) end
-  for _, name in ipairs(IDENTITY_MEMBERS) do
-    members[#members + 1] = ('"%s":%s'):format(name, cjson.encode(what[name]))
-  end
+  local members = identity.members(what, {})
+  for k, member in ipairs(members) do members[k] = ("%s:%s"):format(unpack(member)) end
   return line_of(('{"journal":%d,%s}'):format(VERSION, table.concat(members, ",")), "")
 end
 
@@ -93,8 +85,7 @@ local function read_header(state, line, expected)
     fail("%s has format version %s, and version %d is known here", state.path,
       tostring(header.journal), VERSION)
   end
-  if header then header.kind = header.kind or "diversity" end
-  if header and identity.is_valid(header) then
+  if header and identity.complete(header) then
     state.what = header
   else
     state.damaged_lines = 1

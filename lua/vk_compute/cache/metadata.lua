@@ -4,8 +4,7 @@
 --
 -- - `format`, `format_version`: what its kind is called (see kinds.lua), such as "vulkan_compute diversity
 --   cache"; 1
--- - `n`, `d`, `length`, `centered`, `definition_version`, `embeddings_checksum`, `fingerprint`: see
---   identity.lua
+-- - the identity (identity.lua) but for its kind
 -- - `device`, `library_version`, `date` (ISO 8601, UTC): of the last run
 -- - `rows_checksum`: XXH3-128 of all rows, that is of all bytes after the header of NAME
 -- - `row_checksums`: XXH3-64 of each row, 16 hexadecimal digits a row, row after row
@@ -23,11 +22,8 @@ local metadata = {
   FORMAT_VERSION = 1,
 }
 
-local MEMBERS = {
-  "format", "format_version", "n", "d", "length", "centered", "definition_version",
-  "embeddings_checksum", "fingerprint", "device", "library_version", "date", "rows_checksum",
-  "row_checksums",
-}
+-- After the identity.
+local MEMBERS = { "device", "library_version", "date", "rows_checksum", "row_checksums" }
 
 local BEGINNING = '{\n  "format": "vulkan_compute '
 
@@ -43,7 +39,13 @@ local function with_checksum(body)
 end
 
 local function encode(fields)
-  local lines = {}
+  local lines = {
+    ('  "format": %s'):format(cjson.encode(kinds[fields.kind].format)),
+    ('  "format_version": %d'):format(metadata.FORMAT_VERSION),
+  }
+  for _, member in ipairs(identity.members(fields, { kind = true })) do
+    lines[#lines + 1] = ("  %s: %s"):format(unpack(member))
+  end
   for _, name in ipairs(MEMBERS) do
     lines[#lines + 1] = ('  "%s": %s'):format(name, cjson.encode(fields[name]))
   end
@@ -66,7 +68,7 @@ local function decode(text)
     return nil, ("it has format version %s, and version %d is known here"):format(
       tostring(fields.format_version), metadata.FORMAT_VERSION)
   end
-  if not identity.is_valid(fields) or type(fields.row_checksums) ~= "string"
+  if not identity.complete(fields) or type(fields.row_checksums) ~= "string"
     or #fields.row_checksums ~= 16 * fields.n or type(fields.rows_checksum) ~= "string" then
     return nil, "its members do not fit each other"
   end
@@ -92,13 +94,9 @@ end
 
 --- Writes a metadata file: complete and on disk, or not at all.
 -- @tparam string path
--- @tparam table fields `kind`, and all members but format and format_version
+-- @tparam table fields an identity, and all members after it
 function metadata.write(path, fields)
-  local all = setmetatable({
-    format = kinds[fields.kind].format,
-    format_version = metadata.FORMAT_VERSION,
-  }, { __index = fields })
-  files.replace(path, encode(all))
+  files.replace(path, encode(fields))
 end
 
 --- The checksum of one row.

@@ -3,7 +3,6 @@
 
 local ffi = require("ffi")
 local arguments = require("vk_compute.system.arguments")
-local embedding_file = require("vk_compute.formats.embedding_file")
 local embeddings = require("vk_compute.ffi.embeddings")
 local errors = require("vk_compute.system.errors")
 local fail = require("vk_compute.system.fail")
@@ -20,7 +19,8 @@ local Cache = {}
 Cache.__index = Cache
 
 local function read_embeddings(given)
-  if type(given) == "string" then return embedding_file.read(given) end
+  -- Loaded where it is needed: most who read a cache read no embeddings.
+  if type(given) == "string" then return require("vk_compute.formats.embedding_file").read(given) end
   local data, n, d
   if type(given) == "table" and type(given[2]) == "number" and type(given[1]) ~= "number" then
     data, n, d = embeddings.read(given[1], given[2], given[3])
@@ -51,8 +51,7 @@ local OPTIONS = { embeddings = "string|table", partial = "boolean" }
 --   (source, n, d)
 -- - `partial`: true takes a cache that is not finished too, with the rows that are done
 -- @tparam[opt] string kind that it must be of: "diversity" or "neighbors"
--- @treturn Cache with the fields `kind`, `n`, `d`, `length`, `centered`, `fingerprint`, `finished` and
--- `done` (rows there are)
+-- @treturn Cache with the fields of an identity, `fingerprint`, `finished` and `done` (rows there are)
 -- @raise no such cache; one of another kind; one that is not finished; a damaged one; one of other
 -- embeddings
 function reader.load(path, options, kind)
@@ -74,12 +73,10 @@ function reader.load(path, options, kind)
       from.place.file_bytes)
   end
   if options.embeddings then check_embeddings(path, from.what, options.embeddings) end
-  local what = from.what
-  return setmetatable({
-    path = path, kind = what.kind, n = what.n, d = what.d, length = what.length, centered = what.centered,
-    fingerprint = what.fingerprint, finished = from.finished, done = from.done,
-    source = from, mapping = files.map(from.file, size), viewed = false,
-  }, Cache)
+  return setmetatable(identity.copy(from.what, {
+    path = path, finished = from.finished, done = from.done, source = from, mapping = files.map(from.file, size),
+    viewed = false,
+  }), Cache)
 end
 
 --- A cache open for reading: what @{load} gives.

@@ -3,20 +3,18 @@
 
 local compute_process = require("vk_compute.cache.compute_process")
 local fail = require("vk_compute.system.fail")
-local kinds = require("vk_compute.cache.kinds")
 
 local WAIT_MS = 200
 
 --- Computes rows on the device. Must not be called in a process that has made a context.
--- @tparam table job `embeddings`, `device`, `report` and `stop`, as for verify.run
+-- @tparam table job `vk`, `embeddings`, `device`, `report` and `stop`, as for verify.run
 -- @tparam table what the identity of the cache they are of
 -- @tparam {number,...} list their numbers
 -- @tparam function visit (row, pointer): `uint32_t*`, valid during the call
 return function(job, what, list, visit)
   if not list[1] then return end
   local process = compute_process.start({
-    kind = kinds[what.kind],
-    embeddings = job.embeddings, center = what.centered, length = what.length, device = job.device,
+    vk = job.vk, what = what, embeddings = job.embeddings, device = job.device,
   })
   local ok, problem = pcall(function()
     local first = 1

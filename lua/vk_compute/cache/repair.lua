@@ -32,8 +32,7 @@ repair.unlock = lock.release
 -- Puts back what the checksums say was there.
 local function repair_finished(job, from, damaged)
   local place = from.place
-  local fd = files.open(from.file, "write")
-  local ok, problem = pcall(function()
+  files.with(from.file, "write", function(fd)
     files.resize(fd, from.file, place.file_bytes)
     files.write(fd, from.file, place.header, #place.header, 0)
     recompute(job, from.what, damaged, function(row, pointer)
@@ -45,8 +44,6 @@ local function repair_finished(job, from, damaged)
     end)
     files.sync(fd, from.file)
   end)
-  files.close(fd)
-  if not ok then error(problem, 0) end
 end
 
 -- Takes damaged rows off the journal: the next run computes them.

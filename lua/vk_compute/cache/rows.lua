@@ -19,8 +19,7 @@ function rows.each(path, place, n, visit, report)
   local per_block = math.max(1, math.floor(BLOCK_BYTES / place.row_bytes))
   local block = files.memory(per_block * place.row_bytes)
   local base = ffi.cast("uint32_t *", block)
-  local fd = files.open(path, "read")
-  local ok, problem = pcall(function()
+  local ok, problem = pcall(files.with, path, "read", function(fd)
     for first = 0, n - 1, per_block do
       local count = math.min(per_block, n - first)
       local bytes = count * place.row_bytes
@@ -31,7 +30,6 @@ function rows.each(path, place, n, visit, report)
       if report then report(first + count) end
     end
   end)
-  files.close(fd)
   files.unmap(block, per_block * place.row_bytes)
   if not ok then error(problem, 0) end
 end

@@ -3,6 +3,7 @@
 
 local file_kind = require("vk_compute.cache.file_kind")
 local files = require("vk_compute.system.files")
+local identity = require("vk_compute.cache.identity")
 local journal = require("vk_compute.cache.journal")
 local layout = require("vk_compute.cache.layout")
 local lock = require("vk_compute.system.lock")
@@ -31,9 +32,7 @@ local function check_length(result, path, what)
 end
 
 local function describe(result, what)
-  for _, name in ipairs({ "kind", "n", "d", "length", "centered", "fingerprint" }) do
-    result[name] = what[name]
-  end
+  identity.copy(what, result)
   result.total = what.n
 end
 
@@ -84,7 +83,7 @@ end
 -- - `path`; `state`: "missing", "running", "stopped", "finished" or "not a cache"
 -- - `problems`: texts; empty where nothing is known to be wrong. Rows are not read: see verify.run
 -- - `writer`: process id, where there is one (0: in another container)
--- - `kind` ("diversity" or "neighbors"); `n`, `d`, `length`, `centered`, `fingerprint`
+-- - the fields of its identity, and `fingerprint`: see identity.lua
 -- - `done`, `total` (rows); `device`
 -- - `rate` (rows a second), `eta` (seconds), `updated` (seconds since 1970), of one that grows;
 --   `date` of one that is finished

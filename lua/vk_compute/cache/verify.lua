@@ -2,6 +2,7 @@
 -- @module vk_compute.cache.verify
 
 local ffi = require("ffi")
+local time = require("posix.time")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
@@ -20,12 +21,12 @@ local SAMPLE = 16  -- rows
 ffi.cdef("int memcmp(const void *a, const void *b, size_t bytes);")
 
 local function check_identity(job, what)
-  local asked = identity.of(job.embeddings, {
-    kind = job.kind or what.kind,
-    length = job.length or what.length,
-    centered = job.center or what.centered,
-    definition_version = job.definition_version,
-  })
+  local asked = identity.of(job.embeddings, setmetatable({ definition_version = job.vk.definition_version() }, {
+    __index = function(_, name)
+      if job[name] ~= nil then return job[name] end
+      return what[name]
+    end,
+  }))
   local difference = identity.difference(what, asked)
   if difference then
     fail("%s was made from something else; what differs: %s", job.path, difference)
@@ -58,6 +59,17 @@ local function check_rows(job, from, problems)
   return damaged
 end
 
+-- Random numbers (below) -> 0 to below - 1. Not those of math.random: what it gives is the program's, which may
+-- have seeded it.
+local function generator()
+  local now = time.clock_gettime(time.CLOCK_REALTIME)
+  local state = (now.tv_sec + now.tv_nsec) % (2 ^ 31 - 2) + 1
+  return function(below)
+    state = state * 16807 % (2 ^ 31 - 1)
+    return state % below
+  end
+end
+
 -- A sample of rows that are done and not known to be damaged, in order.
 local function sample_of(from, damaged)
   local left_out = {}
@@ -66,9 +78,9 @@ local function sample_of(from, damaged)
   for row = 0, from.what.n - 1 do
     if from.checksum_of(row) and not left_out[row] then candidates[#candidates + 1] = row end
   end
-  math.randomseed(os.time())
+  local random = generator()
   for k = 1, math.min(SAMPLE, #candidates) do
-    local other = math.random(k, #candidates)
+    local other = k + random(#candidates - k + 1)
     candidates[k], candidates[other] = candidates[other], candidates[k]
   end
   for k = #candidates, SAMPLE + 1, -1 do candidates[k] = nil end
@@ -80,16 +92,14 @@ end
 local function check_sample(job, from, damaged, problems)
   local sample = sample_of(from, damaged)
   local place = from.place
-  local fd = files.open(from.file, "read")
   local buffer = ffi.new("uint32_t[?]", from.what.length)
   local other = {}
-  local ok, problem = pcall(recompute, job, from.what, sample, function(row, pointer)
-    local offset = #place.header + row * place.row_bytes
-    files.read(fd, from.file, buffer, place.row_bytes, offset)
-    if ffi.C.memcmp(buffer, pointer, place.row_bytes) ~= 0 then other[#other + 1] = row end
+  files.with(from.file, "read", function(fd)
+    recompute(job, from.what, sample, function(row, pointer)
+      files.read(fd, from.file, buffer, place.row_bytes, #place.header + row * place.row_bytes)
+      if ffi.C.memcmp(buffer, pointer, place.row_bytes) ~= 0 then other[#other + 1] = row end
+    end)
   end)
-  files.close(fd)
-  if not ok then error(problem, 0) end
   if other[1] then
     problems[#problems + 1] = ("the device computes rows %s otherwise: it or the one that made the "
       .. "cache is at fault; --force computes all rows anew"):format(rows.list(other))
@@ -140,8 +150,8 @@ end
 -- @tparam table job
 --
 -- - `path`: the cache; `embeddings`: as from embedding_file.read
--- - `kind`, `length`, `center`: what the cache must have, where given
--- - `device`; `definition_version`: of the library
+-- - `vk`: the module vk_compute, whose contexts compute; `device`
+-- - fields of an identity (identity.lua), such as `length`: what the cache must have, where given
 -- - `repair`: whether to put right what is damaged, by computing those rows
 -- - `report`: function (phase, done, total): "checking", "starting", "computing"
 -- - `stop`: function () -> how often the user has asked to stop

@@ -59,10 +59,9 @@ end
 
 function Run:start_process()
   self.process = compute_process.start({
-    kind = kinds[self.what.kind],
+    vk = self.job.vk,
+    what = self.what,
     embeddings = self.job.embeddings,
-    center = self.what.centered,
-    length = self.what.length,
     device = self.job.device,
     batch = self.job.batch,
   })
@@ -151,7 +150,7 @@ function Run:await_device()
     if message and message.ready then
       self.ready = true
       self.journal:begin_run({
-        pid = unistd.getpid(), device = self.device, library_version = self.job.library_version,
+        pid = unistd.getpid(), device = self.device, library_version = self.job.vk.version(),
       }, seconds(time.CLOCK_REALTIME))
     end
   end
@@ -208,7 +207,7 @@ function Run:publish(rows_checksum)
   end
   metadata.write(paths.metadata, setmetatable({
     device = self.device or UNKNOWN_DEVICE,
-    library_version = self.job.library_version,
+    library_version = self.job.vk.version(),
     date = os.date("!%Y-%m-%dT%H:%M:%SZ"),
     rows_checksum = rows_checksum,
     row_checksums = table.concat(list),
@@ -295,11 +294,12 @@ end
 -- @tparam table job
 --
 -- - `path`: the cache; `embeddings`: as from embedding_file.read
+-- - `vk`: the module vk_compute, whose contexts compute
 -- - `kind`: "diversity" (default) or "neighbors"
--- - `length`: ids of a row (default: of a sequence n; of neighbours 100, or n - 1 where that is less),
---   `center`, `device`, `force` (start over), `batch` (rows at most
---   between two records; default: what takes about half a second)
--- - `definition_version`, `library_version`: of the library
+-- - `length`: ids of a row (default: of a sequence n; of neighbours 100, or n - 1 where that is less); the other
+--   fields of an identity (identity.lua), such as `centered`
+-- - `device`, `force` (start over), `batch` (rows at most between two records; default: what takes about half a
+--   second)
 -- - `report`: function (state), called some times a second while the device computes: `kind`, `phase`
 --   ("starting", "preparing", "computing", "checking", "finishing"), `done`, `total`, `seconds`,
 --   `device`, `rate` (rows a second; the last two may be nil)
@@ -316,9 +316,9 @@ function writer.run(job)
   survey.check_path(job.path, kind, job.embeddings.path, job.force)
   local length = ids_of_row(kind, job.length, job.embeddings.n)
   local held = take_lock(paths)
-  local what = identity.of(job.embeddings, {
-    kind = name, length = length, centered = job.center or false, definition_version = job.definition_version,
-  })
+  local what = identity.of(job.embeddings, setmetatable({
+    length = length, centered = job.centered or false, definition_version = job.vk.definition_version(),
+  }, { __index = job }))
   local run = new_run(job, paths, what, held)
   local ok, result = pcall(function()
     local state, finished = survey.look(job, paths, what, run:checking())

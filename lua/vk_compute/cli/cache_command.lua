@@ -7,6 +7,7 @@ local command = require("vk_compute.cli.command")
 local kinds = require("vk_compute.cache.kinds")
 local input = require("vk_compute.cli.input")
 local options_of = require("vk_compute.cli.options")
+local plan_text = require("vk_compute.ffi.plan_text")
 local output = require("vk_compute.cli.output")
 local printable = require("vk_compute.system.printable")
 local report = require("vk_compute.cli.report")
@@ -57,12 +58,11 @@ local function compute(kind, options)
   local out = output.new(options)
   local embeddings = input.read(options, out)
   local result = cache.compute({
-    kind = kind, path = options.CACHE, embeddings = embeddings,
-    length = options.length, center = options.center, device = options.device, force = options.force,
+    vk = vk, kind = kind, path = options.CACHE, embeddings = embeddings,
+    length = options.length, centered = options.center, device = options.device, force = options.force,
     batch = options.batch,
-    definition_version = vk.definition_version(), library_version = vk.version(),
     report = function(state) out:progress(state) end,
-    plan = function(plan) out:say(report.plan(plan)) end,
+    plan = function(plan) out:say(plan_text(plan)) end,
     notice = function(text) out:notice(text) end,
     stop = stop.count,
   })

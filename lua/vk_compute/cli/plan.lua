@@ -3,7 +3,7 @@
 
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
-local report = require("vk_compute.cli.report")
+local plan_text = require("vk_compute.ffi.plan_text")
 local vk = require("vk_compute")
 
 local plan = {
@@ -33,7 +33,7 @@ function plan.main(options)
     n = options.rows, d = options.dim, work = options.work, count = options.count,
     length = options.length, k = options.length,
   })
-  out:say(report.plan(result))
+  out:say(plan_text(result))
   out:document(result)
   context:shutdown()
   return result.fits and 0 or 1

@@ -1,6 +1,7 @@
 --- What scripts tell people.
 -- @module vk_compute.cli.report
 
+local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
 local printable = require("vk_compute.system.printable")
 
@@ -34,26 +35,6 @@ local function rows_text(state)
   return table.concat(parts, ", ")
 end
 
-local function size(bytes)
-  if bytes < 1e9 then return ("%.1f MB"):format(bytes / 1e6) end
-  return ("%.2f GB"):format(bytes / 1e9)
-end
-
---- One line on the memory of a run before it starts.
--- @tparam table plan as from Context:plan_memory
-function report.plan(plan)
-  local parts = {
-    ("at most %s of the device (embeddings %s, similarities %s, work %s), %s available"):format(
-      size(plan.device_bytes), size(plan.embeddings_bytes), size(plan.matrix_bytes),
-      size(plan.work_bytes), size(plan.available_device_bytes)),
-    ("%s of the host%s, %s available"):format(size(plan.host_bytes),
-      plan.shared_memory and ", the device's included" or "", size(plan.available_host_bytes)),
-  }
-  local text = "memory: " .. table.concat(parts, "; ")
-  if plan.fits then return text end
-  return text .. ": this does not fit; use fewer embeddings or a device with more memory"
-end
-
 local PHASES = {
   starting = function(state)
     return ("opening %s, %.0f s"):format(state.device or "the device", state.seconds)
@@ -82,11 +63,6 @@ function report.bar(state)
   return ("[%s%s] %s"):format(("#"):rep(filled), ("-"):rep(BAR_WIDTH - filled), rows_text(state))
 end
 
-local function describe(status)
-  return ("%.0f embeddings of dimension %.0f, %s, %.0f ids a row"):format(status.n, status.d,
-    status.centered and "centred" or "not centred", status.length)
-end
-
 --- What there is to say of a cache.
 -- @tparam table status as from status.read
 -- @treturn {string,...} lines
@@ -96,7 +72,7 @@ function report.status(status)
     if value then lines[#lines + 1] = ("  %-12s %s"):format(name, value) end
   end
   add("kind", status.kind and kinds[status.kind].rows)
-  add("of", status.n and describe(status))
+  add("of", status.n and identity.description(status))
   add("rows", status.done and ("%.0f of %.0f (%.1f %%)"):format(status.done, status.total,
     100 * status.done / status.total))
   add("rate", status.rate and rate_text(status.rate))

@@ -50,9 +50,8 @@ end
 -- looked at here and there.
 local function is_matrix(path)
   local size = files.stat(path).st_size
-  local fd = files.open(path, "read")
   local value = ffi.new("float[1]")
-  local ok, result = pcall(function()
+  local ok, result = pcall(files.with, path, "read", function(fd)
     local header = npy.read(fd, path, size)
     local n = tonumber(header.shape:match("^%((%d+), %d+%)$"))
     if header.descr ~= "<f4" or header.shape ~= ("(%.0f, %.0f)"):format(n, n) then return false end
@@ -63,7 +62,6 @@ local function is_matrix(path)
     end
     return true
   end)
-  files.close(fd)
   return ok and result
 end
 

@@ -40,9 +40,8 @@ function verify.main(options, kind)
   input.check(options, kind and "EMBEDDINGS CACHE" or "CACHE EMBEDDINGS")
   local out = output.new(options)
   local result = cache.verify({
-    kind = kind, path = options.CACHE, embeddings = input.read(options, out), length = options.length,
-    center = options.center or nil, device = options.device, repair = options.repair,
-    definition_version = vk.definition_version(),
+    vk = vk, kind = kind, path = options.CACHE, embeddings = input.read(options, out), length = options.length,
+    centered = options.center or nil, device = options.device, repair = options.repair,
     report = function(phase, done, total)
       out:progress({ kind = kind, phase = phase == "computing" and "checking" or phase, done = done, total = total,
         seconds = 0 })

@@ -74,7 +74,7 @@ local function read(file, options)
   return result
 end
 
-local function open(path)
+local function check_type(path)
   if path == "-" then
     fail("- is not taken for standard input: a run that goes on, and verifying, read the embeddings again. Write "
       .. "them to a file first, such as embeddings.json, and name that (a file of the name -: ./-)")
@@ -84,15 +84,17 @@ local function open(path)
   if info and not files.is_regular(info) then
     fail("%s is a pipe or a device: write the embeddings to a file first", path)
   end
-  local fd = files.open(path, "read")
-  return { path = path, fd = fd, extension = (path:match("%.([^./]+)$") or ""):lower() }
 end
 
-local function look(file)
-  file.size = files.stat(file.path).st_size
+-- What is known of an open file before its format is.
+local function look(path, fd)
+  local file = {
+    path = path, fd = fd, extension = (path:match("%.([^./]+)$") or ""):lower(), size = files.stat(path).st_size,
+  }
   if file.size == 0 then fail("%s is empty: write the embeddings anew", file.path) end
   local buffer = ffi.new("uint8_t[?]", HEAD)
   file.head = ffi.string(buffer, files.read(file.fd, file.path, buffer, HEAD, 0))
+  return file
 end
 
 --- Reads a file of embeddings. Nothing is allocated before the file's size is known to fit its header.
@@ -116,14 +118,8 @@ end
 -- @raise always with the file's name: what cannot be read or is of no known format, damaged, cut off,
 -- ragged, empty, not finite, with the place and what to do
 function embedding_file.read(path, options)
-  local file = open(path)
-  local ok, result = pcall(function()
-    look(file)
-    return read(file, options or {})
-  end)
-  files.close(file.fd)
-  if not ok then error(result, 0) end
-  return result
+  check_type(path)
+  return files.with(path, "read", function(fd) return read(look(path, fd), options or {}) end)
 end
 
 return embedding_file

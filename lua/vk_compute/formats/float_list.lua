@@ -3,9 +3,8 @@
 
 local ffi = require("ffi")
 local fail = require("vk_compute.system.fail")
-require("vk_compute.ffi.library")  -- declares free
 
-ffi.cdef("void *realloc(void *block, size_t bytes);")
+ffi.cdef("void *realloc(void *block, size_t bytes); void free(void *block);")
 
 local C = ffi.C
 

@@ -87,16 +87,6 @@ function files.check_writable(directory)
   if not ok then fail("cannot write in %s: %s", directory, reason(number)) end
 end
 
---- The first bytes of a file.
-function files.head(path, bytes)
-  local fd = files.open(path, "read")
-  local buffer = ffi.new("char[?]", bytes)
-  local ok, got = pcall(files.read, fd, path, buffer, bytes, 0)
-  files.close(fd)
-  if not ok then error(got, 0) end
-  return ffi.string(buffer, got)
-end
-
 --- Opens a file.
 -- @tparam string path
 -- @tparam string how "read", "write" (an existing file) or "create" (write; made where missing)
@@ -112,6 +102,26 @@ function files.open(path, how)
 end
 
 files.close = unistd.close
+
+--- Opens a file, calls use(fd), and closes it, whatever happens.
+-- @tparam string path
+-- @tparam string how as for files.open
+-- @tparam function use
+-- @return what use returns
+function files.with(path, how, use)
+  local fd = files.open(path, how)
+  local ok, result = pcall(use, fd)
+  files.close(fd)
+  if not ok then error(result, 0) end
+  return result
+end
+
+--- The first bytes of a file.
+function files.head(path, bytes)
+  local buffer = ffi.new("char[?]", bytes)
+  local got = files.with(path, "read", function(fd) return files.read(fd, path, buffer, bytes, 0) end)
+  return ffi.string(buffer, got)
+end
 
 --- Writes bytes at an offset, all of them.
 -- @tparam number fd
@@ -157,12 +167,7 @@ function files.contents(path)
   local info = files.stat(path)
   if not info then return nil end
   if not files.is_regular(info) then fail("%s is %s, not a file", path, files.type_name(info)) end
-  local fd = files.open(path, "read")
-  local buffer = ffi.new("char[?]", info.st_size)
-  local ok, got = pcall(files.read, fd, path, buffer, info.st_size, 0)
-  files.close(fd)
-  if not ok then error(got, 0) end
-  return ffi.string(buffer, got)
+  return files.head(path, info.st_size)
 end
 
 --- Waits until what was written to a file is on disk.
@@ -174,10 +179,10 @@ end
 --- Waits until the names in the directory of a path are on disk.
 function files.sync_names(path)
   local directory = files.directory(path)
-  local fd = files.open(directory, "read")
-  local ok, message = unistd.fsync(fd)
-  files.close(fd)
-  if not ok then fail("cannot bring the directory %s to disk: %s", directory, message) end
+  files.with(directory, "read", function(fd)
+    local ok, message = unistd.fsync(fd)
+    if not ok then fail("cannot bring the directory %s to disk: %s", directory, message) end
+  end)
 end
 
 --- Sets a file's length.
@@ -259,11 +264,7 @@ end
 --- Maps the first bytes of a file for reading, without a copy. The file must be that long.
 -- @treturn cdata `void*`; unmapped by files.unmap or when it is collected
 function files.map(path, bytes)
-  local fd = files.open(path, "read")
-  local ok, address = pcall(map, bytes, PROT_READ, MAP_SHARED, fd, path)
-  files.close(fd)
-  if not ok then error(address, 0) end
-  return address
+  return files.with(path, "read", function(fd) return map(bytes, PROT_READ, MAP_SHARED, fd, path) end)
 end
 
 --- Memory of any size, zero at first, that takes up room only where it is touched.
