@@ -1,17 +1,21 @@
 #include "api/context.hpp"
 
 #include <algorithm>
-#include <cmath>
+#include <chrono>
+#include <functional>
 
 #include "base/error.hpp"
 
 namespace {
 
-// How long a call with a recommended batch is to take.
-constexpr double kBatchSeconds = 0.5;
-
 // Walks that even a small GPU can work on side by side.
 constexpr uint32_t kFewestGpuWalks = 64;
+
+double seconds_of(const std::function<void()>& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
 
 }  // namespace
 
@@ -82,17 +86,16 @@ void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uin
         std::make_unique<vkc::Diversity>(device_, resident_->embeddings, matrix(),
                                          vkc::fastest_form(device_, resident_->embeddings));
   }
-  resident_->diversity->walk(starts, length, output);
+  const double seconds = seconds_of([&] { resident_->diversity->walk(starts, length, output); });
+  resident_->walk_batches.measured(seconds, uint64_t{length - 1} * starts.size());
 }
 
 uint32_t VkComputeContext::recommended_batch(uint32_t length) const {
   const uint32_t n = resident_->embeddings.n;
-  const double rate = resident_->diversity ? resident_->diversity->walk_steps_per_second()
-                                           : vkc::Diversity::expected_rate(device_, n);
   // A GPU with fewer walks than it has processors would idle, and measure itself as slower.
-  const double fewest = std::min(n, device_.limits().is_cpu ? 1U : kFewestGpuWalks);
-  const double walks = std::clamp(kBatchSeconds * rate / length, fewest, static_cast<double>(n));
-  return static_cast<uint32_t>(walks);
+  const uint64_t fewest = std::min(n, device_.limits().is_cpu ? 1U : kFewestGpuWalks);
+  const uint64_t steps = resident_->walk_batches.next(uint64_t{n} * length);
+  return static_cast<uint32_t>(std::max(steps / length, fewest));
 }
 
 void VkComputeContext::nearest_neighbors(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
@@ -101,16 +104,16 @@ void VkComputeContext::nearest_neighbors(uint32_t first, uint32_t count, uint32_
     resident_->neighbors =
         std::make_unique<vkc::Neighbors>(staging_, resident_->embeddings, resident_->similarity);
   }
-  resident_->neighbors->find(first, count, k, ids, similarities,
-                             choose_route(count).whole ? &matrix() : nullptr);
+  const vkc::MatrixRows* whole = choose_route(count).whole ? &matrix() : nullptr;
+  const double seconds =
+      seconds_of([&] { resident_->neighbors->find(first, count, k, ids, similarities, whole); });
+  resident_->neighbor_batches.measured(seconds, count);
 }
 
 uint32_t VkComputeContext::recommended_neighbors_batch() const {
   const uint32_t n = resident_->embeddings.n;
-  const double rate = resident_->neighbors
-                          ? resident_->neighbors->items_per_second()
-                          : vkc::Neighbors::expected_rate(device_, resident_->embeddings);
   // Whole tiles of the similarity kernel: it computes those anyway.
-  const double tiles = std::clamp(kBatchSeconds * rate / vkc::kTile, 1.0, static_cast<double>(n));
-  return static_cast<uint32_t>(std::min<uint64_t>(static_cast<uint64_t>(tiles) * vkc::kTile, n));
+  const uint64_t items = resident_->neighbor_batches.next(vkc::round_up(n, vkc::kTile));
+  const uint64_t tiles = std::max<uint64_t>(items / vkc::kTile, 1);
+  return static_cast<uint32_t>(std::min<uint64_t>(tiles * vkc::kTile, n));
 }

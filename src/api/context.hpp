@@ -13,6 +13,7 @@
 #include "similarity/resident.hpp"
 #include "similarity/similarity.hpp"
 #include "vulkan/device.hpp"
+#include "vulkan/pacer.hpp"
 #include "vulkan/staging.hpp"
 #include "vulkan_compute.h"
 #include "walks/diversity.hpp"
@@ -50,7 +51,11 @@ struct VkComputeContext {
   // What was made from one upload. Members are destroyed in the reverse order.
   struct Resident {
     Resident(vkc::Staging& staging, const float* values, uint32_t n, uint32_t d, bool center)
-        : embeddings(staging, values, n, d, center), similarity(staging.device(), embeddings) {}
+        : embeddings(staging, values, n, d, center),
+          similarity(staging.device(), embeddings),
+          walk_batches(vkc::kBatchSeconds, vkc::Diversity::expected_rate(staging.device(), n)),
+          neighbor_batches(vkc::kBatchSeconds,
+                           vkc::Neighbors::expected_rate(staging.device(), embeddings)) {}
 
     vkc::ResidentEmbeddings embeddings;
     vkc::Similarity similarity;
@@ -58,6 +63,8 @@ struct VkComputeContext {
     bool is_filled = false;                     // else the matrix is memory from the last upload
     std::unique_ptr<vkc::Diversity> diversity;  // made when first needed
     std::unique_ptr<vkc::Neighbors> neighbors;  // likewise
+    vkc::Pacer walk_batches;                    // steps of all walks together
+    vkc::Pacer neighbor_batches;                // items
   };
 
   const vkc::MatrixRows& matrix();

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <chrono>
 
 #include "base/error.hpp"
 #include "base/host_threads.hpp"
@@ -30,8 +29,7 @@ constexpr uint32_t kGpuInvocations = 256;
 // More than this many with barriers crashed lavapipe.
 constexpr uint32_t kMostCpuInvocations = 64;
 
-// Row elements that the kernel selects from a second, on a slow device of its kind: the first
-// submission is to be short rather than long.
+// Row elements that the kernel selects from a second, on a slow device of its kind.
 constexpr double kCpuRate = 2e7;
 constexpr double kGpuRate = 1e9;
 
@@ -128,8 +126,7 @@ Neighbors::Neighbors(Staging& staging, const ResidentEmbeddings& embeddings, Sim
       embeddings_(embeddings),
       similarity_(similarity),
       kernel_(make_kernel(device_, embeddings.n)),
-      seconds_per_row_(embeddings.n / (device_.limits().is_cpu ? kCpuRate : kGpuRate)),
-      items_per_second_(expected_rate(device_, embeddings)) {}
+      pacer_(kSubmissionSeconds, (device_.limits().is_cpu ? kCpuRate : kGpuRate) / embeddings.n) {}
 
 double Neighbors::expected_rate(const Device& device, const ResidentEmbeddings& embeddings) {
   const double products = static_cast<double>(embeddings.n) * embeddings.units_pitch;
@@ -166,7 +163,6 @@ uint64_t Neighbors::staging_bytes(const Device& device, uint32_t n, uint32_t cou
 
 void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, float* similarities,
                      const MatrixRows* whole) {
-  const auto begin = std::chrono::steady_clock::now();
   const auto [block_rows, keys] =
       sizes_for(device_, embeddings_.n, count, k, whole == nullptr, device_.available_bytes());
   make_buffers(block_rows, keys);
@@ -181,7 +177,7 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, 
     Staging::Half& half = halves.at(which);
     if (!half.submission.in_flight()) return;
     const Piece<uint32_t>& piece = pieces.at(which);
-    seconds_per_row_ = half.submission.wait() / piece.count;
+    pacer_.measured(half.submission.wait(), piece.count);
     const std::size_t place = std::size_t{piece.first - first} * k;
     deliver(threads, half.buffer.mapped_as<uint64_t>(), piece.count, k, id_bits, ids + place,
             similarities == nullptr ? nullptr : similarities + place);
@@ -217,9 +213,7 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, 
   // Rows [from, to) of those that begin with item `block`'s.
   const auto select_all = [&](uint32_t block, uint32_t from, uint32_t to) {
     for (uint32_t row = from; row < to;) {
-      const auto affordable =
-          static_cast<uint32_t>(std::clamp(kSubmissionSeconds / seconds_per_row_, 1.0, 1e9));
-      const uint32_t rows = std::min({affordable, most_rows, to - row});
+      const auto rows = static_cast<uint32_t>(pacer_.next(std::min(most_rows, to - row)));
       select(block, row, rows);
       row += rows;
     }
@@ -243,8 +237,6 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, 
   }
   collect(which);
   collect(which ^ 1U);
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
-  items_per_second_ = count / std::max(taken.count(), 1e-6);
 }
 
 }  // namespace vkc

@@ -8,6 +8,7 @@
 #include "similarity/resident.hpp"
 #include "similarity/similarity.hpp"
 #include "vulkan/kernel.hpp"
+#include "vulkan/pacer.hpp"
 #include "vulkan/staging.hpp"
 
 namespace vkc {
@@ -35,9 +36,6 @@ class Neighbors {
   // Items a second to expect of a device not yet measured.
   static double expected_rate(const Device& device, const ResidentEmbeddings& embeddings);
 
-  // Items a second, as measured in the latest call of find(), or as may be expected.
-  [[nodiscard]] double items_per_second() const { return items_per_second_; }
-
  private:
   void make_buffers(uint32_t rows, uint64_t keys);
 
@@ -48,8 +46,7 @@ class Neighbors {
   Kernel kernel_;
   std::unique_ptr<MatrixRows> block_;  // made when first needed: rows, where there is no matrix
   Buffer keys_;                        // likewise: uint64 [items][k]
-  double seconds_per_row_;             // of the selection: measured, to size submissions
-  double items_per_second_;
+  Pacer pacer_;                        // rows to select from in a submission
 };
 
 }  // namespace vkc

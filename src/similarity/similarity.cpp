@@ -9,8 +9,7 @@ namespace vkc {
 
 namespace {
 
-// Multiply-adds a second to expect of a device not yet measured: a slow one of its kind, since the
-// first submission is to be short rather than long.
+// Multiply-adds a second of a slow device of its kind.
 constexpr double kCpuRate = 3e8;
 constexpr double kGpuRate = 1e10;
 
@@ -59,8 +58,8 @@ Similarity::Similarity(const Device& device, const ResidentEmbeddings& embedding
       tile_(tile_side(device, embeddings)),
       kernel_(make_kernel(device, embeddings, tile_)),
       turns_{Turn{Submission(device)}, Turn{Submission(device)}},
-      seconds_per_tile_(static_cast<double>(tile_) * tile_ * embeddings.units_pitch /
-                        expected_rate(device)) {}
+      pacer_(kSubmissionSeconds, expected_rate(device) / (static_cast<double>(tile_) * tile_ *
+                                                          embeddings.units_pitch)) {}
 
 double Similarity::expected_rate(const Device& device) {
   return device.limits().is_cpu ? kCpuRate : kGpuRate;
@@ -120,10 +119,7 @@ void Similarity::begin_rows(std::size_t which, const MatrixRows& rows, uint32_t 
 uint64_t Similarity::send(std::size_t which, SimilarityPush push, uint64_t first, uint64_t end,
                           const Follow& follow) {
   Turn& turn = turns_.at(which);
-  const auto affordable =
-      static_cast<uint64_t>(std::clamp(kSubmissionSeconds / seconds_per_tile_, 1.0, 1e9));
-  const uint64_t most = device_.limits().max_workgroup_count;
-  turn.tiles = std::min({affordable, most, end - first});
+  turn.tiles = pacer_.next(std::min<uint64_t>(device_.limits().max_workgroup_count, end - first));
   push.first_tile = static_cast<uint32_t>(first);
   const vk::raii::CommandBuffer& commands = turn.submission.begin();
   kernel_.record(commands, push, static_cast<uint32_t>(turn.tiles));
@@ -139,7 +135,7 @@ void Similarity::wait(std::size_t which) {
   Turn& turn = turns_.at(which);
   if (!turn.submission.in_flight()) return;
   // Two are in flight and share the device, so this is if anything too long.
-  seconds_per_tile_ = turn.submission.wait() / static_cast<double>(turn.tiles);
+  pacer_.measured(turn.submission.wait(), turn.tiles);
 }
 
 void Similarity::abandon() noexcept {

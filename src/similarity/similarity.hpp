@@ -8,6 +8,7 @@
 #include "shaders/interface.h"
 #include "similarity/resident.hpp"
 #include "vulkan/kernel.hpp"
+#include "vulkan/pacer.hpp"
 #include "vulkan/submission.hpp"
 
 namespace vkc {
@@ -56,7 +57,7 @@ class Similarity {
   uint32_t tile_;  // items on a side of a tile; divides kTile
   Kernel kernel_;
   std::array<Turn, 2> turns_;
-  double seconds_per_tile_;  // measured, to size the next submission
+  Pacer pacer_;  // tiles of a submission
 };
 
 }  // namespace vkc

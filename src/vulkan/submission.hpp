@@ -8,10 +8,6 @@
 
 namespace vkc {
 
-// How long one submission may keep the device. A desktop notices 100 ms, and some systems reset a
-// device that does not answer for two seconds.
-inline constexpr double kSubmissionSeconds = 0.05;
-
 class Submission {
  public:
   explicit Submission(const Device& device);

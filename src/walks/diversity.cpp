@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -16,6 +15,7 @@
 #include "shaders/walk_window.h"
 #include "shaders/walk_window_texel.h"
 #include "similarity/fixed_point.hpp"
+#include "vulkan/pacer.hpp"
 #include "vulkan/submission.hpp"
 #include "walks/walk_merging.hpp"
 
@@ -49,7 +49,7 @@ uint64_t most_sets(std::size_t walks, uint32_t length) {
 // Matrix elements a second to expect of a device not yet measured.
 constexpr double kCpuRate = 5e8;
 constexpr double kGpuRate = 2e10;
-// How much slower it may be: the first submission is to be short rather than long.
+// How much slower a device of that kind may be.
 constexpr double kCaution = 4;
 
 // Whether walks can meet, and go on long enough for a look.
@@ -180,7 +180,7 @@ class WalkGroup {
         chosen_(device, chosen_capacity_ * sizeof(uint32_t), MemoryUse::kDevice),
         chosen_staging_(device, chosen_.bytes(), MemoryUse::kStaging),
         submission_(device),
-        seconds_per_step_(kCaution / Diversity::expected_rate(device, matrix.pitch())) {}
+        pacer_(kSubmissionSeconds, Diversity::expected_rate(device, matrix.pitch()) / kCaution) {}
 
   static Footprint footprint(const Device& device, uint32_t n, uint32_t capacity) {
     const uint64_t transferred =
@@ -223,14 +223,11 @@ class WalkGroup {
   void advance(const Kernel& kernel, const WalkJob& job) {
     const auto count = static_cast<uint32_t>(active_.size());
     // Fewer walks than measured take no longer a step; more take longer in proportion.
-    const double seconds_per_step = seconds_per_step_ * std::max(1.0, count / measured_walks_);
-    const auto affordable =
-        static_cast<uint32_t>(std::clamp(kSubmissionSeconds / seconds_per_step, 1.0, 1e9));
-    steps_ = std::min({affordable, most_steps_, job.length - chosen_count_,
-                       static_cast<uint32_t>(chosen_capacity_ / count)});
-    if (job.sets != nullptr) {
-      steps_ = std::min(steps_, next_look_ - chosen_count_);
-    }
+    const double slowdown = std::max(1.0, count / measured_walks_);
+    const uint32_t end = job.sets != nullptr ? std::min(next_look_, job.length) : job.length;
+    const uint64_t most =
+        std::min<uint64_t>({most_steps_, end - chosen_count_, chosen_capacity_ / count});
+    steps_ = static_cast<uint32_t>(pacer_.next(most, slowdown));
 
     auto* slots = inputs_staging_.mapped_as<uint32_t>();
     std::transform(active_.begin(), active_.end(), slots, [this](uint32_t w) { return slot(w); });
@@ -267,7 +264,7 @@ class WalkGroup {
   // Waits for the steps that are in flight and puts what they chose into the output. False: the
   // window was too small, and nothing that this group computed holds.
   bool collect(const WalkJob& job) {
-    seconds_per_step_ = submission_.wait() / steps_;
+    pacer_.measured(submission_.wait(), steps_);
     if (inputs_staging_.mapped_as<uint32_t>()[std::size_t{capacity_} * 2] != 0) return false;
     measured_walks_ = static_cast<double>(active_.size());
     const uint32_t* chosen = chosen_staging_.mapped_as<uint32_t>();
@@ -314,8 +311,8 @@ class WalkGroup {
   Buffer chosen_;          // uint32 [walks][steps]
   Buffer chosen_staging_;  // the same
   Submission submission_;
-  double seconds_per_step_;  // of all walks of a dispatch together
-  double measured_walks_ = 1;
+  Pacer pacer_;                   // steps of all walks of a dispatch together
+  double measured_walks_ = 1;     // by which the pacer goes
   uint32_t first_ = 0;            // of the walks that were taken on together
   std::vector<uint32_t> active_;  // those that go on: indices into the job's starts
   uint32_t chosen_count_ = 0;     // items in the sequence of each active walk
@@ -336,8 +333,7 @@ Diversity::Diversity(const Device& device, const ResidentEmbeddings& embeddings,
       embeddings_(embeddings),
       matrix_(matrix),
       form_(embeddings.ids.empty() ? form : WalkForm::kWide),
-      reuse_(reuse),
-      walk_steps_per_second_(expected_rate(device, embeddings.n)) {}
+      reuse_(reuse) {}
 
 Diversity::~Diversity() = default;
 
@@ -393,7 +389,6 @@ void Diversity::walk(std::span<const uint32_t> starts, uint32_t length, uint32_t
     std::copy(starts.begin(), starts.end(), output);
     return;
   }
-  const auto begin = std::chrono::steady_clock::now();
   make_groups(starts.size());
   try {
     if (!walk_all(starts, length, output)) {
@@ -409,9 +404,6 @@ void Diversity::walk(std::span<const uint32_t> starts, uint32_t length, uint32_t
     groups_.clear();  // the next call must not go on with these walks
     throw;
   }
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
-  walk_steps_per_second_ =
-      static_cast<double>(starts.size()) * (length - 1) / std::max(taken.count(), 1e-6);
 }
 
 bool Diversity::walk_all(std::span<const uint32_t> starts, uint32_t length, uint32_t* output) {

@@ -60,10 +60,6 @@ class Diversity {
   // The form that the next walks begin with.
   [[nodiscard]] WalkForm form() const { return form_; }
 
-  // Steps a second of all walks together, as measured in the latest call of walk(), or as may be
-  // expected.
-  [[nodiscard]] double walk_steps_per_second() const { return walk_steps_per_second_; }
-
  private:
   const Kernel& kernel_for(std::size_t count);
   void make_groups(std::size_t count);
@@ -79,7 +75,6 @@ class Diversity {
   std::optional<Kernel> kernel_for_few_;
   std::optional<Kernel> kernel_for_many_;
   std::vector<std::unique_ptr<WalkGroup>> groups_;
-  double walk_steps_per_second_;
 };
 
 }  // namespace vkc
