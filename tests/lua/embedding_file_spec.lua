@@ -295,7 +295,7 @@ describe("a file of embeddings", function()
     assert.are.equal(8, asked)
   end)
 
-  describe("through vk.read_embeddings", function()
+  describe("through vk.read_embeddings #device", function()
     it("goes into a context without a copy, and matches a table of the same numbers", function()
       local context = helper.new()
       cache_helper.write(path, "[[1,0,0.5],[0.25,-1,0],[0,0,0],[2,2,2]]")

@@ -22,15 +22,13 @@ cd "$tools/../.."
 VK_DRIVER_FILES=$(compgen -G '/usr/share/vulkan/icd.d/lvp_icd.*.json' | head -n 1)
 export VK_DRIVER_FILES
 
-# build SANITIZERS FOLDER TARGET...
+# build PRESET TARGET...: into build-PRESET.
 build() {
-  local sanitizers=$1 folder=$2
-  shift 2
-  local generator=()
-  if [[ ! -e $folder/CMakeCache.txt ]]; then generator=(-G Ninja); fi
-  cmake -S . -B "$folder" "${generator[@]}" -DCMAKE_BUILD_TYPE=Debug -DVKC_BUILD_TESTS=ON \
-    -DVKC_SANITIZE="$sanitizers"
-  cmake --build "$folder" --parallel "$(nproc)" --target "$@"
+  local preset=$1 generator=()
+  shift
+  if [[ ! -e build-$preset/CMakeCache.txt ]]; then generator=(-G Ninja); fi
+  cmake --preset "$preset" "${generator[@]}"
+  cmake --build --preset "$preset" --parallel "$(nproc)" --target "$@"
 }
 
 run() {
@@ -80,7 +78,7 @@ expect_all_accounted() {
 
 cpp_tests() {
   bin=build-asan/bin
-  build address,undefined build-asan all
+  build asan all
   cpp_test reference_test
   cpp_test host_threads_test
   cpp_test cases_test
@@ -115,7 +113,7 @@ cpp_tests() {
 }
 
 lua_operations() {
-  build address,undefined build-asan vulkan_compute
+  build asan vulkan_compute
   # An interpreter that knows nothing of it is given the sanitizer first, and with it the library of
   # exceptions, which it must find at once. What Lua's memory points to is not seen as in use, so that
   # leaks cannot be told: see valgrind.
@@ -134,7 +132,7 @@ case ${1:-} in
     lua_operations
     ;;
   thread)
-    build thread build-tsan forms_test host_threads_test neighbors_test threads_test variants_test
+    build tsan forms_test host_threads_test neighbors_test threads_test variants_test
     export TSAN_OPTIONS=suppressions=$tools/tsan.supp
     bin=build-tsan/bin
     cpp_test host_threads_test
