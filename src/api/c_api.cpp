@@ -9,6 +9,7 @@
 #include "api/sized_struct.hpp"
 #include "base/error.hpp"
 #include "vulkan/instance.hpp"
+#include "vulkan/physical_devices.hpp"
 #include "vulkan/validation.hpp"
 #include "vulkan_compute.h"
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/available_memory.hpp"
 #include "base/error.hpp"
 #include "similarity/download.hpp"
 #include "similarity/neighbors.hpp"

@@ -4,6 +4,7 @@
 #include <bit>
 #include <numeric>
 
+#include "base/available_memory.hpp"
 #include "base/error.hpp"
 #include "base/host_threads.hpp"
 #include "similarity/fixed_point.hpp"

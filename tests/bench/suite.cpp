@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "api/context.hpp"
+#include "base/available_memory.hpp"
 #include "data.hpp"
 #include "exact.hpp"
 #include "memory.hpp"
