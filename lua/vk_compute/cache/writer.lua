@@ -8,8 +8,8 @@
 --   NAME is removed before that.
 -- @module vk_compute.cache.writer
 
-local time = require("posix.time")
 local unistd = require("posix.unistd")
+local clock = require("vk_compute.system.clock")
 local compute_process = require("vk_compute.cache.compute_process")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
@@ -33,11 +33,6 @@ local MAX_REPAIRS = 2
 -- Where all rows were done, no device is opened, and the journal may have lost the name of the last.
 local UNKNOWN_DEVICE = "unknown"
 
-local function seconds(clock)
-  local t = time.clock_gettime(clock)
-  return t.tv_sec + t.tv_nsec / 1e9
-end
-
 local Run = {}
 Run.__index = Run
 
@@ -48,7 +43,7 @@ function Run:report(phase, done)
     done = done or self.done,
     total = self.what.n,
     device = self.device,
-    seconds = seconds(time.CLOCK_MONOTONIC) - self.began,
+    seconds = clock.monotonic() - self.began,
     rate = rate.estimate(self.samples),
   })
 end
@@ -130,11 +125,11 @@ function Run:commit(base, list, first, count)
   self:write_rows(base, list, first, count)
   files.sync(self.fd, self.paths.partial)
   self.journal:add_rows(batch, function(row) return checksums[row] end,
-    seconds(time.CLOCK_REALTIME))
+    clock.realtime())
   for row, checksum in pairs(checksums) do self.checksums[row] = checksum end
   self.done = self.done + count
   self.computed = self.computed + count
-  self.samples[#self.samples + 1] = { time = seconds(time.CLOCK_MONOTONIC), done = self.done }
+  self.samples[#self.samples + 1] = { time = clock.monotonic(), done = self.done }
 end
 
 -- Waits until the embeddings are on the device. False where the user wants to stop.
@@ -151,7 +146,7 @@ function Run:await_device()
       self.ready = true
       self.journal:begin_run({
         pid = unistd.getpid(), device = self.device, library_version = self.job.vk.version(),
-      }, seconds(time.CLOCK_REALTIME))
+      }, clock.realtime())
     end
   end
   return true
@@ -161,7 +156,7 @@ end
 function Run:compute(pending)
   local process = self.process
   local slot, first = 0, 1
-  self.samples = { { time = seconds(time.CLOCK_MONOTONIC), done = self.done } }
+  self.samples = { { time = clock.monotonic(), done = self.done } }
   process:request(slot, pending, first)
   while true do
     self:report(#self.samples == 1 and "preparing" or "computing")
@@ -252,7 +247,7 @@ end
 local function new_run(job, paths, what, held)
   return setmetatable({
     job = job, paths = paths, what = what, held = held, place = layout.of(what),
-    row_check = kinds[what.kind].new_check(what.n, what.length), began = seconds(time.CLOCK_MONOTONIC),
+    row_check = kinds[what.kind].new_check(what.n, what.length), began = clock.monotonic(),
     samples = {}, checksums = {}, done = 0, kept = 0, computed = 0,
   }, Run)
 end
@@ -275,7 +270,7 @@ local function result_of(run, outcome)
     done = run.done,
     kept = run.kept,
     computed = run.computed,
-    seconds = seconds(time.CLOCK_MONOTONIC) - run.began,
+    seconds = clock.monotonic() - run.began,
     device = run.device or UNKNOWN_DEVICE,
     fingerprint = run.what.fingerprint,
   }

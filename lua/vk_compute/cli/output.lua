@@ -4,8 +4,8 @@
 local cjson = require("cjson")
 local errno = require("posix.errno")
 local signal = require("posix.signal")
-local time = require("posix.time")
 local unistd = require("posix.unistd")
+local clock = require("vk_compute.system.clock")
 local command = require("vk_compute.cli.command")
 local fail = require("vk_compute.system.fail")
 local printable = require("vk_compute.system.printable")
@@ -51,11 +51,6 @@ function output.end_line()
   bar_shown = false
 end
 
-local function monotonic()
-  local t = time.clock_gettime(time.CLOCK_MONOTONIC)
-  return t.tv_sec + t.tv_nsec / 1e9
-end
-
 local Output = {}
 Output.__index = Output
 
@@ -91,7 +86,7 @@ end
 -- @tparam table state as for report.line
 function Output:progress(state)
   if self.silent then return end
-  local at = monotonic()
+  local at = clock.monotonic()
   local interval = output.on_terminal and BAR_INTERVAL or PLAIN_INTERVAL
   if at - self.last_shown < interval and state.phase == self.last_phase then return end
   self.last_shown, self.last_phase = at, state.phase
