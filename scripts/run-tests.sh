@@ -20,7 +20,8 @@ jobs=$(nproc)
 # Tests compute on lavapipe, so that they are the same on every machine.
 install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" mesa-vulkan-drivers \
   vulkan-validationlayers libgtest-dev nlohmann-json3-dev lua-busted lua-check clang-format clang-tidy \
-  python3-numpy lua5.4 nodejs curl pkgconf luarocks mandoc \
+  python3-numpy python3-pytest python3-pyflakes python3-pip python3-venv python3-matplotlib \
+  lua5.4 nodejs curl pkgconf luarocks mandoc \
   doxygen lua-ldoc lua-discount
 
 step() { printf '\n== %s\n' "$*"; }
@@ -47,6 +48,9 @@ check_style() {
 
   step "luacheck"
   luacheck --quiet lua scripts bin/vulkan-compute tests docs
+
+  step "pyflakes"
+  /usr/bin/python3 -m pyflakes python tests
 }
 if [[ ! $fast ]]; then check_style; fi
 

@@ -21,8 +21,6 @@ struct CopyPush {
   uint64_t to;
 };
 
-const vkc::KernelCode kCopy{copy, sizeof(CopyPush)};
-
 uint64_t bytes_of_copy(const vkc::Device& device, uint64_t most_bytes) {
   const vkc::DeviceLimits& limits = device.limits();
   const uint64_t workgroup_bytes = kInvocations * 16;
@@ -39,7 +37,9 @@ DeviceCopy::DeviceCopy(const vkc::Device& device, uint64_t most_bytes)
     : bytes_(bytes_of_copy(device, most_bytes)),
       from_(device, bytes_, vkc::MemoryUse::kDevice),
       to_(device, bytes_, vkc::MemoryUse::kDevice),
-      kernel_(device, {.code = kCopy}),
+      kernel_(
+          device,
+          {.spirv = copy, .constants = {}, .push_bytes = sizeof(CopyPush), .texel_buffers = {}}),
       submission_(device) {}
 
 double DeviceCopy::seconds_by_command() {

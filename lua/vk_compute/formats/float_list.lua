@@ -3,7 +3,10 @@
 
 local ffi = require("ffi")
 local fail = require("vk_compute.system.fail")
-local C = require("vk_compute.system.libc")
+
+ffi.cdef("void *realloc(void *block, size_t bytes); void free(void *block);")
+
+local C = ffi.C
 
 local FloatList = {}
 FloatList.__index = FloatList

@@ -1,0 +1,231 @@
+"""Reading the caches that `vulkan-compute cache` and `vulkan-compute neighbors` write.
+
+NAME is a .npy file of uint32; NAME.json beside it says what it was made from and holds checksums:
+of itself, of each row. A cache is believed only where all of them fit.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import os
+import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _arguments as arguments
+from . import _xxhash as xxhash
+from .errors import CacheError, ItemOutOfRangeError
+
+_FORMAT_VERSION = 1
+
+# By the name of a kind: the metadata's `format`, and the first line of what a fingerprint is of.
+_KINDS = {
+    "diversity": ("vulkan_compute diversity cache", "diversity cache"),
+    "neighbors": ("vulkan_compute nearest neighbors cache", "nearest neighbors cache"),
+}
+_MEMBERS = {
+    "n": int,
+    "d": int,
+    "length": int,
+    "centered": bool,
+    "definition_version": int,
+    "embeddings_checksum": str,
+    "fingerprint": str,
+    "row_checksums": str,
+}
+
+
+def _hex128(text: bytes) -> str:
+    return xxhash.hex128(np.frombuffer(text, np.uint8))
+
+
+def _fingerprint(title: str, fields: dict[str, Any]) -> str:
+    return _hex128(
+        (
+            f"{title}\ndefinition {fields['definition_version']}\nn {fields['n']}\nd {fields['d']}\n"
+            f"length {fields['length']}\ncentered {str(fields['centered']).lower()}\n"
+            f"{fields['embeddings_checksum']}\n"
+        ).encode()
+    )
+
+
+def _decode(text: bytes) -> tuple[str, dict[str, Any]]:
+    """The kind and the members of a metadata file. Raises ValueError with what is wrong."""
+    found = re.fullmatch(rb'(.*),\n  "checksum": "([0-9a-f]+)"\n}\n', text, re.DOTALL)
+    if not found or _hex128(found[1]) != found[2].decode():
+        raise ValueError("its checksum does not fit: it is damaged")
+    fields = json.loads(text)
+    kinds = [kind for kind, (format, _) in _KINDS.items() if format == fields.get("format")]
+    if not kinds:
+        raise ValueError("it does not describe a cache of a kind known here")
+    if fields.get("format_version") != _FORMAT_VERSION:
+        raise ValueError(
+            f"it has format version {fields.get('format_version')},"
+            f" and version {_FORMAT_VERSION} is known here"
+        )
+    fits = all(type(fields.get(name)) is kind for name, kind in _MEMBERS.items())
+    if (
+        not fits
+        or fields["fingerprint"] != _fingerprint(_KINDS[kinds[0]][1], fields)
+        or len(fields["row_checksums"]) != 16 * fields["n"]
+    ):
+        raise ValueError("its members do not fit each other")
+    return kinds[0], fields
+
+
+def _read_metadata(path: str) -> tuple[str, dict[str, Any]]:
+    try:
+        with open(path + ".json", "rb") as file:
+            text = file.read()
+    except FileNotFoundError:
+        raise CacheError(
+            f"{path} is not a cache: there is no {path}.json that says what it is"
+        ) from None
+    try:
+        return _decode(text)
+    except ValueError as problem:
+        raise CacheError(
+            f"{path} cannot be trusted: {path}.json cannot be used: {problem}. Compute it anew, with"
+            " --force"
+        ) from None
+
+
+def _map_rows(path: str, n: int, length: int) -> npt.NDArray[np.uint32]:
+    try:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError as problem:
+        raise CacheError(f"{path} is damaged: {problem}") from None
+    expected = os.path.getsize(path) - rows.nbytes - rows.offset
+    if rows.shape != (n, length) or rows.dtype != "<u4" or not rows.flags.c_contiguous or expected:
+        raise CacheError(
+            f"{path} is damaged: its metadata say {n} rows of {length} ids, and it is of dtype"
+            f" {rows.dtype}, shape {rows.shape}, with {expected} bytes behind them"
+        )
+    return rows
+
+
+def _differences(fields: dict[str, Any], embeddings: npt.NDArray[np.float32]) -> list[str]:
+    list_of = [
+        f"{name} (the cache has {fields[name]}, given are {size})"
+        for name, size in zip("nd", embeddings.shape)
+        if fields[name] != size
+    ]
+    if not list_of and xxhash.hex128(embeddings) != fields["embeddings_checksum"]:
+        list_of.append("the embeddings themselves")
+    return list_of
+
+
+class Cache:
+    """A cache of diversity sequences or of nearest neighbours, open for reading: see `load_cache`.
+
+    ``cache[item]`` is the row of an item, compared with its checksum; ``len(cache)`` is n.
+
+    Attributes
+    ----------
+    path : str
+    kind : str
+        "diversity": row s is the diversity sequence from s, s first. "neighbors": row s holds the
+        nearest neighbours of s, the most similar first.
+    n, d, length : int
+        Items, their dimension, ids in a row.
+    centered : bool
+        Whether the mean embedding was subtracted.
+    metadata : dict
+        All that NAME.json says but for the checksums of rows: device, date, fingerprint and more.
+    array : (n, length) numpy.memmap of uint32
+        All rows, mapped read-only and not compared with anything: see `check`.
+    """
+
+    def __init__(self, path: str, kind: str, fields: dict[str, Any]) -> None:
+        self.path = path
+        self.kind = kind
+        self.n: int = fields["n"]
+        self.d: int = fields["d"]
+        self.length: int = fields["length"]
+        self.centered: bool = fields["centered"]
+        self.metadata = {name: fields[name] for name in fields if name != "row_checksums"}
+        self.array = _map_rows(path, self.n, self.length)
+        self._checksums: str = fields["row_checksums"]
+
+    def __len__(self) -> int:
+        return self.n
+
+    def _is_right(self, item: int) -> bool:
+        return xxhash.hex64(self.array[item]) == self._checksums[16 * item : 16 * item + 16]
+
+    def __getitem__(self, item: int) -> npt.NDArray[np.uint32]:
+        """The row of an item: a read-only view into the file, valid for as long as it is held.
+
+        Raises
+        ------
+        ItemOutOfRangeError
+            The item is not 0 to n - 1. Ids are not counted from the end.
+        CacheError
+            The row is damaged.
+        """
+        item = operator.index(item)
+        if not 0 <= item < self.n:
+            raise ItemOutOfRangeError(f"item must be 0 to {self.n - 1}, but is {item}")
+        if not self._is_right(item):
+            raise CacheError(
+                f"row {item} of {self.path} is damaged: repair it"
+                " (vulkan-compute verify CACHE EMBEDDINGS --repair)"
+            )
+        return self.array[item]
+
+    def check(self) -> None:
+        """Compares every row with its checksum. Reads the whole file.
+
+        Raises
+        ------
+        CacheError
+            It names the rows that are damaged.
+        """
+        damaged = [item for item in range(self.n) if not self._is_right(item)]
+        if damaged:
+            some = ", ".join(map(str, damaged[:10])) + (", ..." if len(damaged) > 10 else "")
+            raise CacheError(
+                f"{len(damaged)} of {self.n} rows of {self.path} are damaged ({some}): repair it"
+                " (vulkan-compute verify CACHE EMBEDDINGS --repair)"
+            )
+
+
+def load_cache(
+    path: str | os.PathLike[str], embeddings: npt.ArrayLike | None = None
+) -> Cache:
+    """Opens a cache that `vulkan-compute` wrote. The file is mapped, not read.
+
+    Needs no context, no device and not the library, but libxxhash.
+
+    Parameters
+    ----------
+    path
+        The .npy file; what describes it lies beside it.
+    embeddings : (n, d) array_like, optional
+        What the cache must have been made from, as for `Context.upload`.
+
+    Raises
+    ------
+    CacheError
+        There is no such cache; it is not finished, or damaged, or made from other embeddings.
+    LibraryError
+        libxxhash is missing.
+    """
+    path = os.fspath(path)
+    if not os.path.exists(path):
+        if os.path.exists(path + ".journal"):
+            raise CacheError(f"{path} is not finished. Run the computation again to go on")
+        raise CacheError(f"there is no cache {path}, neither finished nor begun")
+    cache = Cache(path, *_read_metadata(path))
+    if embeddings is not None:
+        array = arguments.embeddings(embeddings)
+        differences = _differences(cache.metadata, array)
+        if differences:
+            raise CacheError(
+                f"{path} was made from other embeddings than those given; what differs:"
+                f" {', '.join(differences)}. Compute it anew"
+            )
+    return cache

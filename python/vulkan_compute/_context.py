@@ -1,0 +1,560 @@
+"""Contexts: what computes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import NamedTuple, NoReturn, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _arguments as arguments
+from . import _declarations as declarations
+from . import _devices, errors
+from ._library import check, load
+
+
+class Progress(Protocol):
+    """What shows progress: `tqdm.tqdm`, `rich.progress.track`, or any function like them."""
+
+    def __call__(self, finished: Iterator[int], /, *, total: int) -> Iterable[object]: ...
+
+
+class Neighbors(NamedTuple):
+    """Nearest neighbours, a row for each item.
+
+    Attributes
+    ----------
+    ids : (count, k) array of uint32
+        The most similar first.
+    similarities : (count, k) array of float32
+        Their cosine similarities.
+    """
+
+    ids: npt.NDArray[np.uint32]
+    similarities: npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class EmbeddingsInfo:
+    """What is uploaded.
+
+    Attributes
+    ----------
+    num_embeddings : int
+        n; 0 before the first upload.
+    embedding_dim : int
+        d.
+    centered : bool
+        Whether the mean embedding was subtracted.
+    weighted : bool
+        Whether norms differ so much (by 1e-5, relative) that they count in the centroids.
+    """
+
+    num_embeddings: int
+    embedding_dim: int
+    centered: bool
+    weighted: bool
+
+
+@dataclass(frozen=True)
+class MemoryPlan:
+    """What memory some work takes, in bytes.
+
+    Attributes
+    ----------
+    fits : bool
+        Whether both peaks are within what is available.
+    shared_memory : bool
+        Whether the device's memory is the host's (CPUs, integrated GPUs); host_bytes then counts
+        both.
+    walks_at_once : int
+        Sequences under way together.
+    device_bytes, host_bytes : int
+        The most memory at any moment; embeddings and results, which are the caller's, not counted.
+    available_device_bytes, available_host_bytes : int
+        Now.
+    embeddings_bytes, matrix_bytes, work_bytes : int
+        Parts of device_bytes.
+    """
+
+    fits: bool
+    shared_memory: bool
+    walks_at_once: int
+    device_bytes: int
+    host_bytes: int
+    available_device_bytes: int
+    available_host_bytes: int
+    embeddings_bytes: int
+    matrix_bytes: int
+    work_bytes: int
+
+
+class _Handle:
+    """Owns a context of the library, and destroys it when nothing refers to it any more.
+
+    A call that is under way refers to it: so a context that one thread closes while another computes
+    with it is destroyed when that call has ended. Methods must not keep it in a variable, which a
+    traceback would keep alive.
+    """
+
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self._destroy = library.vkc_destroy
+        self._process = os.getpid()
+        # ctypes passes this one where a handle is an argument. The library fills it, so that there
+        # is no moment at which an exception could lose what it made.
+        self._as_parameter_ = ctypes.c_void_p()
+
+    def created_in(self, process: int) -> bool:
+        return self._process == process
+
+    def address(self) -> object:
+        return ctypes.byref(self._as_parameter_)
+
+    def __del__(self) -> None:
+        # The driver's state does not survive a fork: the parent's contexts are left alone.
+        if self._as_parameter_ and self._process == os.getpid():
+            self._destroy(self._as_parameter_)
+
+
+def _sequence_options(order: str, lambda_: float | None) -> declarations.SequenceOptions:
+    orders = {each.name.lower(): each for each in declarations.Order}
+    if order not in orders:
+        raise errors.InvalidArgumentError(
+            f"order must be one of {', '.join(orders)}, but is {order!r:.60}"
+        )
+    options = declarations.SequenceOptions(order=orders[order])
+    if lambda_ is None:
+        lambda_ = 0.0 if order == "centroid" else 0.5
+    # As an attribute the word is Python's own. The library says which values an order has.
+    setattr(options, "lambda", lambda_)
+    return options
+
+
+def _device_option(device: int | str | None) -> bytes | None:
+    if device is None or isinstance(device, str):
+        if device and "\0" in device:
+            raise ValueError("device holds a null character, which no device's name does")
+        return None if device is None else device.encode()
+    return b"%d" % arguments.uint32(device, "device, as an index,", errors.NoSuchDeviceError)
+
+
+class Context:
+    """A device, what has been uploaded to it and what was computed from that.
+
+    Used as ``with Context() as context:``, it frees all that it holds on the device at the end of
+    the block; else `close` does, or the collector.
+
+    Contexts are independent: one for each thread needs no locks, and a call lets other threads of
+    Python run. Of two calls on one context at the same time the later one raises
+    `ContextBusyError`. A failed call leaves the context as it was. After a fork the child must make
+    contexts of its own.
+
+    Parameters
+    ----------
+    device
+        Index in the list of devices, or part of a device's name, any case. By default the
+        environment variable VKC_DEVICE, read the same way; where that is not set, the first usable
+        discrete GPU, else integrated GPU, else virtual GPU, else CPU.
+    validation
+        Whether to load the Khronos validation layer, to look for defects of this library.
+
+    Raises
+    ------
+    LibraryError
+        libvulkan_compute was not found; the message lists where it was looked for.
+    NoVulkanLoaderError, NoVulkanDriverError, NoSuchDeviceError, DeviceUnsuitableError
+    NoValidationLayerError, OutOfHostMemoryError, OutOfDeviceMemoryError
+    """
+
+    def __init__(self, device: int | str | None = None, *, validation: bool = False) -> None:
+        self._library = load()
+        self._handle: _Handle | None = None
+        self._uploads = 0
+        options = declarations.Options(device=_device_option(device), validation=int(validation))
+        handle = _Handle(self._library)
+        check(self._library, self._library.vkc_create(ctypes.byref(options), handle.address()))
+        self._handle = handle
+
+    def __enter__(self) -> Context:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a context cannot be copied or pickled: it belongs to its process and device")
+
+    def close(self) -> None:
+        """Frees the context and all that it holds on the device, at once.
+
+        Where another thread is in a call on it, that call goes on, and the context is freed at its
+        end. Closing again does nothing; any other use raises `ContextClosedError`.
+        """
+        self._handle = None
+
+    def _open(self) -> _Handle:
+        if self._handle is None:
+            raise errors.ContextClosedError("this context was closed: make a new one")
+        if not self._handle.created_in(os.getpid()):
+            raise errors.ContextClosedError(
+                "this context belongs to the process that this one was forked from: make another"
+                " here, or start processes with multiprocessing's spawn"
+            )
+        return self._handle
+
+    def _call(self, function: str, *parameters: object) -> None:
+        check(self._library, getattr(self._library, function)(self._open(), *parameters))
+
+    def device_info(self) -> _devices.Device:
+        """Describes the context's device."""
+        info = declarations.DeviceInfo()
+        self._call("vkc_get_device_info", ctypes.byref(info))
+        return _devices.describe(info)
+
+    def plan_memory(
+        self,
+        n: int,
+        d: int,
+        work: str = "diversity",
+        *,
+        count: int | None = None,
+        length: int | None = None,
+    ) -> MemoryPlan:
+        """Tells what memory it takes to upload embeddings and then do some work with them.
+
+        Allocates nothing and needs no upload. The context is taken to be empty: what it holds by
+        now counts as not available.
+
+        Parameters
+        ----------
+        n, d
+            Number and dimension of the embeddings.
+        work
+            "upload" (nothing more), "similarity", "diversity" or "neighbors".
+        count
+            Rows, starts or items of the largest single call of the library; n by default.
+        length
+            Ids of each sequence, n by default; or neighbours of each item, n - 1 by default.
+
+        Raises
+        ------
+        InvalidArgumentError, EmptyEmbeddingsError, ItemOutOfRangeError, InvalidLengthError
+        """
+        works = {each.name.lower(): each for each in declarations.Work}
+        if work not in works:
+            raise errors.InvalidArgumentError(
+                f"work must be one of {', '.join(works)}, but is {work!r:.60}"
+            )
+        request = declarations.PlanRequest(
+            work=works[work],
+            num_embeddings=arguments.uint32(n, "n", ValueError),
+            embedding_dim=arguments.uint32(d, "d", ValueError),
+        )
+        # To the library 0 stands for the default.
+        for name, value, error in (
+            ("count", count, errors.InvalidArgumentError),
+            ("length", length, errors.InvalidLengthError),
+        ):
+            if value is not None:
+                if arguments.uint32(value, name, error) == 0:
+                    raise error(f"{name} must be 1 or more")
+                setattr(request, name, value)
+        plan = declarations.MemoryPlan()
+        self._call("vkc_plan_memory", ctypes.byref(request), ctypes.byref(plan))
+        names = MemoryPlan.__dataclass_fields__
+        found = {name: getattr(plan, name) for name in names}
+        found["fits"], found["shared_memory"] = plan.fits == 1, plan.shared_memory == 1
+        return MemoryPlan(**found)
+
+    # ---- Embeddings ------------------------------------------------------------------------------
+
+    def upload(self, embeddings: npt.ArrayLike, center: bool = False) -> None:
+        """Uploads embeddings, in place of those uploaded before; on an error these stay.
+
+        Parameters
+        ----------
+        embeddings : (n, d) array_like
+            An array of float32 in C order is read in place. Anything else that NumPy makes an array
+            of real numbers of (other dtypes and orders, lists, tensors on the CPU, DataFrames) is
+            converted, which takes 4 n d bytes for as long as the call lasts. Nothing is kept or
+            changed. An item's id is its row, from 0.
+        center
+            Whether to subtract the mean embedding first.
+
+        Raises
+        ------
+        TypeError, ValueError
+            What is not numbers in n rows of d, or more than float32 can hold.
+        EmptyEmbeddingsError, NotFiniteError, InvalidArgumentError (d above 65,536)
+        DoesNotFitError, OutOfHostMemoryError, OutOfDeviceMemoryError, DeviceLostError
+        """
+        array = arguments.embeddings(embeddings)
+        options = declarations.UploadOptions(center=int(center))
+        self._call(
+            "vkc_upload_embeddings_with", array.ctypes.data, *array.shape, ctypes.byref(options)
+        )
+        self._uploads += 1
+
+    def embeddings_info(self) -> EmbeddingsInfo:
+        """Describes what is uploaded."""
+        info = declarations.EmbeddingsInfo()
+        self._call("vkc_get_embeddings_info", ctypes.byref(info))
+        return EmbeddingsInfo(
+            num_embeddings=info.num_embeddings,
+            embedding_dim=info.embedding_dim,
+            centered=info.centered == 1,
+            weighted=info.weighted == 1,
+        )
+
+    def _n(self) -> int:
+        return self.embeddings_info().num_embeddings
+
+    # ---- Similarity ------------------------------------------------------------------------------
+
+    def similarity_matrix(self) -> npt.NDArray[np.float32]:
+        """Computes the cosine similarity of every embedding to every other.
+
+        Returns
+        -------
+        (n, n) array of float32
+            Symmetric, with a diagonal of exactly 1 (0 for a zero row).
+
+        Raises
+        ------
+        NoEmbeddingsError, DoesNotFitError, OutOfHostMemoryError, OutOfDeviceMemoryError
+        DeviceLostError
+        MemoryError
+            There is no room for the result, 4 n^2 bytes: see `similarity_rows`.
+        """
+        n = self._n()
+        matrix = np.empty((n, n), np.float32)
+        self._call("vkc_compute_similarity_matrix", matrix.ctypes.data)
+        return matrix
+
+    def similarity_rows(self, first: int, count: int) -> npt.NDArray[np.float32]:
+        """Computes rows first to first + count - 1 of the similarity matrix.
+
+        Returns
+        -------
+        (count, n) array of float32
+
+        Raises
+        ------
+        ItemOutOfRangeError
+            Rows that are not there.
+        Others as `similarity_matrix`.
+        """
+        first = arguments.uint32(first, "first", errors.ItemOutOfRangeError)
+        count = arguments.uint32(count, "count", errors.ItemOutOfRangeError)
+        n = self._n()
+        # Rows that are not there get no memory: the library refuses them before it writes.
+        rows = np.empty((count if first + count <= n else 0, n), np.float32)
+        self._call("vkc_compute_similarity_rows", first, count, rows.ctypes.data)
+        return rows
+
+    # ---- Batches ---------------------------------------------------------------------------------
+
+    def _recommended(self, function: str, length: int) -> int:
+        count = ctypes.c_uint32()
+        self._call(function, length, ctypes.byref(count))
+        return count.value
+
+    def _in_batches(
+        self, total: int, compute: Callable[[int, int], int], progress: Progress | None
+    ) -> int:
+        """Computes total results in batches, and shows progress.
+
+        compute(done, left) computes the next ones, at most left, and returns how many. Returns how
+        many there are in the end: fewer than total where progress stopped.
+        """
+        done = 0
+        uploads = self._uploads
+
+        def finished() -> Iterator[int]:
+            nonlocal done
+            while done < total:
+                if self._uploads != uploads:
+                    raise RuntimeError("the embeddings that were being computed with were replaced")
+                before = done
+                done += compute(done, total - done)
+                yield from range(before + 1, done + 1)
+
+        for _ in finished() if progress is None else progress(finished(), total=total):
+            pass
+        return done
+
+    # ---- Diversity sequences ---------------------------------------------------------------------
+
+    def _length(self, length: int | None) -> int:
+        if length is None:
+            return self._n()
+        return arguments.uint32(length, "length", errors.InvalidLengthError)
+
+    def diversity_sequence(
+        self,
+        start: int,
+        length: int | None = None,
+        order: str = "centroid",
+        lambda_: float | None = None,
+    ) -> npt.NDArray[np.uint32]:
+        """Computes the diversity sequence from one item.
+
+        That is the item, then again and again the one not yet chosen that is farthest, by cosine
+        distance, from the centroid of those chosen; the lowest id on a tie.
+
+        Parameters
+        ----------
+        start
+            Id of the first.
+        length
+            How many ids, 1 to n; n by default.
+
+        Returns
+        -------
+        (length,) array of uint32
+            Ids, each at most once, start first.
+
+        Raises
+        ------
+        ItemOutOfRangeError, InvalidLengthError, NoEmbeddingsError
+        DoesNotFitError, OutOfHostMemoryError, OutOfDeviceMemoryError, DeviceLostError
+        """
+        start = arguments.uint32(start, "start", errors.ItemOutOfRangeError)
+        return self.diversity_sequences([start], length, order, lambda_)[0]
+
+    def diversity_sequences(
+        self,
+        starts: npt.ArrayLike | None = None,
+        length: int | None = None,
+        order: str = "centroid",
+        lambda_: float | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> npt.NDArray[np.uint32]:
+        """Computes the diversity sequences from many items, in batches of about half a second.
+
+        Much faster than one at a time. Ctrl-C stops it at the end of a batch.
+
+        Parameters
+        ----------
+        starts : (count,) array_like of int, optional
+            Ids, which may repeat; every item by default.
+        length
+            How many ids of each, 1 to n; n by default.
+        progress
+            A function that is called as ``progress(finished, total=count)`` and gives an iterable:
+            `tqdm.tqdm`, or any like it. `finished` is an iterator that computes as it goes and
+            gives 1, 2, ... count, a number for each sequence that is finished. An exception raised
+            there reaches the caller; where the iterable ends early, so does the computing.
+
+        Returns
+        -------
+        (count, length) array of uint32
+            Row i is the sequence from starts[i]. Where `progress` ended early, only the rows that
+            were finished.
+
+        Raises
+        ------
+        As `diversity_sequence`.
+        """
+        options = _sequence_options(order, lambda_)
+        length = self._length(length)
+        # The library judges length here, before memory is taken for it.
+        self._recommended("vkc_recommended_batch", length)
+        ids = (
+            np.arange(self._n(), dtype=np.uint32)
+            if starts is None
+            else arguments.ids(starts, "starts")
+        )
+        sequences = np.empty((ids.size, length), np.uint32)
+
+        def compute(done: int, left: int) -> int:
+            count = min(self._recommended("vkc_recommended_batch", length), left)
+            self._call(
+                "vkc_compute_diversity_sequences_with",
+                ids[done:].ctypes.data,
+                count,
+                length,
+                ctypes.byref(options),
+                sequences[done:].ctypes.data,
+            )
+            return count
+
+        return sequences[: self._in_batches(ids.size, compute, progress)]
+
+    # ---- Nearest neighbours ----------------------------------------------------------------------
+
+    def nearest_neighbors(
+        self,
+        k: int,
+        first: int = 0,
+        count: int | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> Neighbors:
+        """Finds for every item the k most similar others, in batches of about half a second.
+
+        The most similar first, the lowest id first among those equally similar. The item itself is
+        not among them; duplicates of it are. The order is exact: not that of the rounded
+        similarities. Ctrl-C stops it at the end of a batch.
+
+        Parameters
+        ----------
+        k
+            1 to n - 1.
+        first
+            Id of the first item whose neighbours are wanted.
+        count
+            Of how many, from there on; all that follow by default.
+        progress
+            See `diversity_sequences`: it is given a number for each item that is finished.
+
+        Returns
+        -------
+        Neighbors
+            ``ids``, (count, k) array of uint32, and ``similarities``, (count, k) array of float32.
+            Row i is that of item first + i. Where `progress` ended early, only the rows that were
+            finished.
+
+        Raises
+        ------
+        ItemOutOfRangeError, InvalidLengthError, NoEmbeddingsError
+        DoesNotFitError, OutOfHostMemoryError, OutOfDeviceMemoryError, DeviceLostError
+        """
+        k = arguments.uint32(k, "k", errors.InvalidLengthError)
+        first = arguments.uint32(first, "first", errors.ItemOutOfRangeError)
+        n = self._n()
+        if count is None:
+            count = max(n - first, 0)
+        count = arguments.uint32(count, "count", errors.ItemOutOfRangeError)
+        # The library judges k and the range here, before memory is taken for them.
+        self._recommended("vkc_recommended_neighbors_batch", k)
+        if first + count > n:
+            self._call("vkc_compute_nearest_neighbors_of", first, count, k, None, None)
+        ids = np.empty((count, k), np.uint32)
+        similarities = np.empty((count, k), np.float32)
+
+        def compute(done: int, left: int) -> int:
+            items = min(self._recommended("vkc_recommended_neighbors_batch", k), left)
+            self._call(
+                "vkc_compute_nearest_neighbors_of",
+                first + done,
+                items,
+                k,
+                ids[done:].ctypes.data,
+                similarities[done:].ctypes.data,
+            )
+            return items
+
+        finished = self._in_batches(count, compute, progress)
+        return Neighbors(ids[:finished], similarities[:finished])

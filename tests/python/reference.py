@@ -1,0 +1,81 @@
+"""The definition of vulkan_compute.h, step by step, with nothing in it for speed."""
+
+import numpy as np
+
+ONE = 2**30
+HALF = 2**29
+
+
+def _scale_down(products):
+    return (products + HALF) >> 30
+
+
+class Reference:
+    """What must come of n x d embeddings. All of it is in integers, as numpy.int64."""
+
+    def __init__(self, embeddings, center=False):
+        rows = np.asarray(embeddings, np.float32).astype(np.float64)
+        self.n, d = rows.shape
+        if center:
+            mean = np.zeros(d)
+            for row in rows:
+                mean += row
+            rows = rows - mean / self.n
+        squares = np.zeros(self.n)
+        for column in rows.T:
+            squares += column * column
+        norms = np.sqrt(squares)
+
+        largest = norms.max()
+        nonzero = norms[norms > 0]
+        self.weighted = bool(nonzero.size) and (largest - nonzero.min()) / largest > 1e-5
+        self.weights = np.full(self.n, ONE)
+        if self.weighted:
+            self.weights = np.rint(norms / largest * ONE).astype(np.int64)
+
+        units = np.zeros((self.n, d), np.int64)
+        filled = norms > 0
+        units[filled] = np.rint(rows[filled] / norms[filled, None] * ONE).astype(np.int64)
+        self.cosines = np.clip(_scale_down(units @ units.T), -ONE, ONE)
+        self.cosines[filled, filled] = ONE
+
+    def matrix(self):
+        return (self.cosines / ONE).astype(np.float32)
+
+    def sequence(self, start, length=None):
+        sums = np.zeros(self.n, np.int64)
+        left = np.ones(self.n, bool)
+        sequence = [start]
+        while len(sequence) < (length or self.n):
+            item = sequence[-1]
+            left[item] = False
+            sums += _scale_down(self.weights[item] * self.cosines[item])
+            # The first of the smallest: the lowest id on a tie.
+            sequence.append(int(np.flatnonzero(left)[sums[left].argmin()]))
+        return sequence
+
+    def sequences(self, starts=None, length=None):
+        starts = range(self.n) if starts is None else starts
+        return [self.sequence(start, length) for start in starts]
+
+    def neighbors(self, k):
+        """ids and similarities, n x k each."""
+        ids = [
+            sorted(set(range(self.n)) - {i}, key=lambda j: (-self.cosines[i, j], j))[:k]
+            for i in range(self.n)
+        ]
+        return np.array(ids), np.take_along_axis(self.matrix(), np.array(ids), axis=1)
+
+
+def kinds(n, d):
+    """Kinds of embeddings by name, n x d float32, the same in every run."""
+    numbers = np.random.default_rng(4711).uniform(-0.5, 0.5, (n, d)).astype(np.float32)
+    zeros = numbers.copy()
+    zeros[::3] = 0
+    return {
+        "unequal norms": numbers,
+        "unit norms": numbers / np.linalg.norm(numbers, axis=1, keepdims=True),
+        "duplicates": numbers[np.arange(n) % 7],
+        "zero rows": zeros,
+        "a large common direction": numbers + np.float32(2),
+    }
