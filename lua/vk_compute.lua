@@ -16,7 +16,9 @@
 -- `compute_diversity_sequence(s)[1] == s`.
 --
 -- **Results** are Lua tables, or with the option `as = "view"` FFI memory without a copy:
--- see @{vk_compute.ffi.view}.
+-- see @{vk_compute.ffi.view}. The option `into` takes FFI memory of the caller's, `uint32_t*` for ids or
+-- `float*` for similarities, or such an array: results are written there, and the view that comes back is of
+-- that memory, which the caller keeps. The caller answers for a pointer's size; an array's is checked.
 --
 -- **Errors** are raised, never returned. Wrong use that shows in the arguments is a string that begins
 -- with the caller's file and line. What the library refuses or fails at is a table with `code`, `name`
@@ -379,18 +381,25 @@ function Context:embeddings_info()
   }
 end
 
+-- Where results are to lie: in the caller's memory, or in new memory.
+local function result_memory(options, element, rows, columns, what)
+  if options.into then return memory.check(options.into, element, rows, columns, "option into") end
+  return memory.allocate(element, rows * columns, what)
+end
+
 -- ---- Similarity --------------------------------------------------------------------------------
 
 --- Computes the cosine similarity of every embedding to every other.
--- @tparam[opt] table options `as`: "table" (default) or "view"
+-- @tparam[opt] table options `as`: "table" (default) or "view"; `into`
 -- @treturn table n tables of n numbers, row i + 1 that of id i; or a view of n x n `float`, 4 n^2
 -- bytes. Symmetric, with a diagonal of exactly 1 (0 for a zero embedding)
 -- @raise no embeddings; what does not fit on the device or in this process
 function Context:compute_similarity_matrix(options)
   local handle, lib = open(self)
-  local as_view = arguments.wants_view(arguments.options(options, { as = "string" }))
+  options = arguments.options(options, { as = "string", into = "cdata" })
+  local as_view = arguments.wants_view(options)
   local n = embeddings_info(handle, lib).num_embeddings
-  local data = memory.allocate("float", n * n, "the similarity matrix")
+  local data = result_memory(options, "float", n, n, "the similarity matrix")
   check(lib, lib.vkc_compute_similarity_matrix(handle, data))
   local matrix = view.grid(data, n, n)
   return as_view and matrix or matrix:totable()
@@ -399,18 +408,19 @@ end
 --- Computes some rows of the similarity matrix, for when the whole does not fit or is not wanted.
 -- @tparam number first id of the first row
 -- @tparam number count rows; may be 0
--- @tparam[opt] table options `as`: "table" (default) or "view"
+-- @tparam[opt] table options `as`: "table" (default) or "view"; `into`
 -- @treturn table count tables of n numbers; or a view of count x n `float`
 -- @raise as for the matrix; rows that are not there
 function Context:compute_similarity_rows(first, count, options)
   local handle, lib = open(self)
   arguments.uint32(first, "first")
   arguments.uint32(count, "count")
-  local as_view = arguments.wants_view(arguments.options(options, { as = "string" }))
+  options = arguments.options(options, { as = "string", into = "cdata" })
+  local as_view = arguments.wants_view(options)
   local n = embeddings_info(handle, lib).num_embeddings
   -- Rows that are not there get no memory: the library refuses them before it writes.
-  local numbers = first + count <= n and count * n or 0
-  local data = memory.allocate("float", numbers, "these rows of the similarity matrix")
+  local data = result_memory(options, "float", first + count <= n and count or 0, n,
+    "these rows of the similarity matrix")
   check(lib, lib.vkc_compute_similarity_rows(handle, first, count, data))
   local rows = view.grid(data, count, n)
   return as_view and rows or rows:totable()
@@ -421,29 +431,34 @@ end
 --- Computes the diversity sequence from one embedding: again and again the one not yet chosen that is
 -- farthest, by cosine distance, from the centroid of those chosen.
 -- @tparam number start id of the first
--- @tparam[opt] table options `as`: "table" (default) or "view"
+-- @tparam[opt] table options `as`: "table" (default) or "view"; `into`
 -- @treturn table n ids, each once, start first; or a view of n `uint32_t`
 -- @raise no embeddings; no such start; what does not fit on the device
 function Context:compute_diversity_sequence(start, options)
   local handle, lib = open(self)
   arguments.uint32(start, "start")
-  local as_view = arguments.wants_view(arguments.options(options, { as = "string" }))
+  options = arguments.options(options, { as = "string", into = "cdata" })
+  local as_view = arguments.wants_view(options)
   local n = embeddings_info(handle, lib).num_embeddings
-  local data = memory.allocate("uint32_t", n, "the diversity sequence")
+  local data = result_memory(options, "uint32_t", 1, n, "the diversity sequence")
   check(lib, lib.vkc_compute_diversity_sequence(handle, start, data))
   local sequence = view.list(data, n)
   return as_view and sequence or sequence:totable()
 end
 
 -- Starts as the library takes them, and their number.
-local function read_starts(starts)
-  if type(starts) == "cdata" and tostring(ffi.typeof(starts)):find("^ctype<unsigned int %[") then
-    return starts, ffi.sizeof(starts) / ffi.sizeof("uint32_t")
+local function read_starts(starts, count)
+  if type(starts) == "cdata" then
+    memory.check(starts, "const uint32_t", count or 0, 1, "starts")
+    if not count and not tostring(ffi.typeof(starts)):find("[", 1, true) then
+      raise("starts: a pointer does not tell how many there are: the option count does")
+    end
+    return starts, count or ffi.sizeof(starts) / ffi.sizeof("uint32_t")
   end
   if type(starts) ~= "table" then
-    raise("starts must be a table of ids or an FFI uint32_t[], but are %s", arguments.describe(starts))
+    raise("starts must be a table of ids or FFI uint32_t memory, but are %s", arguments.describe(starts))
   end
-  local count = #starts
+  count = count or #starts
   local data = memory.allocate("uint32_t", count, "the copy of the starts")
   for i = 1, count do
     data[i - 1] = arguments.uint32(starts[i], ("starts[%d]"):format(i))
@@ -464,22 +479,33 @@ local function recommended_batch(handle, lib, length)
   return count[0]
 end
 
+--- How many sequences a call should compute to take about half a second, as measured so far.
+-- @tparam number length ids of each sequence, 1 to n
+-- @treturn number 1 or more
+-- @raise no embeddings; a length of 0 or above n; what does not fit
+function Context:recommended_batch(length)
+  local handle, lib = open(self)
+  return recommended_batch(handle, lib, arguments.uint32(length, "length"))
+end
+
 --- Computes the first length ids of the diversity sequences from several starts, in one call of the
 -- library: much faster than one at a time, but it cannot be stopped. For many starts see
 -- @{Context:compute_all_diversity_sequences}.
--- @tparam {number,...} starts ids, which may repeat; or an FFI `uint32_t[]`, all of which counts
+-- @tparam {number,...} starts ids, which may repeat; or FFI `uint32_t[]` or `uint32_t*`
 -- @tparam[opt=n] number length ids of each sequence, 1 to n
--- @tparam[opt] table options `as`: "table" (default) or "view"
+-- @tparam[opt] table options `count`: of the starts, how many from the first on (default: all; a pointer needs
+-- it); `as`: "table" (default) or "view"; `into`
 -- @treturn table for each start a table of length ids; or a view of #starts x length `uint32_t`
 -- @raise no embeddings; no such start; a length of 0 or above n; what does not fit
 function Context:compute_diversity_sequences(starts, length, options)
   local handle, lib = open(self)
-  local as_view = arguments.wants_view(arguments.options(options, { as = "string" }))
+  options = arguments.options(options, { as = "string", count = "number", into = "cdata" })
+  local as_view = arguments.wants_view(options)
   length = length == nil and embeddings_info(handle, lib).num_embeddings
     or arguments.uint32(length, "length")
-  local ids, count = read_starts(starts)
+  local ids, count = read_starts(starts, options.count and arguments.uint32(options.count, "option count"))
   recommended_batch(handle, lib, length)
-  local data = memory.allocate("uint32_t", count * length, "the diversity sequences")
+  local data = result_memory(options, "uint32_t", count, length, "the diversity sequences")
   check(lib, lib.vkc_compute_diversity_sequences(handle, ids, count, length, data))
   local sequences = view.grid(data, count, length)
   return as_view and sequences or sequences:totable()
@@ -518,6 +544,7 @@ local ALL_OPTIONS = {
   starts = "table|cdata",
   progress = "function",
   as = "string",
+  into = "cdata",
   on_batch = "function",
 }
 
@@ -527,14 +554,15 @@ local ALL_OPTIONS = {
 --
 -- - `length`: ids of each sequence, 1 to n (default n)
 -- - `starts`: table of ids, or FFI `uint32_t[]` (default: every id, 0 to n - 1)
--- - `as`: "table" (default) or "view"
+-- - `as`: "table" (default) or "view"; `into`
 -- - `progress`: `function(done, total, info)`, called before the first batch with done = 0 and after
 --   each, with the sequences finished and wanted. `info.first_index` and `info.count` tell the batch
 --   just finished. Where it returns false, and nothing else that is false, the computing stops.
 -- - `on_batch`: `function(first_index, count, rows)`, called after each batch, before progress, with
 --   its sequences: `rows` is a view of count x length `uint32_t`, overwritten by the next batch;
 --   `first_index`, from 0, is the place of the first in the list of starts, its id where `starts` is
---   not given. The sequences are then not kept: memory stays that of one batch. Excludes `as`.
+--   not given. The sequences are then not kept: memory stays that of one batch. Excludes `as`
+--   and `into`.
 --
 -- An error raised in a callback ends the call and reaches the caller unchanged.
 -- @treturn table for each start a table of length ids; or a view of count x length `uint32_t`; or,
@@ -546,8 +574,9 @@ function Context:compute_all_diversity_sequences(options)
   local handle, lib = open(self)
   options = arguments.options(options, ALL_OPTIONS)
   local as_view = arguments.wants_view(options)
-  if options.on_batch and options.as then
-    raise("options on_batch and as exclude each other: on_batch gets views, and nothing is kept")
+  if options.on_batch and (options.as or options.into) then
+    raise("options on_batch and %s exclude each other: on_batch gets views, and nothing is kept",
+      options.as and "as" or "into")
   end
   local n = embeddings_info(handle, lib).num_embeddings
   local length = options.length and arguments.uint32(options.length, "option length") or n
@@ -562,7 +591,7 @@ function Context:compute_all_diversity_sequences(options)
   -- Sequences go straight into all, or by way of one batch's memory to on_batch.
   local all, tables, on_batch
   if as_view then
-    all = memory.allocate("uint32_t", total * length, "all diversity sequences")
+    all = result_memory(options, "uint32_t", total, length, "all diversity sequences")
   elseif options.on_batch then
     on_batch = options.on_batch
   else
@@ -591,11 +620,29 @@ end
 
 -- ---- Nearest neighbours ------------------------------------------------------------------------
 
+-- The same for neighbours. The library judges k here.
+local function recommended_neighbors_batch(handle, lib, k)
+  local count = ffi.new("uint32_t[1]")
+  check(lib, lib.vkc_recommended_neighbors_batch(handle, k, count))
+  return count[0]
+end
+
+--- The neighbours of how many embeddings a call should compute to take about half a second, as measured so far.
+-- @tparam number k 1 to n - 1
+-- @treturn number 1 or more
+-- @raise no embeddings; a k of 0 or above n - 1; what does not fit
+function Context:recommended_neighbors_batch(k)
+  local handle, lib = open(self)
+  return recommended_neighbors_batch(handle, lib, arguments.uint32(k, "k"))
+end
+
 local NEIGHBORS_OPTIONS = {
   first = "number",
   count = "number",
   similarities = "boolean",
   as = "string",
+  into = "cdata",
+  similarities_into = "cdata",
   progress = "function",
 }
 
@@ -610,6 +657,8 @@ local NEIGHBORS_OPTIONS = {
 -- - `count`: of how many, from there on (default: all that follow); may be 0
 -- - `similarities`: false leaves them out
 -- - `as`: "table" (default) or "view"
+-- - `into`: `uint32_t` memory for the ids; `similarities_into`: `float` memory for the similarities. Where only
+--   `into` is given, there are no similarities
 -- - `progress`: `function(done, total, info)`, as for @{Context:compute_all_diversity_sequences}
 -- @treturn table for each embedding a table of k ids; or a view of count x k `uint32_t`. After a stop,
 -- what was finished by then
@@ -626,23 +675,26 @@ function Context:compute_nearest_neighbors(k, options)
   local first = arguments.uint32(options.first or 0, "option first")
   local total = arguments.uint32(options.count or math.max(n - first, 0), "option count")
   -- The library judges k and the range here, before memory is taken for them.
-  local recommended = ffi.new("uint32_t[1]")
-  check(lib, lib.vkc_recommended_neighbors_batch(handle, k, recommended))
+  recommended_neighbors_batch(handle, lib, k)
   if first + total > n then
     check(lib, lib.vkc_compute_nearest_neighbors_of(handle, first, total, k, nil, nil))
   end
 
-  local ids = memory.allocate("uint32_t", total * k, "the neighbours")
+  if options.similarities_into and not options.into then
+    raise("option similarities_into goes with into, the memory for the ids")
+  end
+  local ids = result_memory(options, "uint32_t", total, k, "the neighbours")
   local similarities
-  if options.similarities ~= false then
+  if options.similarities_into then
+    similarities = memory.check(options.similarities_into, "float", total, k, "option similarities_into")
+  elseif options.similarities ~= false and not options.into then
     similarities = memory.allocate("float", total * k, "the similarities of the neighbours")
   end
   local goes_on = new_progress(self, options, total)
   local done = 0
   local wanted = goes_on(0, 0, 0)
   while wanted and done < total do
-    check(lib, lib.vkc_recommended_neighbors_batch(handle, k, recommended))
-    local count = math.min(recommended[0], total - done)
+    local count = math.min(recommended_neighbors_batch(handle, lib, k), total - done)
     check(lib, lib.vkc_compute_nearest_neighbors_of(handle, first + done, count, k, ids + done * k,
       similarities and similarities + done * k))
     done = done + count

@@ -1,5 +1,4 @@
 // 1.0 in the fixed point of unit vectors, cosines and weights, and how products return to it.
-const int FIXED_POINT_BITS = 30;
 const int FIXED_POINT_ONE = 1 << FIXED_POINT_BITS;
 
 int64_t from_product(int64_t product) {

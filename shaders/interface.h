@@ -1,46 +1,94 @@
-// What the host passes to the kernels: read by C++ and by GLSL, so that the two cannot differ.
-// Addresses are device addresses; pitches count 32-bit elements.
+// What the host and the kernels must agree on: read by C++ and by GLSL, so that the two cannot
+// differ. Pitches count 32-bit elements.
 #ifndef VKC_SHADERS_INTERFACE_H
 #define VKC_SHADERS_INTERFACE_H
 
 #ifdef __cplusplus
 #include <cstdint>
+
+#include "base/error.hpp"
 namespace vkc {
 using uint = uint32_t;
+
+// An address in a push struct. It is never null, also where a kernel has no use for it: compilers
+// may load from it before they decide whether the value is wanted.
+class DeviceAddress {
+ public:
+  // Throws Error (INTERNAL) where there is no buffer.
+  DeviceAddress(uint64_t address) : address_(address) {
+    if (address == 0) fail(VKC_ERROR_INTERNAL, "a kernel was given the address of no buffer");
+  }
+
+ private:
+  uint64_t address_;
+};
+#else
+#define DeviceAddress uint64_t
 #endif
+
+// Ids of specialisation constants. A name means the same in every kernel that has it.
+const uint WORKGROUP_SIZE_ID = 0;    // invocations
+const uint WEIGHTED_ID = 1;          // bool: the weights are not all 1
+const uint PACKED_ID = 2;            // bool: sums carry ids
+const uint REORDERED_ID = 3;         // bool: rows are not in the order of ids
+const uint ROUNDS_ID = 4;            // vectors of four sums that an invocation has in registers
+const uint ROUNDS_IN_FLIGHT_ID = 5;  // rounds whose loads are under way together
+const uint BLOCKS_ID = 6;            // of the matrix
+const uint VECTORS_CAPACITY_ID = 7;  // vectors of four sums that a lane has room for
+const uint TILE_SIDE_ID = 8;         // items on a side of a workgroup's tile
+const uint COLUMNS_PER_LANE_ID = 9;  // items
+
+const uint FIXED_POINT_BITS = 30;
 
 // Up to 2^ID_BITS items, walks pack ids and sums into 64 bits.
 const uint ID_BITS = 15;
 
-// The similarity matrix lies in blocks of 2^block_shift rows, an address each.
+// Items on a side of a tile of the similarity matrix. Pitches and row counts are padded with zeros
+// to whole tiles, so that kernels need no bounds inside one.
+const uint LARGEST_TILE_SIDE = 64;
+
+// Dimensions that the similarity kernels take at a time: what the pitch of unit vectors is padded
+// to.
+const uint DIMENSIONS_PER_SLICE = 16;
+
+// Texel buffers that the walk kernels for CPUs declare: blocks that a matrix may have there.
+const uint MOST_TEXEL_BLOCKS = 16;
+
+// Of the radix selection in neighbors.comp: bits of a digit; groups of digits, so that one
+// invocation has few counts to go through; the keys that it puts in order, in 8 KiB of shared
+// memory.
+const uint DIGIT_BITS = 10;
+const uint DIGIT_GROUPS = 32;
+const uint MOST_SORTED = 1024;
 
 struct SimilarityPush {
-  uint64_t units;       // int32 [rows][units_pitch]
-  uint64_t blocks;      // uint64 addresses of blocks of the output, int32 [rows][matrix_pitch]
-  uint64_t units_rows;  // uint [items]: where each item's unit vector is; 0: in order
+  DeviceAddress units;       // int32 [rows][units_pitch]
+  DeviceAddress blocks;      // uint64 [blocks]: addresses of int32 [rows][matrix_pitch], the output
+  DeviceAddress units_rows;  // uint [items]: the row of each item's unit vector
   uint units_pitch;
   uint matrix_pitch;
-  uint block_shift;
-  uint first_row;     // the item in row 0 of the output
-  uint end_row;       // one past the item in its last row
+  uint block_shift;   // a block has 2^block_shift rows
+  uint first_item;    // in row 0 of the output
+  uint end_item;      // one past that in its last row
   uint first_tile;    // of this dispatch
   uint tiles_across;  // tiles in a row of tiles
   uint triangle;      // 1: tiles on and above the diagonal, mirrored; 0: all tiles
+  uint reordered;     // 0: units_rows does not matter, unit vectors are in the order of items
 };
 
 struct WalkPush {
-  uint64_t blocks;   // uint64 addresses of the matrix's blocks
-  uint64_t weights;  // int32 [n]
-  uint64_t ids;      // uint [n]: the id of the item in each row; where rows are not in that order
-  uint64_t rows;     // uint [n]: the row of each item; likewise
-  uint64_t slots;    // uint [workgroups]: which walk's state a workgroup goes on with
-  uint64_t sums;     // [walks][matrix_pitch]: A_j, int64 or, in walk_window.comp, 32 bits of it
-  uint64_t latest;   // uint [walks]: the row of the latest item chosen, not yet in the sums
-  uint64_t chosen;   // uint [workgroups][steps]: out, the ids of the items chosen by this dispatch
-  uint64_t outside;  // uint: out, 1 where sums of 32 bits were too short, else unchanged
+  DeviceAddress blocks;    // uint64 [blocks]: addresses of int32 [rows][matrix_pitch]
+  DeviceAddress weights;   // int32 [n], by row
+  DeviceAddress ids;       // uint [n]: the id of the item in each row
+  DeviceAddress rows;      // uint [n]: the row of each id
+  DeviceAddress slots;     // uint [workgroups]: which walk's state a workgroup goes on with
+  DeviceAddress sums;      // [walks][matrix_pitch]: A_j in int64, or the lower 32 bits of it
+  DeviceAddress latest;    // uint [walks]: the row of the latest item chosen, not yet in the sums
+  DeviceAddress chosen;    // uint [workgroups][steps]: out, the ids of the items chosen
+  DeviceAddress overflow;  // uint: out, 1 where sums of 32 bits were too short, else unchanged
   uint n;
   uint matrix_pitch;
-  uint block_shift;
+  uint block_shift;  // a block has 2^block_shift rows
   uint steps;
   uint fresh;  // 1: the walks are at their start, and the sums hold nothing yet
 };
@@ -48,18 +96,19 @@ struct WalkPush {
 // A neighbour is a key of 32 + id_bits bits: 2^30 less its cosine, and below that its id. So the
 // most similar has the smallest key, and of equally similar ones that with the lowest id.
 struct NeighborsPush {
-  uint64_t blocks;     // uint64 addresses of blocks of rows, int32 [rows][matrix_pitch]
-  uint64_t neighbors;  // uint64 [workgroups][k]: out, keys
-  uint64_t ids;        // uint [n]: the item in each row and column; 0: in order
-  uint64_t rows;       // uint [n]: the row and column of each item; likewise
+  DeviceAddress blocks;     // uint64 [blocks]: addresses of int32 [rows][matrix_pitch]
+  DeviceAddress neighbors;  // uint64 [workgroups][k]: out, keys
+  DeviceAddress ids;        // uint [n]: the id of the item in each row and column
+  DeviceAddress rows;       // uint [n]: the row and column of each id
   uint n;
   uint matrix_pitch;
-  uint block_shift;
-  uint first_item;  // the item in row 0 of the blocks
-  uint first_row;   // of this dispatch
-  uint k;           // 1 to n - 1
-  uint id_bits;     // that hold every id
-  uint sort_size;   // a power of two, k or more: keys go out in order; 0: in any order
+  uint block_shift;    // a block has 2^block_shift rows
+  uint first_item;     // in row 0 of the blocks
+  uint first_row;      // of this dispatch
+  uint k;              // 1 to n - 1
+  uint id_bits;        // that hold every id
+  uint sort_capacity;  // a power of two, k or more: keys go out in order; 0: in any order
+  uint reordered;      // 0: ids and rows do not matter, all is in the order of ids
 };
 
 #ifdef __cplusplus

@@ -7,47 +7,36 @@
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #extension GL_GOOGLE_include_directive : require
-#include "fixed_point.glsl"
 #include "interface.h"
+#include "fixed_point.glsl"
 
-layout(constant_id = 0) const uint INVOCATIONS = 64;  // a power of two
-layout(constant_id = 1) const uint MOST_SORTED = 64;  // keys; what sort_size may be
-layout(local_size_x_id = 0) in;
+layout(constant_id = WORKGROUP_SIZE_ID) const uint INVOCATIONS = 64;  // a power of two
+layout(local_size_x_id = WORKGROUP_SIZE_ID) in;
 
 layout(push_constant, std430) uniform Push { NeighborsPush push; };
 
-layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Addresses {
-  uint64_t at[];
-};
-layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer MatrixRow {
-  ivec4 at[];
-};
+#include "matrix.glsl"
+
 layout(buffer_reference, std430, buffer_reference_align = 8) writeonly buffer Keys {
   uint64_t at[];
 };
-
-layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Items {
+layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Uints {
   uint at[];
 };
 
-const uint DIGIT_BITS = 10;
 const uint DIGITS = 1u << DIGIT_BITS;
-const uint GROUPS = 32;  // of digits, so that one invocation has few numbers to go through
 
 shared uint counts[DIGITS];  // of the keys with each digit
-shared uint group_counts[GROUPS];
+shared uint group_counts[DIGIT_GROUPS];
 // The digit of the last key to be taken, the keys with lower digits and those with this one.
 shared uint last_digit, below_last, with_last;
 shared uint taken;
 shared uint64_t sorted[MOST_SORTED];
 
-uint64_t row_address(uint row) {
-  const uint64_t block = Addresses(push.blocks).at[row >> push.block_shift];
-  return block + uint64_t(row & ((1u << push.block_shift) - 1)) * push.matrix_pitch * 4;
-}
-
+// n or more in padding.
 uint id_of(uint column) {
-  return push.ids == 0 || column >= push.n ? column : Items(push.ids).at[column];
+  if (push.reordered == 0 || column >= push.n) return column;
+  return Uints(push.ids).at[min(column, push.n - 1)];  // in bounds even if loaded before the test
 }
 
 uint64_t key_of(int cosine, uint id) {
@@ -55,17 +44,17 @@ uint64_t key_of(int cosine, uint id) {
 }
 
 // Counts the digit from bit `shift` on of the keys that begin, down to bit `known`, with `prefix`.
-void count_digits(MatrixRow row, uint item, uint64_t prefix, uint known, uint shift) {
+void count_digits(MatrixRow cosines, uint own_id, uint64_t prefix, uint known, uint shift) {
   for (uint d = gl_LocalInvocationIndex; d < DIGITS; d += INVOCATIONS) counts[d] = 0;
   barrier();
   const uint vectors = (push.n + 3) / 4;
   const uint mask = (1u << (known - shift)) - 1;
   for (uint v = gl_LocalInvocationIndex; v < vectors; v += INVOCATIONS) {
-    const ivec4 cosines = row.at[v];
+    const ivec4 four = cosines.at[v];
     [[unroll]] for (uint c = 0; c < 4; ++c) {
       const uint id = id_of(v * 4 + c);
-      const uint64_t key = key_of(cosines[c], id);
-      if (id < push.n && id != item && (key >> known) == prefix) {
+      const uint64_t key = key_of(four[c], id);
+      if (id < push.n && id != own_id && (key >> known) == prefix) {
         atomicAdd(counts[uint(key >> shift) & mask], 1);
       }
     }
@@ -75,8 +64,8 @@ void count_digits(MatrixRow row, uint item, uint64_t prefix, uint known, uint sh
 
 // Finds the digit of the wanted-th smallest of the keys counted.
 void find_last_digit(uint wanted) {
-  const uint per_group = DIGITS / GROUPS;
-  for (uint g = gl_LocalInvocationIndex; g < GROUPS; g += INVOCATIONS) {
+  const uint per_group = DIGITS / DIGIT_GROUPS;
+  for (uint g = gl_LocalInvocationIndex; g < DIGIT_GROUPS; g += INVOCATIONS) {
     uint sum = 0;
     // Each begins at another place, so that they do not all read from the same bank.
     for (uint d = 0; d < per_group; ++d) sum += counts[g * per_group + (d + g) % per_group];
@@ -98,17 +87,17 @@ void find_last_digit(uint wanted) {
 }
 
 // Takes the keys that begin, down to bit `known`, with no more than `prefix`: they are k.
-void take(MatrixRow row, uint item, uint64_t prefix, uint known) {
+void take(MatrixRow cosines, uint own_id, uint64_t prefix, uint known) {
   Keys result = Keys(push.neighbors + uint64_t(gl_WorkGroupID.x) * push.k * 8);
   const uint vectors = (push.n + 3) / 4;
   for (uint v = gl_LocalInvocationIndex; v < vectors; v += INVOCATIONS) {
-    const ivec4 cosines = row.at[v];
+    const ivec4 four = cosines.at[v];
     [[unroll]] for (uint c = 0; c < 4; ++c) {
       const uint id = id_of(v * 4 + c);
-      const uint64_t key = key_of(cosines[c], id);
-      if (id < push.n && id != item && (key >> known) <= prefix) {
+      const uint64_t key = key_of(four[c], id);
+      if (id < push.n && id != own_id && (key >> known) <= prefix) {
         const uint place = atomicAdd(taken, 1);
-        if (push.sort_size > 0) {
+        if (push.sort_capacity > 0) {
           sorted[place] = key;
         } else {
           result.at[place] = key;
@@ -120,13 +109,13 @@ void take(MatrixRow row, uint item, uint64_t prefix, uint known) {
 
 // A bitonic sort.
 void sort() {
-  for (uint i = push.k + gl_LocalInvocationIndex; i < push.sort_size; i += INVOCATIONS) {
+  for (uint i = push.k + gl_LocalInvocationIndex; i < push.sort_capacity; i += INVOCATIONS) {
     sorted[i] = ~uint64_t(0);
   }
   barrier();
-  for (uint run = 2; run <= push.sort_size; run *= 2) {
+  for (uint run = 2; run <= push.sort_capacity; run *= 2) {
     for (uint distance = run / 2; distance > 0; distance /= 2) {
-      for (uint p = gl_LocalInvocationIndex; p < push.sort_size / 2; p += INVOCATIONS) {
+      for (uint p = gl_LocalInvocationIndex; p < push.sort_capacity / 2; p += INVOCATIONS) {
         const uint low = 2 * p - (p & (distance - 1));
         const uint high = low + distance;
         const uint64_t a = sorted[low];
@@ -142,9 +131,10 @@ void sort() {
 }
 
 void main() {
-  const uint item = push.first_item + push.first_row + gl_WorkGroupID.x;
-  const uint row_number = push.rows == 0 ? item - push.first_item : Items(push.rows).at[item];
-  MatrixRow row = MatrixRow(row_address(row_number));
+  const uint row_in_order = push.first_row + gl_WorkGroupID.x;
+  const uint own_id = push.first_item + row_in_order;
+  MatrixRow cosines =
+      MatrixRow(row_address(push.reordered == 0 ? row_in_order : Uints(push.rows).at[own_id]));
 
   uint64_t prefix = 0;  // of the last key to be taken: its bits from `known` on
   uint known = 32 + push.id_bits;
@@ -152,7 +142,7 @@ void main() {
   bool told_apart = false;
   while (!told_apart) {
     const uint shift = known > DIGIT_BITS ? known - DIGIT_BITS : 0;
-    count_digits(row, item, prefix, known, shift);
+    count_digits(cosines, own_id, prefix, known, shift);
     find_last_digit(wanted);
     prefix = (prefix << (known - shift)) | uint64_t(last_digit);
     known = shift;
@@ -160,8 +150,8 @@ void main() {
     told_apart = wanted == with_last;
   }
 
-  take(row, item, prefix, known);
-  if (push.sort_size == 0) return;
+  take(cosines, own_id, prefix, known);
+  if (push.sort_capacity == 0) return;
   barrier();
   sort();
   Keys result = Keys(push.neighbors + uint64_t(gl_WorkGroupID.x) * push.k * 8);

@@ -1,22 +1,22 @@
 // Which tile of the similarity matrix a workgroup computes, and where its elements go.
-#include "fixed_point.glsl"
 #include "interface.h"
+#include "fixed_point.glsl"
 
 layout(push_constant, std430) uniform Push { SimilarityPush push; };
 
-layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Addresses {
-  uint64_t at[];
-};
+#include "matrix.glsl"
+
 layout(buffer_reference, std430, buffer_reference_align = 16) writeonly buffer OutputRow {
   ivec4 at[];
 };
-
-layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Rows {
+layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Uints {
   uint at[];
 };
 
-// The row of the unit vectors that holds item i's.
-uint units_row(uint i) { return push.units_rows == 0 ? i : Rows(push.units_rows).at[i]; }
+// The row of the unit vectors that holds an item's.
+uint units_row(uint item) {
+  return push.reordered == 0 ? item : Uints(push.units_rows).at[item];
+}
 
 // Row and column of this workgroup's tile. In a triangle, tiles are numbered down the columns of
 // the upper half: 0 | 1 2 | 3 4 5 | ...
@@ -29,18 +29,13 @@ uvec2 tile_of_workgroup() {
   return uvec2(tile - column * (column + 1) / 2, column);
 }
 
-// The exact sum of products of two unit vectors as a cosine in fixed point.
+// The exact sum of products of two items' unit vectors as a cosine in fixed point.
 int cosine(int64_t sum, uint i, uint j) {
   if (i == j) return sum > 0 ? FIXED_POINT_ONE : 0;
   return int(clamp(from_product(sum), int64_t(-FIXED_POINT_ONE), int64_t(FIXED_POINT_ONE)));
 }
 
-// The address of item i's row of the output.
-uint64_t output_row(uint i) {
-  const uint row = i - push.first_row;
-  const uint64_t block = Addresses(push.blocks).at[row >> push.block_shift];
-  const uint in_block = row & ((1u << push.block_shift) - 1);
-  return block + uint64_t(in_block) * push.matrix_pitch * 4;
-}
+// The address of an item's row of the output.
+uint64_t output_row(uint item) { return row_address(item - push.first_item); }
 
-bool is_output_row(uint i) { return i < push.end_row; }
+bool has_output_row(uint item) { return item < push.end_item; }

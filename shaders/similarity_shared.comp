@@ -9,9 +9,9 @@
 
 layout(local_size_x = 16, local_size_y = 16) in;
 
-const uint TILE = 64;   // items; the host's kTile
-const uint SLICE = 16;  // dimensions in shared memory at a time; divides units_pitch
-const uint PAD = 1;     // vectors, so that the transposed stores spread over the banks
+const uint TILE = LARGEST_TILE_SIDE;
+const uint SLICE = DIMENSIONS_PER_SLICE;
+const uint PAD = 1;  // vectors, so that the transposed stores spread over the banks
 
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Units {
   ivec4 at[];
@@ -23,16 +23,16 @@ shared ivec4 column_slice[SLICE][TILE / 4 + PAD];
 
 void main() {
   const uvec2 tile = tile_of_workgroup();
-  const uint first_row = push.first_row + tile.x * TILE;
-  const uint first_column = tile.y * TILE;
+  const uint first_row_item = push.first_item + tile.x * TILE;
+  const uint first_column_item = tile.y * TILE;
 
   // Each invocation brings four dimensions of one row and one column item.
   const uint local = gl_LocalInvocationIndex;
   const uint item = local / (SLICE / 4);
   const uint dims = local % (SLICE / 4);
   const uint vector_pitch = push.units_pitch / 4;
-  Units row_source = Units(push.units + uint64_t(units_row(first_row + item)) * push.units_pitch * 4);
-  Units column_source = Units(push.units + uint64_t(units_row(first_column + item)) * push.units_pitch * 4);
+  Units row_source = Units(push.units + uint64_t(units_row(first_row_item + item)) * push.units_pitch * 4);
+  Units column_source = Units(push.units + uint64_t(units_row(first_column_item + item)) * push.units_pitch * 4);
 
   int64_t sums[4][4];
   [[unroll]] for (uint r = 0; r < 4; ++r) {
@@ -63,16 +63,16 @@ void main() {
     }
   }
 
-  const uint i = first_row + gl_LocalInvocationID.y * 4;
-  const uint j = first_column + gl_LocalInvocationID.x * 4;
+  const uint i = first_row_item + gl_LocalInvocationID.y * 4;
+  const uint j = first_column_item + gl_LocalInvocationID.x * 4;
   ivec4 cosines[4];
   [[unroll]] for (uint r = 0; r < 4; ++r) {
     [[unroll]] for (uint c = 0; c < 4; ++c) cosines[r][c] = cosine(sums[r][c], i + r, j + c);
-    if (is_output_row(i + r)) OutputRow(output_row(i + r)).at[j / 4] = cosines[r];
+    if (has_output_row(i + r)) OutputRow(output_row(i + r)).at[j / 4] = cosines[r];
   }
   if (push.triangle == 0 || tile.x == tile.y) return;
   [[unroll]] for (uint c = 0; c < 4; ++c) {
     const ivec4 mirrored = ivec4(cosines[0][c], cosines[1][c], cosines[2][c], cosines[3][c]);
-    if (is_output_row(j + c)) OutputRow(output_row(j + c)).at[i / 4] = mirrored;
+    if (has_output_row(j + c)) OutputRow(output_row(j + c)).at[i / 4] = mirrored;
   }
 }

@@ -10,10 +10,10 @@
 #extension GL_KHR_shader_subgroup_ballot : require
 #include "similarity_output.glsl"
 
-layout(local_size_x_id = 0) in;
-layout(constant_id = 0) const uint LANES = 8;  // the subgroup's size; divides TILE
-layout(constant_id = 1) const uint TILE = 64;    // items
-layout(constant_id = 2) const uint COLUMNS = 1;  // times LANES divides TILE
+layout(local_size_x_id = WORKGROUP_SIZE_ID) in;
+layout(constant_id = WORKGROUP_SIZE_ID) const uint LANES = 8;  // the subgroup's; divides TILE
+layout(constant_id = TILE_SIDE_ID) const uint TILE = 64;
+layout(constant_id = COLUMNS_PER_LANE_ID) const uint COLUMNS = 1;  // times LANES divides TILE
 
 layout(set = 0, binding = 0) uniform isamplerBuffer units;
 
@@ -51,8 +51,8 @@ void cosines_of_lanes(uint i, uint j) {
     const uint column = j + c * LANES + lane;
     [[unroll]] for (uint r = 0; r < LANES; ++r) {
       const int value = cosine(sums[c * LANES + r], i + r, column);
-      if (is_output_row(i + r)) OutputElements(output_row(i + r)).at[column] = value;
-      if (push.triangle == 1 && is_output_row(column)) {
+      if (has_output_row(i + r)) OutputElements(output_row(i + r)).at[column] = value;
+      if (push.triangle == 1 && has_output_row(column)) {
         OutputElements(output_row(column)).at[i + r] = value;
       }
     }
@@ -61,11 +61,11 @@ void cosines_of_lanes(uint i, uint j) {
 
 void main() {
   const uvec2 tile = tile_of_workgroup();
-  const uint first_row = push.first_row + tile.x * TILE;
-  const uint first_column = tile.y * TILE;
+  const uint first_row_item = push.first_item + tile.x * TILE;
+  const uint first_column_item = tile.y * TILE;
   for (uint i = 0; i < TILE; i += LANES) {
     for (uint j = 0; j < TILE; j += COLUMNS * LANES) {
-      cosines_of_lanes(first_row + i, first_column + j);
+      cosines_of_lanes(first_row_item + i, first_column_item + j);
     }
   }
 }

@@ -1,10 +1,9 @@
 // What the walk kernels for drivers that run shaders on the CPU share: the matrix as texels, which are
 // the one kind of memory that is loaded with vector instructions there.
-layout(constant_id = 4) const uint BLOCKS = 1;          // of the matrix
-layout(constant_id = 5) const uint MOST_VECTORS = 256;  // of four sums a lane
+layout(constant_id = BLOCKS_ID) const uint BLOCKS = 1;
+layout(constant_id = VECTORS_CAPACITY_ID) const uint VECTORS_CAPACITY = 256;
 
-const uint MOST_BLOCKS = 16;  // the host's kMostTexelBlocks
-layout(set = 0, binding = 0) uniform isamplerBuffer matrix[MOST_BLOCKS];
+layout(set = 0, binding = 0) uniform isamplerBuffer matrix[MOST_TEXEL_BLOCKS];
 
 // A texel of the matrix. Every index is a literal: behind a variable one, lavapipe (Mesa 22.3)
 // passes texels through floating point, and integers that look like signalling NaNs come out with

@@ -3,20 +3,15 @@
 // Steps between two looks for vectors without candidates, which need not be read any more.
 const uint LOOK = 64;
 
-layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer MatrixRow {
-  ivec4 at[];
-};
-
 // The best of each subgroup, of two steps in turn: a subgroup may write the next step's while
 // another still reads this step's. Subgroups have four invocations or more.
 shared Candidate subgroup_best[2][INVOCATIONS / 4];
 
-// The address of an item's row. Each step waits for it, so the first block's, which is often the
-// only one, is not loaded every time.
-uint64_t row_address(uint item, uint64_t first_block) {
-  const uint b = item >> push.block_shift;
-  const uint64_t block = b == 0 ? first_block : Addresses(push.blocks).at[b];
-  return block + uint64_t(item & ((1u << push.block_shift) - 1)) * push.matrix_pitch * 4;
+// The latest item's row of the matrix. Each step waits for its address, so that of the first block,
+// which is often the only one, is not loaded every time.
+MatrixRow row_of_matrix(uint row, uint64_t first_block) {
+  const uint block = block_of(row);
+  return MatrixRow(row_address(block == 0 ? first_block : block_address(block), row));
 }
 
 Candidate best_of_workgroup(Candidate mine, uint step) {

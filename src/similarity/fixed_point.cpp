@@ -70,7 +70,7 @@ void FixedPointEmbeddings::write_unit_vector(uint32_t item, int32_t* to) const {
 }
 
 int32_t FixedPointEmbeddings::weight(uint32_t item) const {
-  if (!weighted_) return 1 << kFixedPointBits;
+  if (!weighted_) return 1 << FIXED_POINT_BITS;
   return static_cast<int32_t>(std::llrint(norms_[item] / largest_norm_ * kFixedPointOne));
 }
 

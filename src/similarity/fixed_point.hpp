@@ -13,8 +13,7 @@ namespace vkc {
 class HostThreads;
 
 // 1.0 in the fixed point of unit vectors, cosines and weights.
-inline constexpr int kFixedPointBits = 30;
-inline constexpr double kFixedPointOne = 1 << kFixedPointBits;
+inline constexpr double kFixedPointOne = 1U << FIXED_POINT_BITS;
 
 // The most embeddings that are put into an order of their own.
 inline constexpr uint32_t kMostOrdered = 1U << ID_BITS;

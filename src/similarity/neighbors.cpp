@@ -7,8 +7,8 @@
 #include "base/error.hpp"
 #include "base/host_threads.hpp"
 #include "shaders/interface.h"
-#include "shaders/neighbors.h"
 #include "similarity/fixed_point.hpp"
+#include "vulkan/kernel_table.hpp"
 #include "vulkan/submission.hpp"
 
 namespace vkc {
@@ -20,9 +20,6 @@ constexpr uint64_t kRowsBytes = 64ULL << 20;
 
 // Neighbours to hand over that are worth a thread of their own.
 constexpr uint64_t kLeastNeighbors = 1U << 16;
-
-// Neighbours that the kernel puts in order, in 8 KiB of shared memory. More are left to the host.
-constexpr uint32_t kMostSorted = 1024;
 
 // Of a workgroup on a GPU.
 constexpr uint32_t kGpuInvocations = 256;
@@ -37,16 +34,15 @@ uint32_t bits_of_ids(uint32_t n) { return static_cast<uint32_t>(std::bit_width(n
 
 // The most iterations of neighbors.comp's loops, in one invocation together.
 uint64_t most_iterations(uint32_t n, uint32_t invocations) {
-  constexpr uint64_t kDigitBits = 10;
-  constexpr uint64_t kDigits = 1ULL << kDigitBits;
-  constexpr uint64_t kGroups = 32;
+  constexpr uint64_t kDigits = 1ULL << DIGIT_BITS;
   constexpr uint64_t kSortSteps = 55;  // of 1,024 keys
   const uint64_t vectors = uint64_t{n} / 4 + 1;
-  const uint64_t digits = (32 + bits_of_ids(n)) / kDigitBits + 1;
+  const uint64_t digits = (32 + bits_of_ids(n)) / DIGIT_BITS + 1;
   const uint64_t clear = kDigits / invocations + 1;
-  const uint64_t find = (kGroups / invocations + 1) * (kDigits / kGroups + 1) + 2 * kGroups;
+  const uint64_t find =
+      (DIGIT_GROUPS / invocations + 1) * (kDigits / DIGIT_GROUPS + 1) + 2 * DIGIT_GROUPS;
   const uint64_t sort =
-      kMostSorted / invocations + kSortSteps * (kMostSorted / 2 / invocations + 2);
+      MOST_SORTED / invocations + kSortSteps * (MOST_SORTED / 2 / invocations + 2);
   return (digits + 1) * (vectors / invocations + 1) + digits * (clear + find + 1) + sort;
 }
 
@@ -69,11 +65,9 @@ uint32_t invocations_for(const Device& device, uint32_t n) {
 }
 
 Kernel make_kernel(const Device& device, uint32_t n) {
-  return {device,
-          {.spirv = neighbors,
-           .constants = {invocations_for(device, n), kMostSorted},
-           .push_bytes = sizeof(NeighborsPush),
-           .texel_buffers = {}}};
+  return {
+      device,
+      {.code = kernels::neighbors, .constants = {{WORKGROUP_SIZE_ID, invocations_for(device, n)}}}};
 }
 
 // Rows to compute at a time of those that fit: whole tiles of the similarity kernel where possible,
@@ -107,7 +101,7 @@ void deliver(HostThreads& threads, uint64_t* keys, uint32_t count, uint32_t k, u
   const uint64_t id_mask = (uint64_t{1} << id_bits) - 1;
   threads.for_each(count, kLeastNeighbors / k + 1, [=](uint64_t i) {
     uint64_t* of_item = keys + i * k;
-    if (k > kMostSorted) std::sort(of_item, of_item + k);
+    if (k > MOST_SORTED) std::sort(of_item, of_item + k);
     for (uint64_t place = 0; place < k; ++place) {
       ids[i * k + place] = static_cast<uint32_t>(of_item[place] & id_mask);
       if (similarities == nullptr) continue;
@@ -168,6 +162,7 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, 
   make_buffers(block_rows, keys);
   Staging::Loan halves = staging_.borrow(keys_.bytes());
   const MatrixRows& matrix = whole != nullptr ? *whole : *block_;
+  const bool reordered = whole != nullptr && embeddings_.reordered;
   const uint32_t id_bits = bits_of_ids(embeddings_.n);
   const auto most_rows = static_cast<uint32_t>(std::min<uint64_t>(
       keys_.bytes() / sizeof(uint64_t) / k, device_.limits().max_workgroup_count));
@@ -191,8 +186,8 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, 
     kernel_.record(commands,
                    NeighborsPush{.blocks = matrix.block_table(),
                                  .neighbors = keys_.address(),
-                                 .ids = whole != nullptr ? embeddings_.ids_table.address() : 0,
-                                 .rows = whole != nullptr ? embeddings_.rows_table.address() : 0,
+                                 .ids = embeddings_.ids_table.address(),
+                                 .rows = embeddings_.rows_table.address(),
                                  .n = embeddings_.n,
                                  .matrix_pitch = matrix.pitch(),
                                  .block_shift = matrix.block_shift(),
@@ -200,7 +195,8 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, 
                                  .first_row = row,
                                  .k = k,
                                  .id_bits = id_bits,
-                                 .sort_size = k <= kMostSorted ? std::bit_ceil(k) : 0},
+                                 .sort_capacity = k <= MOST_SORTED ? std::bit_ceil(k) : 0,
+                                 .reordered = reordered ? 1U : 0U},
                    rows);
     // Also before what overwrites the rows.
     full_barrier(commands);

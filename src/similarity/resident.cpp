@@ -13,9 +13,6 @@ namespace vkc {
 
 namespace {
 
-// Dimensions that the kernels take at a time.
-constexpr uint32_t kSlice = 16;
-
 // Bytes of unit vectors that are worth a thread of their own.
 constexpr uint64_t kLeastWritten = 1U << 18;
 
@@ -40,7 +37,9 @@ void require_fit(uint32_t n, uint32_t d, uint64_t needed, uint64_t available,
        " are available: use fewer embeddings or a ", whose, " with more memory");
 }
 
-uint32_t units_pitch_of(uint32_t d) { return static_cast<uint32_t>(round_up(d, kSlice)); }
+uint32_t units_pitch_of(uint32_t d) {
+  return static_cast<uint32_t>(round_up(d, DIMENSIONS_PER_SLICE));
+}
 
 // A tile may begin at any row, and so reach kTile - 1 rows past the last.
 uint64_t padded_rows_of(uint32_t n) { return round_up(uint64_t{n} + kTile - 1, kTile); }
@@ -71,6 +70,7 @@ ResidentEmbeddings::ResidentEmbeddings(Staging& staging, const float* embeddings
   const FixedPointEmbeddings fixed(threads, embeddings, n, d, center);
   weighted = fixed.weighted();
   ids = fixed.order();
+  reordered = !ids.empty();
   units = Buffer(device, bytes, MemoryUse::kDevice);
   const auto item_of = [&](uint64_t row) {
     return row < ids.size() ? ids[row] : static_cast<uint32_t>(row);
@@ -95,19 +95,20 @@ ResidentEmbeddings::ResidentEmbeddings(Staging& staging, const float* embeddings
     }
   };
   upload(staging, weights, weights.bytes(), sizeof(int32_t), write_weights);
-  if (ids.empty()) return;
+  // Kernels get the tables also where they have no use for them.
   rows.resize(padded_rows);
   std::iota(rows.begin(), rows.end(), 0);
-  for (uint32_t row = 0; row < n; ++row) rows[ids[row]] = row;
-  ids_table = Buffer(device, ids.size() * sizeof(uint32_t), MemoryUse::kDevice);
-  upload(staging, ids_table, ids.data(), ids_table.bytes());
+  ids_table = Buffer(device, n * sizeof(uint32_t), MemoryUse::kDevice);
+  upload(staging, ids_table, reordered ? ids.data() : rows.data(), ids_table.bytes());
+  for (uint32_t row = 0; row < ids.size(); ++row) rows[ids[row]] = row;
   rows_table = Buffer(device, rows.size() * sizeof(uint32_t), MemoryUse::kDevice);
   upload(staging, rows_table, rows.data(), rows_table.bytes());
-  rows.resize(n);
+  rows.resize(ids.size());
+  rows.shrink_to_fit();
 }
 
 Footprint ResidentEmbeddings::footprint(const Device& device, uint32_t n, uint32_t d) {
-  const uint64_t tables = n <= kMostOrdered ? n + padded_rows_of(n) : 0;
+  const uint64_t tables = n + padded_rows_of(n);
   const uint64_t bytes = units_bytes(n, d) + (n + tables) * sizeof(uint32_t);
   return buffer_footprint(device, bytes, MemoryUse::kDevice) +
          Footprint{0, tables * sizeof(uint32_t)};
@@ -151,7 +152,7 @@ Footprint MatrixRows::footprint(const Device& device, uint32_t rows, uint32_t n)
 uint64_t MatrixRows::most_bytes(const Device& device, uint32_t n, uint64_t available) {
   if (!device.limits().is_cpu) return available;
   const uint64_t block_bytes = bytes(1U << block_rows_shift(device, bytes(1, n)), n);
-  return std::min(available, kMostTexelBlocks * block_bytes);
+  return std::min(available, MOST_TEXEL_BLOCKS * block_bytes);
 }
 
 MatrixRows::MatrixRows(Staging& staging, uint32_t rows, uint32_t n)

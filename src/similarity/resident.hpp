@@ -4,18 +4,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "shaders/interface.h"
 #include "vulkan/buffer.hpp"
 #include "vulkan/device.hpp"
 #include "vulkan/staging.hpp"
 
 namespace vkc {
 
-// Items on a side of a tile of the similarity matrix. Pitches and row counts are padded with zeros
-// to whole tiles, so that kernels need no bounds inside one.
-inline constexpr uint32_t kTile = 64;
-
-// Texel buffers that walk_texel.comp declares: allocations that a matrix may lie in on a CPU.
-inline constexpr uint32_t kMostTexelBlocks = 16;
+inline constexpr uint32_t kTile = LARGEST_TILE_SIDE;
 
 constexpr uint64_t round_up(uint64_t value, uint64_t multiple) {
   return (value + multiple - 1) / multiple * multiple;
@@ -41,16 +37,17 @@ struct ResidentEmbeddings {
   uint32_t d;
   bool centered;
   bool weighted = false;
-  uint32_t units_pitch;  // elements
-  Buffer units;          // int32 [rows][units_pitch], rows >= n + kTile - 1
-  Buffer weights;        // int32 [n], of each row
+  bool reordered = false;  // rows are not in the order of the ids
+  uint32_t units_pitch;    // elements
+  Buffer units;            // int32 [rows][units_pitch], rows >= n + kTile - 1
+  Buffer weights;          // int32 [n], of each row
 
   // The order of the rows of units, and so of the rows and columns of the similarity matrix that
-  // walks read: see FixedPointEmbeddings. Empty where it is that of the ids.
-  std::vector<uint32_t> ids;   // [n]: the item in each row
-  std::vector<uint32_t> rows;  // [n]: where each item is
-  Buffer ids_table;            // uint32 [n], the same
-  Buffer rows_table;           // uint32 [rows of units], the same; padding is where it is
+  // walks read: see FixedPointEmbeddings.
+  std::vector<uint32_t> ids;   // [n]: the id of the item in each row; none unless reordered
+  std::vector<uint32_t> rows;  // [n]: the row of each id; none unless reordered
+  Buffer ids_table;            // uint32 [n]: the same, always
+  Buffer rows_table;           // uint32 [rows of units]: likewise; padding is where it is
 };
 
 // Rows of the similarity matrix in fixed point, over as many allocations as the device's limits

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "shaders/similarity_shared.h"
-#include "shaders/similarity_texel.h"
+#include "vulkan/kernel_table.hpp"
 
 namespace vkc {
 
@@ -36,18 +35,15 @@ uint32_t tile_side(const Device& device, const ResidentEmbeddings& embeddings) {
 
 Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings, uint32_t tile) {
   if (device.limits().is_cpu) {
+    const uint32_t lanes = device.limits().subgroup_size;
     return {device,
-            {.spirv = similarity_texel,
-             .constants = {device.limits().subgroup_size, tile,
-                           texel_columns(tile, device.limits().subgroup_size)},
-             .push_bytes = sizeof(SimilarityPush),
+            {.code = kernels::similarity_texel,
+             .constants = {{WORKGROUP_SIZE_ID, lanes},
+                           {TILE_SIDE_ID, tile},
+                           {COLUMNS_PER_LANE_ID, texel_columns(tile, lanes)}},
              .texel_buffers = {{embeddings.units.handle(), embeddings.units.bytes()}}}};
   }
-  return {device,
-          {.spirv = similarity_shared,
-           .constants = {},
-           .push_bytes = sizeof(SimilarityPush),
-           .texel_buffers = {}}};
+  return {device, {.code = kernels::similarity_shared}};
 }
 
 }  // namespace
@@ -72,15 +68,16 @@ void Similarity::fill(const MatrixRows& matrix) {
   const uint64_t tiles = side * (side + 1) / 2;
   const SimilarityPush push{.units = embeddings_.units.address(),
                             .blocks = matrix.block_table(),
-                            .units_rows = 0,
+                            .units_rows = embeddings_.rows_table.address(),
                             .units_pitch = embeddings_.units_pitch,
                             .matrix_pitch = matrix.pitch(),
                             .block_shift = matrix.block_shift(),
-                            .first_row = 0,
-                            .end_row = embeddings_.n,
+                            .first_item = 0,
+                            .end_item = embeddings_.n,
                             .first_tile = 0,
                             .tiles_across = static_cast<uint32_t>(side),
-                            .triangle = 1};
+                            .triangle = 1,
+                            .reordered = 0};
   try {
     std::size_t which = 0;
     for (uint64_t done = 0; done < tiles; which ^= 1U) {
@@ -105,11 +102,12 @@ void Similarity::begin_rows(std::size_t which, const MatrixRows& rows, uint32_t 
                             .units_pitch = embeddings_.units_pitch,
                             .matrix_pitch = rows.pitch(),
                             .block_shift = rows.block_shift(),
-                            .first_row = first,
-                            .end_row = first + count,
+                            .first_item = first,
+                            .end_item = first + count,
                             .first_tile = 0,
                             .tiles_across = static_cast<uint32_t>(across),
-                            .triangle = 0};
+                            .triangle = 0,
+                            .reordered = embeddings_.reordered ? 1U : 0U};
   for (uint64_t done = 0; done < tiles;) {
     wait(which);
     done += send(which, push, done, tiles, follow);

@@ -1,25 +1,48 @@
 #include "vulkan/kernel.hpp"
 
 #include <cstddef>
+#include <set>
 
+#include "base/error.hpp"
 #include "vulkan/submission.hpp"
 
 namespace vkc {
 
 namespace {
 
-vk::raii::Pipeline make_pipeline(const Device& device, const KernelSource& source,
+// The ids of the specialisation constants that a module declares.
+std::set<uint32_t> declared_constants(std::span<const uint32_t> spirv) {
+  constexpr std::size_t kHeaderWords = 5;
+  constexpr uint32_t kOpDecorate = 71;
+  constexpr uint32_t kSpecId = 1;
+  std::set<uint32_t> ids;
+  for (std::size_t at = kHeaderWords; at < spirv.size(); at += spirv[at] >> 16U) {
+    const bool decorates = (spirv[at] & 0xffffU) == kOpDecorate;
+    if (decorates && spirv[at + 2] == kSpecId) ids.insert(spirv[at + 3]);
+  }
+  return ids;
+}
+
+vk::raii::Pipeline make_pipeline(const Device& device, const KernelVariant& variant,
                                  vk::PipelineLayout layout) {
+  const std::span<const uint32_t> spirv = variant.code.spirv;
   const vk::raii::ShaderModule module(
-      device.handle(),
-      vk::ShaderModuleCreateInfo({}, source.spirv.size_bytes(), source.spirv.data()));
+      device.handle(), vk::ShaderModuleCreateInfo({}, spirv.size_bytes(), spirv.data()));
   std::vector<vk::SpecializationMapEntry> entries;
-  for (uint32_t i = 0; i < source.constants.size(); ++i) {
-    entries.emplace_back(i, static_cast<uint32_t>(i * sizeof(uint32_t)), sizeof(uint32_t));
+  std::set<uint32_t> given;
+  for (const SpecialisationConstant& constant : variant.constants) {
+    const std::size_t place = entries.size() * sizeof(constant);
+    entries.emplace_back(constant.id,
+                         static_cast<uint32_t>(place + offsetof(SpecialisationConstant, value)),
+                         sizeof(constant.value));
+    given.insert(constant.id);
+  }
+  if (given != declared_constants(spirv)) {
+    fail(VKC_ERROR_INTERNAL, "a kernel was given other constants than it declares");
   }
   const vk::SpecializationInfo constants(static_cast<uint32_t>(entries.size()), entries.data(),
-                                         source.constants.size() * sizeof(uint32_t),
-                                         source.constants.data());
+                                         variant.constants.size() * sizeof(SpecialisationConstant),
+                                         variant.constants.data());
   const vk::PipelineShaderStageCreateInfo stage({}, vk::ShaderStageFlagBits::eCompute, *module,
                                                 "main", &constants);
   return {device.handle(), device.pipeline_cache(),
@@ -28,11 +51,12 @@ vk::raii::Pipeline make_pipeline(const Device& device, const KernelSource& sourc
 
 }  // namespace
 
-Kernel::Kernel(const Device& device, const KernelSource& source) {
-  const vk::PushConstantRange push(vk::ShaderStageFlagBits::eCompute, 0, source.push_bytes);
+Kernel::Kernel(const Device& device, const KernelVariant& variant) {
+  const uint32_t push_bytes = variant.code.push_bytes;
+  const vk::PushConstantRange push(vk::ShaderStageFlagBits::eCompute, 0, push_bytes);
   vk::PipelineLayoutCreateInfo layout_info({}, {}, push);
 
-  const auto count = static_cast<uint32_t>(source.texel_buffers.size());
+  const auto count = static_cast<uint32_t>(variant.texel_buffers.size());
   if (count > 0) {
     constexpr auto kType = vk::DescriptorType::eUniformTexelBuffer;
     const vk::DescriptorSetLayoutBinding binding(0, kType, count,
@@ -46,7 +70,7 @@ Kernel::Kernel(const Device& device, const KernelSource& source) {
                                        *device.handle().getDispatcher())
                .front();
     std::vector<vk::BufferView> handles;
-    for (const TexelRange& range : source.texel_buffers) {
+    for (const TexelRange& range : variant.texel_buffers) {
       views_.emplace_back(device.handle(),
                           vk::BufferViewCreateInfo({}, range.buffer, vk::Format::eR32G32B32A32Sint,
                                                    0, range.bytes));
@@ -59,13 +83,13 @@ Kernel::Kernel(const Device& device, const KernelSource& source) {
   } else {
     layout_ = {device.handle(), layout_info};
   }
-  pipeline_ = make_pipeline(device, source, *layout_);
+  pipeline_ = make_pipeline(device, variant, *layout_);
   if (!device.limits().is_cpu) return;
-  // lavapipe compiles at the first dispatch: be it this one of nothing, rather than one by whose
-  // time the next is sized.
+  // lavapipe compiles at the first dispatch. This one is empty and not timed; otherwise compiling
+  // would count in a time by which later dispatches are sized.
   Submission compiling(device);
-  const std::vector<std::byte> push_constants(source.push_bytes);
-  record_bytes(compiling.begin_untimed(), push_constants.data(), source.push_bytes, 0);
+  const std::vector<std::byte> push_constants(push_bytes);
+  record_bytes(compiling.begin_untimed(), push_constants.data(), push_bytes, 0);
   compiling.submit();
   compiling.wait();
 }

@@ -17,16 +17,28 @@ struct TexelRange {
   uint64_t bytes = 0;
 };
 
-struct KernelSource {
+// A kernel as it is embedded: see kernel_table.hpp.
+struct KernelCode {
   std::span<const uint32_t> spirv;
-  std::vector<uint32_t> constants;        // specialisation constants 0, 1, ...
-  uint32_t push_bytes = 0;                // size of the push constants
-  std::vector<TexelRange> texel_buffers;  // elements of set 0, binding 0; none: no descriptors
+  uint32_t push_bytes;  // of its push struct
+};
+
+struct SpecialisationConstant {
+  uint32_t id;
+  uint32_t value;
+};
+
+// A kernel as it is used.
+struct KernelVariant {
+  const KernelCode& code;
+  std::vector<SpecialisationConstant> constants = {};  // all that the code declares
+  std::vector<TexelRange> texel_buffers = {};  // elements of set 0, binding 0; none: no descriptors
 };
 
 class Kernel {
  public:
-  Kernel(const Device& device, const KernelSource& source);
+  // Throws Error (INTERNAL) where the constants are not those that the code declares.
+  Kernel(const Device& device, const KernelVariant& variant);
 
   // Records a dispatch of `workgroups` workgroups.
   template <typename Push>

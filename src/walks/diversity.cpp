@@ -10,11 +10,8 @@
 
 #include "base/host_threads.hpp"
 #include "shaders/interface.h"
-#include "shaders/walk_address.h"
-#include "shaders/walk_texel.h"
-#include "shaders/walk_window.h"
-#include "shaders/walk_window_texel.h"
 #include "similarity/fixed_point.hpp"
+#include "vulkan/kernel_table.hpp"
 #include "vulkan/pacer.hpp"
 #include "vulkan/submission.hpp"
 #include "walks/walk_merging.hpp"
@@ -102,39 +99,34 @@ bool fits_window(const Device& device, uint32_t pitch) {
 
 Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings,
                    const MatrixRows& matrix, WalkForm form, bool few) {
-  const uint32_t weighted = embeddings.weighted ? 1 : 0;
-  const uint32_t packed = embeddings.n <= kMostOrdered ? 1 : 0;
-  const uint32_t ordered = embeddings.ids.empty() ? 0 : 1;
-  if (!device.limits().is_cpu) {
-    const WalkShape shape = gpu_shape(device, form, matrix.pitch(), few);
-    if (form == WalkForm::kWindow) {
-      const uint32_t batch = few ? 2 : 4;
-      return {device,
-              {.spirv = walk_window,
-               .constants = {shape.invocations, weighted, shape.rounds, batch},
-               .push_bytes = sizeof(WalkPush),
-               .texel_buffers = {}}};
-    }
-    return {device,
-            {.spirv = walk_address,
-             .constants = {shape.invocations, weighted, packed, ordered, shape.rounds},
-             .push_bytes = sizeof(WalkPush),
-             .texel_buffers = {}}};
+  const bool wide = form == WalkForm::kWide;
+  const bool on_cpu = device.limits().is_cpu;
+  KernelVariant variant{on_cpu ? (wide ? kernels::walk_i64_cpu : kernels::walk_u32_cpu)
+                               : (wide ? kernels::walk_i64_gpu : kernels::walk_u32_gpu)};
+  const auto add = [&](uint32_t id, uint32_t value) { variant.constants.push_back({id, value}); };
+  add(WEIGHTED_ID, embeddings.weighted ? 1 : 0);
+  if (wide) {
+    add(PACKED_ID, embeddings.n <= kMostOrdered ? 1 : 0);
+    add(REORDERED_ID, embeddings.reordered ? 1 : 0);
   }
-  const uint32_t lanes = device.limits().subgroup_size;
-  const auto blocks = static_cast<uint32_t>(matrix.blocks().size());
-  std::vector<TexelRange> ranges;
-  for (const Buffer& block : matrix.blocks()) ranges.push_back({block.handle(), block.bytes()});
-  // The kernel declares them all; those that it has no use for may be any.
-  ranges.resize(kMostTexelBlocks, ranges.front());
-  return {device,
-          {.spirv = form == WalkForm::kWindow ? std::span<const uint32_t>(walk_window_texel)
-                                              : std::span<const uint32_t>(walk_texel),
-           // A power of two, so that drivers compile one kernel for many sizes.
-           .constants = {lanes, weighted, packed, ordered, blocks,
-                         std::bit_ceil(matrix.pitch() / 4 / lanes)},
-           .push_bytes = sizeof(WalkPush),
-           .texel_buffers = ranges}};
+  if (on_cpu) {
+    const uint32_t lanes = device.limits().subgroup_size;
+    add(WORKGROUP_SIZE_ID, lanes);
+    add(BLOCKS_ID, static_cast<uint32_t>(matrix.blocks().size()));
+    // A power of two, so that drivers compile one kernel for many sizes.
+    add(VECTORS_CAPACITY_ID, std::bit_ceil(matrix.pitch() / 4 / lanes));
+    for (const Buffer& block : matrix.blocks()) {
+      variant.texel_buffers.push_back({block.handle(), block.bytes()});
+    }
+    // The kernel declares so many; those that it has no use for may be any.
+    variant.texel_buffers.resize(MOST_TEXEL_BLOCKS, variant.texel_buffers.front());
+  } else {
+    const WalkShape shape = gpu_shape(device, form, matrix.pitch(), few);
+    add(WORKGROUP_SIZE_ID, shape.invocations);
+    add(ROUNDS_ID, shape.rounds);
+    if (!wide) add(ROUNDS_IN_FLIGHT_ID, few ? 2 : 4);
+  }
+  return {device, variant};
 }
 
 // Walks at a time where shaders run on the CPU: a few for each of its threads. Of more, a
@@ -207,11 +199,11 @@ class WalkGroup {
     auto* latest = inputs_staging_.mapped_as<uint32_t>() + capacity_;
     for (const uint32_t walk : active_) {
       const uint32_t start = job.starts[walk];
-      latest[slot(walk)] = embeddings_.rows.empty() ? start : embeddings_.rows[start];
+      latest[slot(walk)] = embeddings_.reordered ? embeddings_.rows[start] : start;
       job.output[static_cast<std::size_t>(walk) * job.length] = start;
       if (job.sets != nullptr) job.sets->add(walk, 0, 1);
     }
-    latest[capacity_] = 0;  // `outside`
+    latest[capacity_] = 0;  // `overflow`
     job.next_start += count;
     return count > 0;
   }
@@ -246,7 +238,7 @@ class WalkGroup {
                            .sums = sums_.address(),
                            .latest = inputs_.address() + slot_bytes,
                            .chosen = chosen_.address(),
-                           .outside = inputs_.address() + 2 * slot_bytes,
+                           .overflow = inputs_.address() + 2 * slot_bytes,
                            .n = embeddings_.n,
                            .matrix_pitch = matrix_.pitch(),
                            .block_shift = matrix_.block_shift(),
@@ -306,7 +298,7 @@ class WalkGroup {
   uint64_t chosen_capacity_;  // items chosen in one dispatch, over all walks
   uint32_t most_steps_;
   Buffer sums_;            // int64 [capacity][matrix pitch]
-  Buffer inputs_;          // uint32: [capacity] slots, [capacity] latest rows, then `outside`
+  Buffer inputs_;          // uint32: [capacity] slots, [capacity] latest rows, then `overflow`
   Buffer inputs_staging_;  // the same
   Buffer chosen_;          // uint32 [walks][steps]
   Buffer chosen_staging_;  // the same
@@ -321,8 +313,7 @@ class WalkGroup {
 };
 
 WalkForm fastest_form(const Device& device, const ResidentEmbeddings& embeddings) {
-  const bool has_common_direction = !embeddings.ids.empty();
-  if (has_common_direction) return WalkForm::kWide;
+  if (embeddings.reordered) return WalkForm::kWide;
   return fits_window(device, MatrixRows::pitch_of(embeddings.n)) ? WalkForm::kWindow
                                                                  : WalkForm::kWide;
 }
@@ -332,7 +323,7 @@ Diversity::Diversity(const Device& device, const ResidentEmbeddings& embeddings,
     : device_(device),
       embeddings_(embeddings),
       matrix_(matrix),
-      form_(embeddings.ids.empty() ? form : WalkForm::kWide),
+      form_(embeddings.reordered ? WalkForm::kWide : form),
       reuse_(reuse) {}
 
 Diversity::~Diversity() = default;

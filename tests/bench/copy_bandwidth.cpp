@@ -21,6 +21,8 @@ struct CopyPush {
   uint64_t to;
 };
 
+const vkc::KernelCode kCopy{copy, sizeof(CopyPush)};
+
 uint64_t bytes_of_copy(const vkc::Device& device, uint64_t most_bytes) {
   const vkc::DeviceLimits& limits = device.limits();
   const uint64_t workgroup_bytes = kInvocations * 16;
@@ -37,9 +39,7 @@ DeviceCopy::DeviceCopy(const vkc::Device& device, uint64_t most_bytes)
     : bytes_(bytes_of_copy(device, most_bytes)),
       from_(device, bytes_, vkc::MemoryUse::kDevice),
       to_(device, bytes_, vkc::MemoryUse::kDevice),
-      kernel_(
-          device,
-          {.spirv = copy, .constants = {}, .push_bytes = sizeof(CopyPush), .texel_buffers = {}}),
+      kernel_(device, {.code = kCopy}),
       submission_(device) {}
 
 double DeviceCopy::seconds_by_command() {

@@ -1,5 +1,6 @@
 local ffi = require("ffi")
 local helper = require("helper")
+local declarations = require("vk_compute.ffi.declarations")
 local library = require("vk_compute.ffi.library")
 
 local function read(path)
@@ -51,7 +52,7 @@ end
 
 describe("the declarations for LuaJIT agree with vulkan_compute.h:", function()
   local header = header_declarations()
-  local cdef = read(helper.ROOT .. "/lua/vk_compute/ffi/library.lua"):match("DECLARATIONS = %[%[(.-)%]%]")
+  local cdef = read(helper.ROOT .. "/lua/vk_compute/ffi/declarations.lua"):match("DECLARATIONS = %[%[(.-)%]%]")
 
   it("functions", function()
     local functions = functions_of(header)
@@ -97,12 +98,12 @@ describe("the declarations for LuaJIT agree with vulkan_compute.h:", function()
 
   it("versions", function()
     local text = read(helper.ROOT .. "/include/vulkan_compute.h")
-    assert.are.equal(text:match("VKC_VERSION_MAJOR (%d+)"), tostring(library.VERSION_MAJOR))
-    assert.are.equal(text:match("VKC_VERSION_MINOR (%d+)"), tostring(library.VERSION_MINOR))
+    assert.are.equal(text:match("VKC_VERSION_MAJOR (%d+)"), tostring(declarations.VERSION_MAJOR))
+    assert.are.equal(text:match("VKC_VERSION_MINOR (%d+)"), tostring(declarations.VERSION_MINOR))
     assert.are.equal(tonumber(text:match("VKC_DEFINITION_VERSION (%d+)")),
       library.load().vkc_definition_version())
     local patch = text:match("VKC_VERSION_PATCH (%d+)")
-    assert.are.equal(("%d.%d.%s"):format(library.VERSION_MAJOR, library.VERSION_MINOR, patch),
+    assert.are.equal(("%d.%d.%s"):format(declarations.VERSION_MAJOR, declarations.VERSION_MINOR, patch),
       ffi.string(library.load().vkc_version_string()))
   end)
 end)

@@ -205,12 +205,12 @@ describe("the library", function()
   end)
 
   it("of another patch version is taken", function()
-    local library = require("vk_compute.ffi.library")
+    local declarations = require("vk_compute.ffi.declarations")
     local modules = install_modules(folder .. "/lua")
     compile(([[
       unsigned vkc_version(void) { return %d * 1000000 + %d * 1000 + 99; }
       const char* vkc_version_string(void) { return "patched"; }
-    ]]):format(library.VERSION_MAJOR, library.VERSION_MINOR), folder .. "/patched.so")
+    ]]):format(declarations.VERSION_MAJOR, declarations.VERSION_MINOR), folder .. "/patched.so")
     assert.are.same({ "patched\n", 0 },
       { run(VERSION, modules, { VKC_LIBRARY = folder .. "/patched.so" }) })
   end)

@@ -93,6 +93,67 @@ describe("results", function()
       assert.are.same(expected:sequence(0, n), context:compute_diversity_sequence(0, { as = "table" }))
     end)
 
+    -- Each gets memory with a word before and behind that nothing may touch.
+    it("go into the caller's memory, and nowhere else", function()
+      local MARK = 1234567
+      local function check_into(element, rows, columns, wanted, compute)
+        local count = rows * columns
+        for _, as in ipairs({ element .. "*", element .. "[?]" }) do
+          local memory = ffi.new(element .. "[?]", count + 2)
+          memory[0], memory[count + 1] = MARK, MARK
+          local into = as:find("*", 1, true) and memory + 1 or ffi.new(as, count)
+          local view = compute(into)
+          assert.is_true(view.data == into)
+          assert.are.same(wanted, view:totable())
+          assert.are.same({ MARK, MARK }, { tonumber(memory[0]), tonumber(memory[count + 1]) })
+        end
+        for words, into in pairs({
+          [("option into: the array holds %d numbers, but %d x %d = %d are needed"):format(count - 1, rows, columns,
+            count)] = ffi.new(element .. "[?]", count - 1),
+          [("option into: FFI memory must be %s* or %s[]"):format(element, element)] = ffi.new("double[?]", count),
+        }) do
+          local ok, problem = pcall(compute, into)
+          assert.is_false(ok)
+          assert.is_truthy(problem:find(words, 1, true), problem)
+        end
+      end
+      check_into("float", n, n, expected:matrix(), function(into)
+        return context:compute_similarity_matrix({ into = into })
+      end)
+      check_into("float", 5, n, { unpack(expected:matrix(), 61) }, function(into)
+        return context:compute_similarity_rows(60, 5, { into = into })
+      end)
+      check_into("uint32_t", 1, n, expected:sequence(3, n), function(into)
+        return context:compute_diversity_sequence(3, { into = into })
+      end)
+      local starts = ffi.new("uint32_t[3]", 64, 0, 5)
+      check_into("uint32_t", 2, 7, { expected:sequence(64, 7), expected:sequence(0, 7) }, function(into)
+        return context:compute_diversity_sequences(starts + 0, 7, { count = 2, into = into })
+      end)
+      check_into("uint32_t", n, n, expected:sequences(n), function(into)
+        return context:compute_all_diversity_sequences({ into = into })
+      end)
+      local ids, similarities = expected:neighbors(4)
+      check_into("uint32_t", n, 4, ids, function(into)
+        return context:compute_nearest_neighbors(4, { into = into })
+      end)
+      local floats = ffi.new("float[?]", n * 4)
+      local _, written = context:compute_nearest_neighbors(4,
+        { into = ffi.new("uint32_t[?]", n * 4), similarities_into = floats })
+      assert.is_true(written.data == floats)
+      assert.are.same(similarities, written:totable())
+      assert.is_nil(select(2, context:compute_nearest_neighbors(4, { into = ffi.new("uint32_t[?]", n * 4) })))
+      raises("starts: a pointer does not tell how many there are", function()
+        context:compute_diversity_sequences(starts + 0, 7)
+      end)
+      raises('options into and as = "table" exclude each other', function()
+        context:compute_similarity_matrix({ into = floats, as = "table" })
+      end)
+      raises("option similarities_into goes with into", function()
+        context:compute_nearest_neighbors(4, { similarities_into = floats })
+      end)
+    end)
+
     it("as views refuse indices outside", function()
       local sequence = context:compute_diversity_sequence(0, { as = "view" })
       local grid = context:compute_similarity_rows(0, 2, { as = "view" })
@@ -200,11 +261,11 @@ describe("results", function()
       raises("start must be an integer from 0 to 2^32 - 1, but is nil", function()
         context:compute_diversity_sequence()
       end)
-      raises("starts must be a table of ids or an FFI uint32_t[], but are 3", function()
+      raises("starts must be a table of ids or FFI uint32_t memory, but are 3", function()
         context:compute_diversity_sequences(3)
       end)
-      for _, ctype in ipairs({ "int32_t[2]", "float[2]", "uint32_t*" }) do
-        raises("starts must be a table of ids or an FFI uint32_t[]", function()
+      for _, ctype in ipairs({ "int32_t[2]", "float[2]" }) do
+        raises("starts: FFI memory must be uint32_t* or uint32_t[]", function()
           context:compute_diversity_sequences(ffi.new(ctype))
         end)
       end
@@ -217,7 +278,7 @@ describe("results", function()
       raises('option as must be "table" or "view", but is the string "views"', function()
         context:compute_similarity_matrix({ as = "views" })
       end)
-      raises('there is no option the string "lenght" here; there are: as, length, on_batch', function()
+      raises('there is no option the string "lenght" here; there are: as, into, length, on_batch', function()
         context:compute_all_diversity_sequences({ lenght = 3 })
       end)
       raises("option progress must be a function", function()

@@ -18,14 +18,12 @@ local poll = require("posix.poll")
 local signal = require("posix.signal")
 local unistd = require("posix.unistd")
 local wait = require("posix.sys.wait")
-local library = require("vk_compute.ffi.library")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
 local kinds = require("vk_compute.cache.kinds")
+local libc = require("vk_compute.system.libc")
 local plan_text = require("vk_compute.ffi.plan_text")
 local signals = require("vk_compute.system.signals")
-
-ffi.cdef("int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);")
 
 local compute_process = {}
 
@@ -61,7 +59,6 @@ local function send(fd, message)
 end
 
 local function serve(self, job, requests, replies)
-  local lib = library.load()
   local context = job.vk.new({ device = job.device })
   local embeddings, what = job.embeddings, job.what
   local kind = kinds[what.kind]
@@ -78,14 +75,14 @@ local function serve(self, job, requests, replies)
     if not line then break end
     local slot, count = line:match("^(%d+) (%d+)$")
     slot, count = tonumber(slot), tonumber(count)
-    count = kind.compute(context.handle, lib, self.starts[slot], count, what, self.rows[slot])
+    count = kind.compute(context, self.starts[slot], count, what, self.rows[slot])
     send(replies, { slot = slot, count = count })
   end
   context:shutdown()
 end
 
 local function be_computing_process(self, job, requests, replies, parent)
-  ffi.C.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+  libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
   if unistd.getppid() ~= parent then unistd._exit(1) end
   -- Ctrl-C goes to all processes of a terminal; it is the other one that decides what follows.
   signal.signal(signal.SIGINT, signal.SIG_IGN)

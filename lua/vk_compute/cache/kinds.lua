@@ -8,17 +8,13 @@
 -- - `option`: how users say how many ids a row has; `example`: a file name
 -- - `most_ids` and `default_ids`: function (n) -> ids of a row; `surplus`: what to say of more
 -- - `new_check`: function (n, length) -> a check of rows, see row_check.lua
--- - `compute`: function (context, lib, rows, count, what, output) -> how many of the rows it computed, at least
---   one, in about half a second; `what` is the identity
+-- - `compute`: function (context, rows, count, what, output) -> how many of the rows it computed, at least one,
+--   in about half a second; rows and output are `uint32_t*`, `what` is the identity
 -- @module vk_compute.cache.kinds
 
-local ffi = require("ffi")
-local check = require("vk_compute.system.errors").check
 local row_check = require("vk_compute.cache.row_check")
 
 local kinds = {}
-
-local recommended = ffi.new("uint32_t[1]")
 
 kinds.diversity = {
   rows = "diversity sequences",
@@ -32,10 +28,9 @@ kinds.diversity = {
   default_ids = function(n) return n end,
   surplus = "%s %.0f is more than the %.0f embeddings there are",
   new_check = row_check.walk,
-  compute = function(context, lib, rows, count, what, output)
-    check(lib, lib.vkc_recommended_batch(context, what.length, recommended))
-    count = math.min(count, recommended[0])
-    check(lib, lib.vkc_compute_diversity_sequences(context, rows, count, what.length, output))
+  compute = function(context, rows, count, what, output)
+    count = math.min(count, context:recommended_batch(what.length))
+    context:compute_diversity_sequences(rows, what.length, { count = count, into = output })
     return count
   end,
 }
@@ -54,12 +49,11 @@ kinds.neighbors = {
   default_ids = function(n) return math.min(DEFAULT_NEIGHBORS, n - 1) end,
   surplus = "%s %.0f is more than the %.0f other embeddings there are",
   new_check = row_check.neighbors,
-  compute = function(context, lib, rows, count, what, output)
-    check(lib, lib.vkc_recommended_neighbors_batch(context, what.length, recommended))
-    local most = math.min(count, recommended[0])
+  compute = function(context, rows, count, what, output)
+    local most = math.min(count, context:recommended_neighbors_batch(what.length))
     local run = 1
     while run < most and rows[run] == rows[0] + run do run = run + 1 end
-    check(lib, lib.vkc_compute_nearest_neighbors_of(context, rows[0], run, what.length, output, nil))
+    context:compute_nearest_neighbors(what.length, { first = rows[0], count = run, into = output })
     return run
   end,
 }

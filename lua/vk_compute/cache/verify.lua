@@ -8,6 +8,7 @@ local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
+local libc = require("vk_compute.system.libc")
 local repair = require("vk_compute.cache.repair")
 local recompute = require("vk_compute.cache.recompute")
 local rows = require("vk_compute.cache.rows")
@@ -17,8 +18,6 @@ local xxhash = require("vk_compute.system.xxhash")
 local verify = {}
 
 local SAMPLE = 16  -- rows
-
-ffi.cdef("int memcmp(const void *a, const void *b, size_t bytes);")
 
 local function check_identity(job, what)
   local asked = identity.of(job.embeddings, setmetatable({ definition_version = job.vk.definition_version() }, {
@@ -97,7 +96,7 @@ local function check_sample(job, from, damaged, problems)
   files.with(from.file, "read", function(fd)
     recompute(job, from.what, sample, function(row, pointer)
       files.read(fd, from.file, buffer, place.row_bytes, #place.header + row * place.row_bytes)
-      if ffi.C.memcmp(buffer, pointer, place.row_bytes) ~= 0 then other[#other + 1] = row end
+      if libc.memcmp(buffer, pointer, place.row_bytes) ~= 0 then other[#other + 1] = row end
     end)
   end)
   if other[1] then

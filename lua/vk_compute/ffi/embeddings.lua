@@ -2,7 +2,6 @@
 -- @module vk_compute.ffi.embeddings
 
 local arguments = require("vk_compute.system.arguments")
-local ffi = require("ffi")
 local memory = require("vk_compute.ffi.memory")
 local raise = require("vk_compute.system.errors").raise
 
@@ -79,23 +78,8 @@ local function from_flat(list, n, d)
   return data
 end
 
--- Takes what C takes as const float* without a cast.
-local pointer_slot = ffi.typeof("const float*[1]")
-
-local function store(slot, value) slot[0] = value end
-
 local function from_memory(source, n, d)
-  if not pcall(store, pointer_slot(), source) then
-    raise("embeddings: FFI memory must be float* or float[], but is %s", tostring(ffi.typeof(source)))
-  end
-  -- An array knows its size; a pointer does not.
-  if tostring(ffi.typeof(source)):find("[", 1, true) then
-    local held = ffi.sizeof(source) / ffi.sizeof("float")
-    if held < n * d then
-      raise("embeddings: the array holds %d floats, but n x d is %d x %d = %.0f", held, n, d, n * d)
-    end
-  end
-  return source
+  return memory.check(source, "const float", n, d, "embeddings")
 end
 
 --- Reads the arguments of upload_embeddings, which may be

@@ -3,10 +3,7 @@
 
 local ffi = require("ffi")
 local fail = require("vk_compute.system.fail")
-
-ffi.cdef("void *realloc(void *block, size_t bytes); void free(void *block);")
-
-local C = ffi.C
+local C = require("vk_compute.system.libc")
 
 local FloatList = {}
 FloatList.__index = FloatList

@@ -4,8 +4,7 @@
 local ffi = require("ffi")
 local binary = require("vk_compute.formats.binary")
 local fail = require("vk_compute.system.fail")
-
-ffi.cdef("void *memmove(void *to, const void *from, size_t bytes);")
+local libc = require("vk_compute.system.libc")
 
 local fvecs = { extensions = { "fvecs" } }
 
@@ -52,7 +51,7 @@ function fvecs.read(file)
         .. "the file is damaged, or its embeddings are of several models. Write it anew, all rows of one length",
         file.path, row, start * 4, sizes[start], d)
     end
-    ffi.C.memmove(data + row * d, data + start + 1, d * 4)
+    libc.memmove(data + row * d, data + start + 1, d * 4)
   end
   return binary.result(file, ".fvecs", memory, n, d)
 end

@@ -10,13 +10,8 @@ local ffi = require("ffi")
 local cjson = require("cjson")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
+local C = require("vk_compute.system.libc")
 
-ffi.cdef([[
-void *newlocale(int mask, const char *name, void *base);
-double strtod_l(const char *text, char **rest, void *locale);
-]])
-
-local C = ffi.C
 local LC_NUMERIC_MASK = 2
 -- Whatever locale a host program sets, a decimal point is a point.
 local PLAIN_LOCALE = C.newlocale(LC_NUMERIC_MASK, "C", nil)

@@ -58,15 +58,16 @@ function arguments.options(options, allowed)
   return options
 end
 
---- Reads the option `as`.
+--- Reads the option `as`, and whether memory to write into is given.
 -- @tparam table options checked by arguments.options
--- @treturn boolean true for "view", false for "table", the default
+-- @treturn boolean true for "view", and with `into`; false for "table", the default
 function arguments.wants_view(options)
   local as = options.as
   if as ~= nil and as ~= "table" and as ~= "view" then
     raise('option as must be "table" or "view", but is %s', describe(as))
   end
-  return as == "view"
+  if options.into and as == "table" then raise('options into and as = "table" exclude each other') end
+  return as == "view" or options.into ~= nil
 end
 
 return arguments

@@ -8,17 +8,8 @@ local fcntl = require("posix.fcntl")
 local stat = require("posix.sys.stat")
 local unistd = require("posix.unistd")
 local fail = require("vk_compute.system.fail")
+local C = require("vk_compute.system.libc")
 
-ffi.cdef([[
-ssize_t pread(int fd, void *buffer, size_t bytes, int64_t offset);
-ssize_t pwrite(int fd, const void *buffer, size_t bytes, int64_t offset);
-int ftruncate(int fd, int64_t bytes);
-int posix_fallocate(int fd, int64_t offset, int64_t bytes);
-void *mmap(void *address, size_t bytes, int protection, int flags, int fd, int64_t offset);
-int munmap(void *address, size_t bytes);
-]])
-
-local C = ffi.C
 local PROT_READ, PROT_WRITE = 1, 2
 local MAP_SHARED, MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE = 0x01, 0x02, 0x20, 0x4000
 local FILE_MODE = tonumber("644", 8)

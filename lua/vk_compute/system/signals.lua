@@ -6,15 +6,7 @@
 -- @module vk_compute.system.signals
 
 local ffi = require("ffi")
-
-ffi.cdef([[
-typedef struct { unsigned long bits[16]; } vk_compute_sigset;
-int sigemptyset(vk_compute_sigset *set);
-int sigaddset(vk_compute_sigset *set, int signal);
-int sigprocmask(int how, const vk_compute_sigset *set, vk_compute_sigset *old);
-struct vk_compute_timespec { long tv_sec, tv_nsec; };
-int sigtimedwait(const vk_compute_sigset *set, void *info, const struct vk_compute_timespec *timeout);
-]])
+local libc = require("vk_compute.system.libc")
 
 local SIG_BLOCK, SIG_SETMASK = 0, 2
 local AT_ONCE = ffi.new("struct vk_compute_timespec")
@@ -23,8 +15,8 @@ local signals = {}
 
 local function set_of(numbers)
   local set = ffi.new("vk_compute_sigset")
-  ffi.C.sigemptyset(set)
-  for _, number in ipairs(numbers) do ffi.C.sigaddset(set, number) end
+  libc.sigemptyset(set)
+  for _, number in ipairs(numbers) do libc.sigaddset(set, number) end
   return set
 end
 
@@ -33,16 +25,16 @@ end
 -- @treturn function () -> the number of a signal that has come, which waits no longer; nil where none has
 function signals.block(numbers)
   local set = set_of(numbers)
-  ffi.C.sigprocmask(SIG_BLOCK, set, nil)
+  libc.sigprocmask(SIG_BLOCK, set, nil)
   return function()
-    local number = ffi.C.sigtimedwait(set, nil, AT_ONCE)
+    local number = libc.sigtimedwait(set, nil, AT_ONCE)
     return number > 0 and number or nil
   end
 end
 
 --- Lets all signals come again.
 function signals.unblock()
-  ffi.C.sigprocmask(SIG_SETMASK, set_of({}), nil)
+  libc.sigprocmask(SIG_SETMASK, set_of({}), nil)
 end
 
 return signals

@@ -8,20 +8,20 @@
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_ballot : require
 
-#include "walk_wide.glsl"
+#include "walk_i64.glsl"
 #include "walk_cpu.glsl"
 
 void main() {
   const uint lane = gl_LocalInvocationIndex;
   const uint vectors = push.matrix_pitch / 4;
   const uint vectors_of_lane = vectors / INVOCATIONS;
-  const uint slot = Items(push.slots).at[gl_WorkGroupID.x];
+  const uint slot = Uints(push.slots).at[gl_WorkGroupID.x];
   Sums state = Sums(push.sums + uint64_t(slot) * push.matrix_pitch * 8);
-  Items latest = Items(push.latest);
-  Items chosen = Items(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
+  Uints latest = Uints(push.latest);
+  Uints chosen = Uints(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
 
-  i64vec4 sums[MOST_VECTORS];
-  uint live[MOST_VECTORS];  // which vectors still had candidates, in any lane, when we began
+  i64vec4 sums[VECTORS_CAPACITY];
+  uint live[VECTORS_CAPACITY];  // which vectors still had candidates, in any lane, when we began
   uint live_count = 0;
   for (uint g = 0; g < vectors_of_lane; ++g) {
     const uint v = g * INVOCATIONS + lane;
@@ -34,26 +34,26 @@ void main() {
     if (subgroupBallotBitCount(subgroupBallot(any_here)) > 0) live[live_count++] = g;
   }
 
-  uint item = latest.at[slot];
+  uint latest_row = latest.at[slot];
   for (uint step = 0; step < push.steps; ++step) {
-    const uint block = item >> push.block_shift;
-    const uint row = (item & ((1u << push.block_shift) - 1)) * vectors;
-    const int weight = WEIGHTED ? Integers(push.weights).at[item] : FIXED_POINT_ONE;
-    const bvec4 is_item = equal(uvec4(item & 3), uvec4(0, 1, 2, 3));
+    const uint block = block_of(latest_row);
+    const uint first_texel = row_in_block(latest_row) * vectors;
+    const int weight = WEIGHTED ? Ints(push.weights).at[latest_row] : FIXED_POINT_ONE;
+    const bvec4 is_latest = equal(uvec4(latest_row & 3), uvec4(0, 1, 2, 3));
     Candidate best = no_candidate();
     for (uint k = 0; k < live_count; ++k) {
       const uint g = live[k];
       const uint v = g * INVOCATIONS + lane;
-      i64vec4 next = sums[g] + contributions(cosines_at(block, int(row + v)), weight);
-      if (v == item / 4) next = mix(next, i64vec4(NOT_A_CANDIDATE), is_item);
+      i64vec4 next = sums[g] + contributions(cosines_at(block, int(first_texel + v)), weight);
+      if (v == latest_row / 4) next = mix(next, i64vec4(NOT_A_CANDIDATE), is_latest);
       sums[g] = next;
       best = better_of_four(best, next, v * 4);
     }
     best = best_of_subgroup(best);
-    item = row_of(best);
+    latest_row = row_of(best);
     if (lane == 0) chosen.at[step] = id_of(best);
   }
 
   for (uint g = 0; g < vectors_of_lane; ++g) state.at[g * INVOCATIONS + lane] = sums[g];
-  if (lane == 0) latest.at[slot] = item;
+  if (lane == 0) latest.at[slot] = latest_row;
 }

@@ -1,11 +1,11 @@
 // Walks whose sums are int64.
 #include "walk.glsl"
 
-// The sums carry ids: a sum is A_j * 2^ID_BITS + the item's id, so that no two are equal and the
-// smallest is the one to choose, also on a tie. Up to 2^ID_BITS items; for more, sums are A_j and of
-// equal ones the lowest row is chosen.
-layout(constant_id = 2) const bool PACKED = true;
-layout(constant_id = 3) const bool ORDERED = false;  // rows are not in the order of ids; then PACKED
+// A packed sum is A_j * 2^ID_BITS + the item's id. So no two are equal, and the smallest is the one
+// to choose, also on a tie. With more than 2^ID_BITS items, sums are A_j, rows are in the order of
+// ids, and of equal sums the lowest row is chosen.
+layout(constant_id = PACKED_ID) const bool PACKED = true;
+layout(constant_id = REORDERED_ID) const bool REORDERED = false;  // only where PACKED
 
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer Sums {
   i64vec4 at[];
@@ -29,25 +29,25 @@ i64vec4 contributions(ivec4 cosines, int weight) {
 i64vec4 first_sums(uint column) {
   i64vec4 sums;
   [[unroll]] for (uint c = 0; c < 4; ++c) {
-    const uint item = column + c;
+    const uint row = column + c;
     sums[c] = 0;
-    if (PACKED) sums[c] = ORDERED && item < push.n ? Items(push.ids).at[item] : item;
-    if (item >= push.n) sums[c] = NOT_A_CANDIDATE;
+    if (PACKED) sums[c] = REORDERED ? Uints(push.ids).at[min(row, push.n - 1)] : row;
+    if (row >= push.n) sums[c] = NOT_A_CANDIDATE;
   }
   return sums;
 }
 
 struct Candidate {
   int64_t sum;
-  uint item;  // its row; not kept where sums are packed
+  uint row;  // not kept where sums are packed
 };
 
 Candidate no_candidate() { return Candidate(NOT_A_CANDIDATE * 2, 0xffffffffu); }
 
 // The better of two: the smaller sum, the lower row on a tie.
 Candidate better(Candidate a, Candidate b) {
-  const bool take_b = b.sum < a.sum || (!PACKED && b.sum == a.sum && b.item < a.item);
-  return Candidate(take_b ? b.sum : a.sum, take_b ? b.item : a.item);
+  const bool take_b = b.sum < a.sum || (!PACKED && b.sum == a.sum && b.row < a.row);
+  return Candidate(take_b ? b.sum : a.sum, take_b ? b.row : a.row);
 }
 
 // The best of four items, from `column` on, and `best`, whose row is lower than theirs.
@@ -55,7 +55,7 @@ Candidate better_of_four(Candidate best, i64vec4 sums, uint column) {
   [[unroll]] for (uint c = 0; c < 4; ++c) {
     const bool take = sums[c] < best.sum;
     best.sum = take ? sums[c] : best.sum;
-    if (!PACKED) best.item = take ? column + c : best.item;
+    if (!PACKED) best.row = take ? column + c : best.row;
   }
   return best;
 }
@@ -69,15 +69,15 @@ Candidate best_of_subgroup(Candidate mine) {
   const uint least_low = subgroupMin(low);
   Candidate best = mine;
   best.sum = (int64_t(least_high) << 32) | int64_t(uint64_t(least_low));
-  if (!PACKED) best.item = subgroupMin(mine.sum == best.sum ? mine.item : 0xffffffffu);
+  if (!PACKED) best.row = subgroupMin(mine.sum == best.sum ? mine.row : 0xffffffffu);
   return best;
 }
 
 uint id_of(Candidate best) {
-  return PACKED ? uint(best.sum) & ((1u << ID_BITS) - 1) : best.item;
+  return PACKED ? uint(best.sum) & ((1u << ID_BITS) - 1) : best.row;
 }
 
 uint row_of(Candidate best) {
   const uint id = id_of(best);
-  return ORDERED ? Items(push.rows).at[id] : id;
+  return REORDERED ? Uints(push.rows).at[id] : id;
 }

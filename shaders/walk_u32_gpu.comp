@@ -7,19 +7,19 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
-#include "walk_window.glsl"
+#include "walk_u32.glsl"
 #include "walk_gpu.glsl"
 
-layout(constant_id = 2) const uint ROUNDS = 8;  // vectors of four sums an invocation, at most 32
-layout(constant_id = 3) const uint BATCH = 4;   // rounds whose loads are under way together
+layout(constant_id = ROUNDS_ID) const uint ROUNDS = 8;  // at most 32
+layout(constant_id = ROUNDS_IN_FLIGHT_ID) const uint ROUNDS_IN_FLIGHT = 4;
 
 void main() {
   const uint invocation = gl_LocalInvocationIndex;
   const uint vectors = push.matrix_pitch / 4;
-  const uint slot = Items(push.slots).at[gl_WorkGroupID.x];
+  const uint slot = Uints(push.slots).at[gl_WorkGroupID.x];
   Sums state = Sums(push.sums + uint64_t(slot) * push.matrix_pitch * 4);
-  Items latest = Items(push.latest);
-  Items chosen = Items(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
+  Uints latest = Uints(push.latest);
+  Uints chosen = Uints(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
 
   uvec4 sums[ROUNDS];             // above the smallest candidate's before the latest step
   uint gone[(ROUNDS + 7) / 8];    // a bit a sum: its item is chosen, or padding
@@ -36,14 +36,14 @@ void main() {
     }
   }
 
-  const uint64_t first_block = Addresses(push.blocks).at[0];
+  const uint64_t first_block = block_address(0);
   uint live = 0;   // a bit for each round that had candidates at the latest look
   uint least = 0;  // the smallest candidate's sum
-  bool outside = false;
-  uint item = latest.at[slot];
+  bool overflow = false;
+  uint latest_row = latest.at[slot];
   for (uint step = 0; step < push.steps; ++step) {
-    MatrixRow row = MatrixRow(row_address(item, first_block));
-    const int weight = WEIGHTED ? Integers(push.weights).at[item] : FIXED_POINT_ONE;
+    MatrixRow row = row_of_matrix(latest_row, first_block);
+    const int weight = WEIGHTED ? Ints(push.weights).at[latest_row] : FIXED_POINT_ONE;
     if (step % LOOK == 0) {
       live = 0;
       [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
@@ -51,25 +51,25 @@ void main() {
         live |= any_candidate ? 1u << r : 0;
       }
     }
-    const uint v_item = item / 4;
-    const uint bit_of_item = v_item / INVOCATIONS * 4 + item % 4;
+    const uint v_latest = latest_row / 4;
+    const uint bit_of_latest = v_latest / INVOCATIONS * 4 + latest_row % 4;
     [[unroll]] for (uint w = 0; w < (ROUNDS + 7) / 8; ++w) {
-      if (v_item % INVOCATIONS == invocation && bit_of_item / 32 == w) {
-        gone[w] |= 1u << (bit_of_item % 32);
+      if (v_latest % INVOCATIONS == invocation && bit_of_latest / 32 == w) {
+        gone[w] |= 1u << (bit_of_latest % 32);
       }
     }
 
     const uint shift = uint(FIXED_POINT_ONE) - least;
     Candidate best = no_candidate();
     uint most = 0;  // the largest of our candidates' sums
-    [[unroll]] for (uint first = 0; first < ROUNDS; first += BATCH) {
-      ivec4 cosines[BATCH];
-      [[unroll]] for (uint b = 0; b < BATCH; ++b) {
+    [[unroll]] for (uint first = 0; first < ROUNDS; first += ROUNDS_IN_FLIGHT) {
+      ivec4 cosines[ROUNDS_IN_FLIGHT];
+      [[unroll]] for (uint b = 0; b < ROUNDS_IN_FLIGHT; ++b) {
         const uint r = first + b;
         if (r >= ROUNDS) continue;
         cosines[b] = (live & (1u << r)) != 0 ? row.at[r * INVOCATIONS + invocation] : ivec4(0);
       }
-      [[unroll]] for (uint b = 0; b < BATCH; ++b) {
+      [[unroll]] for (uint b = 0; b < ROUNDS_IN_FLIGHT; ++b) {
         const uint r = first + b;
         if (r >= ROUNDS) continue;
         [[unroll]] for (uint c = 0; c < 4; ++c) {
@@ -79,16 +79,16 @@ void main() {
           most = max(most, is_gone ? 0 : now);
           const bool take = !is_gone && now < best.sum;
           best.sum = take ? now : best.sum;
-          best.item = take ? (r * INVOCATIONS + invocation) * 4 + c : best.item;
+          best.row = take ? (r * INVOCATIONS + invocation) * 4 + c : best.row;
         }
       }
     }
 
     best = best_of_workgroup(best, step);
     least = best.sum;
-    outside = outside || is_outside(least, most);
-    item = min(best.item, push.n - 1);  // outside the window there may seem to be none
-    if (invocation == 0) chosen.at[step] = item;
+    overflow = overflow || overflows(least, most);
+    latest_row = min(best.row, push.n - 1);  // after an overflow there may seem to be none
+    if (invocation == 0) chosen.at[step] = latest_row;
   }
 
   [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
@@ -97,6 +97,6 @@ void main() {
     const bvec4 are_gone = notEqual(uvec4(bits) & uvec4(1, 2, 4, 8), uvec4(0));
     if (v < vectors) state.at[v] = kept(sums[r], are_gone, least);
   }
-  if (invocation == 0) latest.at[slot] = item;
-  if (outside) Items(push.outside).at[0] = 1;
+  if (invocation == 0) latest.at[slot] = latest_row;
+  if (overflow) Uints(push.overflow).at[0] = 1;
 }

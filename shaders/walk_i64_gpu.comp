@@ -7,18 +7,18 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 
-#include "walk_wide.glsl"
+#include "walk_i64.glsl"
 #include "walk_gpu.glsl"
 
-layout(constant_id = 4) const uint ROUNDS = 8;  // at most 32
+layout(constant_id = ROUNDS_ID) const uint ROUNDS = 8;  // at most 32
 
 void main() {
   const uint invocation = gl_LocalInvocationIndex;
   const uint vectors = push.matrix_pitch / 4;
-  const uint slot = Items(push.slots).at[gl_WorkGroupID.x];
+  const uint slot = Uints(push.slots).at[gl_WorkGroupID.x];
   Sums state = Sums(push.sums + uint64_t(slot) * push.matrix_pitch * 8);
-  Items latest = Items(push.latest);
-  Items chosen = Items(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
+  Uints latest = Uints(push.latest);
+  Uints chosen = Uints(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
 
   i64vec4 sums[ROUNDS + 1];  // one more: an array of none is not allowed
   [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
@@ -35,13 +35,13 @@ void main() {
     }
   }
 
-  const uint64_t first_block = Addresses(push.blocks).at[0];
+  const uint64_t first_block = block_address(0);
   uint live = 0;  // a bit for each round that had candidates at the latest look
-  uint item = latest.at[slot];
+  uint latest_row = latest.at[slot];
   for (uint step = 0; step < push.steps; ++step) {
-    MatrixRow row = MatrixRow(row_address(item, first_block));
-    const int weight = WEIGHTED ? Integers(push.weights).at[item] : FIXED_POINT_ONE;
-    const bvec4 is_item = equal(uvec4(item & 3), uvec4(0, 1, 2, 3));
+    MatrixRow row = row_of_matrix(latest_row, first_block);
+    const int weight = WEIGHTED ? Ints(push.weights).at[latest_row] : FIXED_POINT_ONE;
+    const bvec4 is_latest = equal(uvec4(latest_row & 3), uvec4(0, 1, 2, 3));
     if (step % LOOK == 0) {
       live = 0;
       [[unroll]] for (uint r = 0; r < ROUNDS; ++r) live |= any_candidate(sums[r]) ? 1u << r : 0;
@@ -56,17 +56,17 @@ void main() {
     [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
       const uint v = r * INVOCATIONS + invocation;
       sums[r] += contributions(cosines[r], weight);
-      if (v == item / 4) sums[r] = mix(sums[r], i64vec4(NOT_A_CANDIDATE), is_item);
+      if (v == latest_row / 4) sums[r] = mix(sums[r], i64vec4(NOT_A_CANDIDATE), is_latest);
       best = better_of_four(best, sums[r], v * 4);
     }
     for (uint v = ROUNDS * INVOCATIONS + invocation; v < vectors; v += INVOCATIONS) {
       i64vec4 in_memory = state.at[v] + contributions(row.at[v], weight);
-      if (v == item / 4) in_memory = mix(in_memory, i64vec4(NOT_A_CANDIDATE), is_item);
+      if (v == latest_row / 4) in_memory = mix(in_memory, i64vec4(NOT_A_CANDIDATE), is_latest);
       state.at[v] = in_memory;
       best = better_of_four(best, in_memory, v * 4);
     }
     best = best_of_workgroup(best, step);
-    item = row_of(best);
+    latest_row = row_of(best);
     if (invocation == 0) chosen.at[step] = id_of(best);
   }
 
@@ -74,5 +74,5 @@ void main() {
     const uint v = r * INVOCATIONS + invocation;
     if (v < vectors) state.at[v] = sums[r];
   }
-  if (invocation == 0) latest.at[slot] = item;
+  if (invocation == 0) latest.at[slot] = latest_row;
 }

@@ -1,0 +1,37 @@
+--- The functions of the C library that are called directly, declared in one place.
+-- @module vk_compute.system.libc
+
+local ffi = require("ffi")
+
+-- Types cannot be declared twice, and outlive a reload of this module.
+if not pcall(ffi.typeof, "vk_compute_sigset") then
+  ffi.cdef([[
+  typedef struct { unsigned long bits[16]; } vk_compute_sigset;
+  struct vk_compute_timespec { long tv_sec, tv_nsec; };
+
+  void *malloc(size_t bytes);
+  void *realloc(void *block, size_t bytes);
+  void free(void *block);
+  void *memmove(void *to, const void *from, size_t bytes);
+  int memcmp(const void *a, const void *b, size_t bytes);
+
+  char *realpath(const char *path, char *resolved);
+  ssize_t pread(int fd, void *buffer, size_t bytes, int64_t offset);
+  ssize_t pwrite(int fd, const void *buffer, size_t bytes, int64_t offset);
+  int ftruncate(int fd, int64_t bytes);
+  int posix_fallocate(int fd, int64_t offset, int64_t bytes);
+  void *mmap(void *address, size_t bytes, int protection, int flags, int fd, int64_t offset);
+  int munmap(void *address, size_t bytes);
+
+  int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+  int sigemptyset(vk_compute_sigset *set);
+  int sigaddset(vk_compute_sigset *set, int signal);
+  int sigprocmask(int how, const vk_compute_sigset *set, vk_compute_sigset *old);
+  int sigtimedwait(const vk_compute_sigset *set, void *info, const struct vk_compute_timespec *timeout);
+
+  void *newlocale(int mask, const char *name, void *base);
+  double strtod_l(const char *text, char **rest, void *locale);
+  ]])
+end
+
+return ffi.C

@@ -1,0 +1,22 @@
+#include "vulkan/kernel_table.hpp"
+
+#include "shaders/interface.h"
+#include "shaders/neighbors.h"
+#include "shaders/similarity_shared.h"
+#include "shaders/similarity_texel.h"
+#include "shaders/walk_i64_cpu.h"
+#include "shaders/walk_i64_gpu.h"
+#include "shaders/walk_u32_cpu.h"
+#include "shaders/walk_u32_gpu.h"
+
+namespace vkc::kernels {
+
+const KernelCode neighbors{::neighbors, sizeof(NeighborsPush)};
+const KernelCode similarity_shared{::similarity_shared, sizeof(SimilarityPush)};
+const KernelCode similarity_texel{::similarity_texel, sizeof(SimilarityPush)};
+const KernelCode walk_i64_cpu{::walk_i64_cpu, sizeof(WalkPush)};
+const KernelCode walk_i64_gpu{::walk_i64_gpu, sizeof(WalkPush)};
+const KernelCode walk_u32_cpu{::walk_u32_cpu, sizeof(WalkPush)};
+const KernelCode walk_u32_gpu{::walk_u32_gpu, sizeof(WalkPush)};
+
+}  // namespace vkc::kernels

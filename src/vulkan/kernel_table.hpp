@@ -1,0 +1,17 @@
+// Every kernel of the library: its code and what is pushed to it. The specialisation constants and
+// the sizes of workgroups are chosen where a kernel is used.
+#pragma once
+
+#include "vulkan/kernel.hpp"
+
+namespace vkc::kernels {
+
+extern const KernelCode neighbors;
+extern const KernelCode similarity_shared;  // for GPUs
+extern const KernelCode similarity_texel;   // where shaders run on the CPU
+extern const KernelCode walk_i64_cpu;
+extern const KernelCode walk_i64_gpu;
+extern const KernelCode walk_u32_cpu;
+extern const KernelCode walk_u32_gpu;
+
+}  // namespace vkc::kernels

@@ -1,0 +1,47 @@
+// What the host checks of what it gives to kernels.
+#include "vulkan/kernel.hpp"
+
+#include <gtest/gtest.h>
+
+#include "shaders/interface.h"
+#include "vulkan/buffer.hpp"
+#include "vulkan/device.hpp"
+#include "vulkan/kernel_table.hpp"
+
+namespace {
+
+template <typename Work>
+VkcResult result_of(const Work& work) {
+  try {
+    work();
+  } catch (const vkc::Error& error) {
+    return error.code();
+  }
+  return VKC_SUCCESS;
+}
+
+// Some compilers load from an address before they decide whether the value is wanted.
+TEST(DeviceAddress, IsNeverNull) {
+  EXPECT_EQ(result_of([] { vkc::DeviceAddress{1}; }), VKC_SUCCESS);
+  EXPECT_EQ(result_of([] { vkc::DeviceAddress{0}; }), VKC_ERROR_INTERNAL);
+  EXPECT_EQ(result_of([] { vkc::DeviceAddress{vkc::Buffer().address()}; }), VKC_ERROR_INTERNAL);
+  // So a push struct has no address that was forgotten, either.
+  static_assert(!std::is_default_constructible_v<vkc::DeviceAddress>);
+  static_assert(sizeof(vkc::DeviceAddress) == sizeof(uint64_t));
+}
+
+TEST(Kernel, HasAllConstantsThatItsCodeDeclaresAndNoOther) {
+  const vkc::Device device("", true);
+  const auto make = [&](const vkc::KernelCode& code,
+                        const std::vector<vkc::SpecialisationConstant>& constants) {
+    return result_of([&] { const vkc::Kernel kernel(device, {code, constants}); });
+  };
+  EXPECT_EQ(make(vkc::kernels::similarity_shared, {}), VKC_SUCCESS);
+  EXPECT_EQ(make(vkc::kernels::similarity_shared, {{vkc::WORKGROUP_SIZE_ID, 8}}),
+            VKC_ERROR_INTERNAL);
+  EXPECT_EQ(make(vkc::kernels::neighbors, {{vkc::WORKGROUP_SIZE_ID, 8}}), VKC_SUCCESS);
+  EXPECT_EQ(make(vkc::kernels::neighbors, {}), VKC_ERROR_INTERNAL);
+  EXPECT_EQ(make(vkc::kernels::neighbors, {{vkc::ROUNDS_ID, 8}}), VKC_ERROR_INTERNAL);
+}
+
+}  // namespace
