@@ -7,10 +7,13 @@
 //   VKC_FAULT_HIDE              what devices lack, one of: shaderInt64, bufferDeviceAddress,
 //                               subgroupArithmetic, subgroupBallot, subgroupSize (they report 1),
 //                               vulkan12 (they report 1.1), hostCached (of device-local memory),
-//                               devices (there is none)
+//                               memoryBudget (the extension), devices (there is none)
 //   VKC_FAULT_DEVICE_TYPE       what devices report to be: integrated or discrete
 //   VKC_FAULT_WORKGROUP         the most invocations of a workgroup
-//   VKC_FAULT_HEAP_BYTES        the size of every memory heap
+//   VKC_FAULT_HEAP_BYTES        the size of every memory heap; and its budget
+//   (VK_EXT_memory_budget), of
+//                               which is used what this process has allocated, whatever the driver
+//                               says
 //   VKC_FAULT_ALLOCATION_BYTES  the size of the largest allocation that devices report
 // Read, and counted from, at each vkCreateDevice; numbers count from 1:
 //   VKC_FAULT_LOSE_AT_SUBMIT    the number of the submission at which the device is lost
@@ -29,6 +32,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -63,6 +67,7 @@ struct InstanceState {
     load(get_properties2, "vkGetPhysicalDeviceProperties2");
     load(get_memory, "vkGetPhysicalDeviceMemoryProperties");
     load(get_memory2, "vkGetPhysicalDeviceMemoryProperties2");
+    load(enumerate_device_extensions, "vkEnumerateDeviceExtensionProperties");
     load(create_device, "vkCreateDevice");
   }
 
@@ -86,6 +91,7 @@ struct InstanceState {
   PFN_vkGetPhysicalDeviceProperties2 get_properties2 = nullptr;
   PFN_vkGetPhysicalDeviceMemoryProperties get_memory = nullptr;
   PFN_vkGetPhysicalDeviceMemoryProperties2 get_memory2 = nullptr;
+  PFN_vkEnumerateDeviceExtensionProperties enumerate_device_extensions = nullptr;
   PFN_vkCreateDevice create_device = nullptr;
 
  private:
@@ -94,6 +100,37 @@ struct InstanceState {
     function = reinterpret_cast<Function>(get_next_proc_addr(instance, name));
   }
 };
+
+// What the memory of all devices takes.
+class Allocations {
+ public:
+  void add(VkDeviceMemory memory, VkDeviceSize bytes) {
+    const std::lock_guard lock(mutex_);
+    bytes_of_[memory] = bytes;
+    total_ += bytes;
+  }
+  void remove(VkDeviceMemory memory) {
+    const std::lock_guard lock(mutex_);
+    const auto found = bytes_of_.find(memory);
+    if (found == bytes_of_.end()) return;
+    total_ -= found->second;
+    bytes_of_.erase(found);
+  }
+  VkDeviceSize total() {
+    const std::lock_guard lock(mutex_);
+    return total_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<VkDeviceMemory, VkDeviceSize> bytes_of_;
+  VkDeviceSize total_ = 0;
+};
+
+Allocations& allocations() {
+  static Allocations all;
+  return all;
+}
 
 struct DeviceState {
   VkDevice device;
@@ -334,15 +371,46 @@ VKAPI_ATTR void VKAPI_CALL get_memory(VkPhysicalDevice physical_device,
 VKAPI_ATTR void VKAPI_CALL get_memory2(VkPhysicalDevice physical_device,
                                        VkPhysicalDeviceMemoryProperties2* memory) {
   const InstanceState& state = instances().of(physical_device);
-  state.get_memory2(physical_device, memory);
-  change_memory(state, &memory->memoryProperties);
-  if (state.heap_bytes == 0) return;
+  if (state.heap_bytes == 0) {
+    state.get_memory2(physical_device, memory);
+    return;
+  }
+  // A driver without the extension may not be asked for it.
+  get_memory(physical_device, &memory->memoryProperties);
   for_each_structure(memory->pNext, [&](VkBaseOutStructure* structure) {
-    if (structure->sType == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT) {
-      auto* budget = reinterpret_cast<VkPhysicalDeviceMemoryBudgetPropertiesEXT*>(structure);
-      for (VkDeviceSize& bytes : budget->heapBudget) bytes = std::min(bytes, state.heap_bytes);
+    if (structure->sType != VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT) return;
+    auto* budget = reinterpret_cast<VkPhysicalDeviceMemoryBudgetPropertiesEXT*>(structure);
+    for (uint32_t i = 0; i < memory->memoryProperties.memoryHeapCount; ++i) {
+      budget->heapBudget[i] = memory->memoryProperties.memoryHeaps[i].size;
+      budget->heapUsage[i] = allocations().total();
     }
   });
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL enumerate_device_extensions(VkPhysicalDevice physical_device,
+                                                           const char* layer, uint32_t* count,
+                                                           VkExtensionProperties* properties) {
+  const InstanceState& state = instances().of(physical_device);
+  const auto next = state.enumerate_device_extensions;
+  const bool hidden = state.hides("memoryBudget");
+  if (layer != nullptr || (state.heap_bytes == 0 && !hidden)) {
+    return next(physical_device, layer, count, properties);
+  }
+  uint32_t number = 0;
+  VkResult result = next(physical_device, nullptr, &number, nullptr);
+  std::vector<VkExtensionProperties> all(number);
+  if (result == VK_SUCCESS) result = next(physical_device, nullptr, &number, all.data());
+  if (result != VK_SUCCESS) return result;
+  std::erase_if(all, [](const VkExtensionProperties& extension) {
+    return std::strcmp(extension.extensionName, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME) == 0;
+  });
+  if (!hidden) {
+    all.push_back({VK_EXT_MEMORY_BUDGET_EXTENSION_NAME, VK_EXT_MEMORY_BUDGET_SPEC_VERSION});
+  }
+  const auto most = static_cast<uint32_t>(all.size());
+  *count = properties == nullptr ? most : std::min(*count, most);
+  if (properties != nullptr) std::copy_n(all.begin(), *count, properties);
+  return *count < most ? VK_INCOMPLETE : VK_SUCCESS;
 }
 
 // ---- Devices
@@ -389,7 +457,16 @@ VKAPI_ATTR VkResult VKAPI_CALL allocate_memory(VkDevice device, const VkMemoryAl
                                                VkDeviceMemory* memory) {
   DeviceState& state = devices().of(device);
   if (state.until_allocation.reached()) return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-  return state.down<PFN_vkAllocateMemory>("vkAllocateMemory")(device, info, allocator, memory);
+  const VkResult result =
+      state.down<PFN_vkAllocateMemory>("vkAllocateMemory")(device, info, allocator, memory);
+  if (result == VK_SUCCESS) allocations().add(*memory, info->allocationSize);
+  return result;
+}
+
+VKAPI_ATTR void VKAPI_CALL free_memory(VkDevice device, VkDeviceMemory memory,
+                                       const VkAllocationCallbacks* allocator) {
+  allocations().remove(memory);
+  devices().of(device).down<PFN_vkFreeMemory>("vkFreeMemory")(device, memory, allocator);
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL queue_submit(VkQueue queue, uint32_t count,
@@ -478,6 +555,7 @@ PFN_vkVoidFunction instance_function(const std::string& name) {
       {"vkGetPhysicalDeviceProperties2", erased(get_properties2)},
       {"vkGetPhysicalDeviceMemoryProperties", erased(get_memory)},
       {"vkGetPhysicalDeviceMemoryProperties2", erased(get_memory2)},
+      {"vkEnumerateDeviceExtensionProperties", erased(enumerate_device_extensions)},
       {"vkCreateDevice", erased(create_device)},
   };
   return find(functions, name);
@@ -488,6 +566,7 @@ PFN_vkVoidFunction device_function(const std::string& name) {
       {"vkGetDeviceProcAddr", erased(get_device_proc_addr)},
       {"vkDestroyDevice", erased(destroy_device)},
       {"vkAllocateMemory", erased(allocate_memory)},
+      {"vkFreeMemory", erased(free_memory)},
       {"vkQueueSubmit", erased(queue_submit)},
       {"vkQueueSubmit2", erased(queue_submit2)},
       {"vkWaitForFences", erased(wait_for_fences)},
@@ -517,7 +596,7 @@ VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_instance_proc_addr(VkInstance insta
 
 }  // namespace
 
-extern "C" VK_LAYER_EXPORT VKAPI_ATTR VkResult VKAPI_CALL
+extern "C" __attribute__((visibility("default"))) VKAPI_ATTR VkResult VKAPI_CALL
 vkNegotiateLoaderLayerInterfaceVersion(VkNegotiateLayerInterface* version) {
   version->loaderLayerInterfaceVersion = CURRENT_LOADER_LAYER_INTERFACE_VERSION;
   version->pfnGetInstanceProcAddr = get_instance_proc_addr;

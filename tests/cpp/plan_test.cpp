@@ -258,9 +258,16 @@ TEST(Requests, OfAnIntegratedDeviceThatTheHostReadsUncached) {
   EXPECT_GE(plan.host_bytes, plan.device_bytes);
 }
 
-// What the plan says and what then happens is the same, to the byte.
-TEST(SmallHeap, PlanAndRefusalAgree) {
+// What the plan says and what then happens is the same, to the byte, whether or not the driver
+// tells what is used of a heap.
+class SmallHeap : public testing::TestWithParam<const char*> {};
+
+INSTANTIATE_TEST_SUITE_P(Hidden, SmallHeap, testing::Values("nothing", "memoryBudget"),
+                         [](const auto& tested) { return std::string(tested.param); });
+
+TEST_P(SmallHeap, PlanAndRefusalAgree) {
   constexpr uint64_t kHeap = 32 << 20;
+  const ScopedEnvironment hide("VKC_FAULT_HIDE", GetParam());
   const ScopedEnvironment heap("VKC_FAULT_HEAP_BYTES", std::to_string(kHeap).c_str());
   const ScopedEnvironment type("VKC_FAULT_DEVICE_TYPE", "discrete");
   bool any_fits = false;
