@@ -16,6 +16,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 source scripts/packages.sh
 jobs=$(nproc)
+# Kernels that tests compile stay out of the user's own cache.
+export MESA_SHADER_CACHE_DIR=$root/build/shader_cache
 
 # Tests compute on lavapipe, so that they are the same on every machine.
 install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" mesa-vulkan-drivers \

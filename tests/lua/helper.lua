@@ -12,6 +12,9 @@ local helper = {}
 --- The repository's root, absolute.
 helper.ROOT = stdlib.realpath(debug.getinfo(1, "S").source:match("^@(.*)/[^/]*$") .. "/../..")
 
+-- Kernels that tests compile stay out of the user's own cache.
+stdlib.setenv("MESA_SHADER_CACHE_DIR", helper.ROOT .. "/build/shader_cache")
+
 local chosen = os.getenv("VKC_LIBRARY")
 --- The library that the specs use, absolute.
 helper.LIBRARY = stdlib.realpath(

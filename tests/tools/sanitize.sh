@@ -19,8 +19,11 @@ tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cd "$tools/../.."
 
 # Only lavapipe, whose faults are known.
-VK_DRIVER_FILES=$(compgen -G '/usr/share/vulkan/icd.d/lvp_icd.*.json' | head -n 1)
-export VK_DRIVER_FILES
+VK_DRIVER_FILES=$(compgen -G '/usr/share/vulkan/icd.d/lvp_icd*.json' | head -n 1) || {
+  echo "lavapipe is not installed: mesa-vulkan-drivers" >&2
+  exit 1
+}
+export VK_DRIVER_FILES MESA_SHADER_CACHE_DIR=$PWD/build/shader_cache
 
 # build PRESET TARGET...: into build-PRESET.
 build() {
