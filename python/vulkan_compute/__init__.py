@@ -46,13 +46,13 @@ from .errors import (
 
 def version() -> str:
     """The library's version, "major.minor.patch"."""
-    return _load().vkc_version_string().decode()
+    return str(_load().vkc_version_string(), "ascii")
 
 
 def definition_version() -> int:
     """The version of the definition of what is computed: between libraries with the same one,
     results are equal to the last byte."""
-    return _load().vkc_definition_version()
+    return int(_load().vkc_definition_version())
 
 
 __all__ = [

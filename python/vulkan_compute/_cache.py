@@ -93,9 +93,11 @@ def _read_metadata(path: str) -> tuple[str, dict[str, Any]]:
         ) from None
 
 
-def _map_rows(path: str, n: int, length: int) -> npt.NDArray[np.uint32]:
+def _map_rows(path: str, n: int, length: int) -> np.memmap[Any, np.dtype[np.uint32]]:
     try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        rows: np.memmap[Any, np.dtype[np.uint32]] = np.load(
+            path, mmap_mode="r", allow_pickle=False
+        )
     except ValueError as problem:
         raise CacheError(f"{path} is damaged: {problem}") from None
     expected = os.path.getsize(path) - rows.nbytes - rows.offset
@@ -174,7 +176,8 @@ class Cache:
                 f"row {item} of {self.path} is damaged: repair it"
                 " (vulkan-compute verify CACHE EMBEDDINGS --repair)"
             )
-        return self.array[item]
+        row: npt.NDArray[np.uint32] = self.array[item]
+        return row
 
     def check(self) -> None:
         """Compares every row with its checksum. Reads the whole file.

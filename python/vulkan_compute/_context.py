@@ -430,7 +430,9 @@ class Context:
         DoesNotFitError, OutOfHostMemoryError, OutOfDeviceMemoryError, DeviceLostError
         """
         start = arguments.uint32(start, "start", errors.ItemOutOfRangeError)
-        return self.diversity_sequences([start], length, order, lambda_)[0]
+        sequence: npt.NDArray[np.uint32]
+        (sequence,) = self.diversity_sequences([start], length, order, lambda_)
+        return sequence
 
     def diversity_sequences(
         self,
@@ -468,23 +470,23 @@ class Context:
         As `diversity_sequence`.
         """
         options = _sequence_options(order, lambda_)
-        length = self._length(length)
-        # The library judges length here, before memory is taken for it.
-        self._recommended("vkc_recommended_batch", length)
+        ids_each = self._length(length)
+        # The library judges it here, before memory is taken for it.
+        self._recommended("vkc_recommended_batch", ids_each)
         ids = (
             np.arange(self._n(), dtype=np.uint32)
             if starts is None
             else arguments.ids(starts, "starts")
         )
-        sequences = np.empty((ids.size, length), np.uint32)
+        sequences = np.empty((ids.size, ids_each), np.uint32)
 
         def compute(done: int, left: int) -> int:
-            count = min(self._recommended("vkc_recommended_batch", length), left)
+            count = min(self._recommended("vkc_recommended_batch", ids_each), left)
             self._call(
                 "vkc_compute_diversity_sequences_with",
                 ids[done:].ctypes.data,
                 count,
-                length,
+                ids_each,
                 ctypes.byref(options),
                 sequences[done:].ctypes.data,
             )
