@@ -5,6 +5,8 @@
 #include <functional>
 
 #include "base/error.hpp"
+#include "similarity/download.hpp"
+#include "similarity/tiles.hpp"
 
 namespace {
 
@@ -40,50 +42,27 @@ VkcEmbeddingsInfo VkComputeContext::embeddings_info() const {
 }
 
 void VkComputeContext::upload(const float* embeddings, uint32_t n, uint32_t d, bool center) {
-  if (resident_ && !resident_->is_filled) resident_->matrix.reset();  // nobody wanted it again
+  if (resident_) resident_->rows.free_unused();
   auto resident = std::make_unique<Resident>(staging_, embeddings, n, d, center);
-  // Memory of that size is slow to get.
-  if (resident_ && resident_->embeddings.n == n) resident->matrix = std::move(resident_->matrix);
+  if (resident_) resident->rows.reuse_matrix_of(resident_->rows);
   resident_ = std::move(resident);
 }
 
-const vkc::MatrixRows& VkComputeContext::matrix() {
-  const uint32_t n = resident_->embeddings.n;
-  if (!resident_->matrix) resident_->matrix = std::make_unique<vkc::MatrixRows>(staging_, n, n);
-  if (!resident_->is_filled) {
-    resident_->similarity.fill(*resident_->matrix);
-    resident_->is_filled = true;
-  }
-  return *resident_->matrix;
-}
-
-vkc::RowsRoute VkComputeContext::choose_route(uint32_t rows) {
-  const uint32_t n = resident_->embeddings.n;
-  if (resident_->is_filled || (resident_->matrix && rows == n)) return {.whole = true};
-  resident_->matrix.reset();  // its memory may be what the rows need
-  return vkc::rows_route(device_, n, rows, device_.available_bytes());
-}
-
 void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* output) {
-  const uint32_t n = resident_->embeddings.n;
-  const vkc::RowsRoute route = choose_route(count);
-  if (route.whole) {
-    vkc::download_rows(staging_, matrix(), first, count, n, resident_->embeddings.rows, output);
-  } else {
-    vkc::compute_and_download_rows(staging_, resident_->similarity, route, first, count, n, output);
-  }
+  vkc::download_rows(staging_, resident_->rows, first, count, output);
 }
 
 void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uint32_t length,
                                            uint32_t* output) {
-  if (!resident_->matrix) {
+  if (!resident_->rows.has_whole()) {
     // Before minutes go into a matrix that leaves no room for the walks.
     vkc::require_fit(device_, resident_->embeddings.n,
-                     {VKC_WORK_DIVERSITY, static_cast<uint32_t>(starts.size()), length});
+                     {VKC_WORK_DIVERSITY, static_cast<uint32_t>(starts.size()), length},
+                     resident_->rows.available_bytes());
   }
   if (!resident_->diversity) {
     resident_->diversity =
-        std::make_unique<vkc::Diversity>(device_, resident_->embeddings, matrix(),
+        std::make_unique<vkc::Diversity>(device_, resident_->embeddings, resident_->rows.whole(),
                                          vkc::fastest_form(device_, resident_->embeddings));
   }
   const double seconds = seconds_of([&] { resident_->diversity->walk(starts, length, output); });
@@ -101,12 +80,10 @@ uint32_t VkComputeContext::recommended_batch(uint32_t length) const {
 void VkComputeContext::nearest_neighbors(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
                                          float* similarities) {
   if (!resident_->neighbors) {
-    resident_->neighbors =
-        std::make_unique<vkc::Neighbors>(staging_, resident_->embeddings, resident_->similarity);
+    resident_->neighbors = std::make_unique<vkc::Neighbors>(staging_, resident_->rows);
   }
-  const vkc::MatrixRows* whole = choose_route(count).whole ? &matrix() : nullptr;
   const double seconds =
-      seconds_of([&] { resident_->neighbors->find(first, count, k, ids, similarities, whole); });
+      seconds_of([&] { resident_->neighbors->find(first, count, k, ids, similarities); });
   resident_->neighbor_batches.measured(seconds, count);
 }
 

@@ -8,10 +8,9 @@
 #include <string_view>
 
 #include "api/plan.hpp"
-#include "similarity/download.hpp"
+#include "similarity/device_embeddings.hpp"
 #include "similarity/neighbors.hpp"
-#include "similarity/resident.hpp"
-#include "similarity/similarity.hpp"
+#include "similarity/row_source.hpp"
 #include "vulkan/device.hpp"
 #include "vulkan/pacer.hpp"
 #include "vulkan/staging.hpp"
@@ -52,25 +51,18 @@ struct VkComputeContext {
   struct Resident {
     Resident(vkc::Staging& staging, const float* values, uint32_t n, uint32_t d, bool center)
         : embeddings(staging, values, n, d, center),
-          similarity(staging.device(), embeddings),
+          rows(staging, embeddings),
           walk_batches(vkc::kBatchSeconds, vkc::Diversity::expected_rate(staging.device(), n)),
           neighbor_batches(vkc::kBatchSeconds,
                            vkc::Neighbors::expected_rate(staging.device(), embeddings)) {}
 
-    vkc::ResidentEmbeddings embeddings;
-    vkc::Similarity similarity;
-    std::unique_ptr<vkc::MatrixRows> matrix;    // made when first needed
-    bool is_filled = false;                     // else the matrix is memory from the last upload
+    vkc::DeviceEmbeddings embeddings;
+    vkc::RowSource rows;
     std::unique_ptr<vkc::Diversity> diversity;  // made when first needed
     std::unique_ptr<vkc::Neighbors> neighbors;  // likewise
     vkc::Pacer walk_batches;                    // steps of all walks together
     vkc::Pacer neighbor_batches;                // items
   };
-
-  const vkc::MatrixRows& matrix();
-
-  // How a call that needs so many rows of the matrix comes by them.
-  vkc::RowsRoute choose_route(uint32_t rows);
 
   vkc::Device device_;
   vkc::Staging staging_;

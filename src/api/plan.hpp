@@ -16,11 +16,11 @@ struct Work {
 
 // The work's own memory, beside the embeddings.
 struct WorkMemory {
-  uint64_t matrix = 0;   // of the device's
-  Footprint all;         // with that, without the staging memory
+  Footprint rows;        // of the similarity matrix
+  Footprint buffers;     // others, and what the host needs; without the staging memory
   uint64_t staging = 0;  // bytes of each half
   uint32_t walks_at_once = 0;
-  bool readable = true;  // the device can address its rows
+  bool readable = true;  // the device can address the rows
 };
 
 // For n embeddings that are there, on a device that has `available` bytes left.
@@ -30,6 +30,6 @@ WorkMemory work_memory(const Device& device, uint32_t n, const Work& work, uint6
 VkcMemoryPlan plan_memory(const Device& device, uint32_t n, uint32_t d, const Work& work);
 
 // Throws Error (DOES_NOT_FIT) where the work, for embeddings that are there, does not fit.
-void require_fit(const Device& device, uint32_t n, const Work& work);
+void require_fit(const Device& device, uint32_t n, const Work& work, uint64_t available);
 
 }  // namespace vkc

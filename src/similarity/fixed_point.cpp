@@ -1,5 +1,3 @@
-// Compiled with -ffp-contract=off: a fused multiply-add rounds differently, and results must not
-// depend on whether the host has one.
 #include "similarity/fixed_point.hpp"
 
 #include <algorithm>
@@ -136,9 +134,9 @@ void FixedPointEmbeddings::set_order(HostThreads& threads) {
     for (uint32_t k = 0; k < d_; ++k) product += (row(i)[k] - mean_[k]) * centroid[k];
     similarities[i] = product * inverse_norm(i);
   });
-  order_.resize(n_);
-  std::iota(order_.begin(), order_.end(), 0);
-  std::sort(order_.begin(), order_.end(), [&](uint32_t a, uint32_t b) {
+  std::vector<uint32_t>& ids = order_.emplace(n_);
+  std::iota(ids.begin(), ids.end(), 0);
+  std::sort(ids.begin(), ids.end(), [&](uint32_t a, uint32_t b) {
     return std::pair(similarities[a], a) < std::pair(similarities[b], b);
   });
 }

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "shaders/interface.h"
@@ -37,13 +38,13 @@ class FixedPointEmbeddings {
   // Whether norms differ; else every weight is 2^30.
   [[nodiscard]] bool weighted() const { return weighted_; }
 
-  // The ids in an order that is better than theirs, or nothing if none is.
+  // The ids in an order in which walks are faster, where there is one.
   //
-  // For embeddings with a common direction, as text has before it is centred, that is ascending
-  // similarity to their centroid, nearly the order in which every walk chooses them: with rows and
-  // columns of the similarity matrix so, what a walk has still to choose lies together at the end
-  // of each row.
-  [[nodiscard]] const std::vector<uint32_t>& order() const { return order_; }
+  // Embeddings with a common direction, as text has before it is centred, are put in the order of
+  // ascending similarity to their centroid. Every walk chooses them nearly in that order. With the
+  // rows and columns of the similarity matrix in it, the items that a walk has still to choose lie
+  // together at the end of each row.
+  [[nodiscard]] const std::optional<std::vector<uint32_t>>& order() const { return order_; }
 
  private:
   [[nodiscard]] const float* row(uint32_t item) const {
@@ -61,7 +62,7 @@ class FixedPointEmbeddings {
   std::vector<double> norms_;  // n: after centring
   double largest_norm_ = 0;
   bool weighted_ = false;
-  std::vector<uint32_t> order_;
+  std::optional<std::vector<uint32_t>> order_;
 };
 
 }  // namespace vkc

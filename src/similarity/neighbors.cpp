@@ -70,30 +70,6 @@ Kernel make_kernel(const Device& device, uint32_t n) {
       {.code = kernels::neighbors, .constants = {{WORKGROUP_SIZE_ID, invocations_for(device, n)}}}};
 }
 
-// Rows to compute at a time of those that fit: whole tiles of the similarity kernel where possible,
-// since it computes those anyway.
-uint32_t whole_tiles(uint64_t fitting, uint32_t left) {
-  const uint64_t whole = fitting < kTile ? std::max<uint64_t>(fitting, 1) : fitting / kTile * kTile;
-  return static_cast<uint32_t>(std::min<uint64_t>(whole, left));
-}
-
-struct NeighborSizes {
-  uint32_t rows;  // of the matrix at a time; 0: it is elsewhere
-  uint64_t keys;  // in one submission
-};
-
-NeighborSizes sizes_for(const Device& device, uint32_t n, uint32_t count, uint32_t k,
-                        bool with_rows, uint64_t available) {
-  // The keys are there three times, twice of these in staging memory, which may be the device's
-  // own.
-  const uint64_t share = available / 8;
-  const uint64_t rows_bytes =
-      std::min({kRowsBytes, share, MatrixRows::most_bytes(device, n, available)});
-  const uint32_t rows = with_rows ? whole_tiles(rows_bytes / MatrixRows::bytes(1, n), count) : 0;
-  const uint64_t fitting = std::min(kStagingBytes, share) / (uint64_t{k} * sizeof(uint64_t));
-  return {rows, std::clamp<uint64_t>(fitting, 1, with_rows ? rows : count) * k};
-}
-
 // Puts k neighbours of each of `count` items, as keys, into the output.
 void deliver(HostThreads& threads, uint64_t* keys, uint32_t count, uint32_t k, uint32_t id_bits,
              uint32_t* ids, float* similarities) {
@@ -114,58 +90,47 @@ void deliver(HostThreads& threads, uint64_t* keys, uint32_t count, uint32_t k, u
 
 }  // namespace
 
-Neighbors::Neighbors(Staging& staging, const ResidentEmbeddings& embeddings, Similarity& similarity)
+NeighborSizes::NeighborSizes(const Device& device, uint32_t n, uint32_t count, uint32_t k,
+                             const RowChoice& choice)
+    : rows{.whole = choice.whole, .at_once = count, .blocks = choice.whole ? 0U : 1U} {
+  // Of a share: the keys are there three times, twice in staging memory, which may be the device's.
+  const uint64_t share = choice.available / 8;
+  if (!choice.whole) {
+    const uint64_t bytes =
+        std::min({kRowsBytes, share, DeviceMatrix::most_bytes(device, n, choice.available)});
+    rows.at_once = static_cast<uint32_t>(
+        std::min<uint64_t>(whole_tiles(bytes / DeviceMatrix::bytes(1, n)), count));
+  }
+  const uint64_t item_bytes = uint64_t{k} * sizeof(uint64_t);
+  const uint64_t fitting = std::min(kStagingBytes, share) / item_bytes;
+  keys_bytes = std::clamp<uint64_t>(fitting, 1, rows.at_once) * item_bytes;
+}
+
+Neighbors::Neighbors(Staging& staging, RowSource& source)
     : device_(staging.device()),
       staging_(staging),
-      embeddings_(embeddings),
-      similarity_(similarity),
-      kernel_(make_kernel(device_, embeddings.n)),
-      pacer_(kSubmissionSeconds, (device_.limits().is_cpu ? kCpuRate : kGpuRate) / embeddings.n) {}
+      source_(source),
+      n_(source.embeddings().n),
+      kernel_(make_kernel(device_, n_)),
+      pacer_(kSubmissionSeconds, (device_.limits().is_cpu ? kCpuRate : kGpuRate) / n_) {}
 
-double Neighbors::expected_rate(const Device& device, const ResidentEmbeddings& embeddings) {
+double Neighbors::expected_rate(const Device& device, const DeviceEmbeddings& embeddings) {
   const double products = static_cast<double>(embeddings.n) * embeddings.units_pitch;
   return Similarity::expected_rate(device) / products;
 }
 
-void Neighbors::make_buffers(uint32_t rows, uint64_t keys) {
-  if (rows > 0 && (!block_ || block_->rows() < rows)) {
-    block_.reset();
-    block_ = std::make_unique<MatrixRows>(staging_, rows, embeddings_.n);
+void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
+                     float* similarities) {
+  const NeighborSizes sizes(device_, n_, count, k, source_.choose(count));
+  RowSource::Loan rows = source_.borrow(sizes.rows);
+  if (keys_.bytes() < sizes.keys_bytes) {
+    keys_ = {};  // before there are two
+    keys_ = Buffer(device_, sizes.keys_bytes, MemoryUse::kDevice);
   }
-  const uint64_t bytes = keys * sizeof(uint64_t);
-  if (keys_.bytes() < bytes) {
-    keys_ = {};
-    keys_ = Buffer(device_, bytes, MemoryUse::kDevice);
-  }
-}
-
-Footprint Neighbors::rows_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
-                                    uint64_t available) {
-  return MatrixRows::footprint(device, sizes_for(device, n, count, k, true, available).rows, n);
-}
-
-Footprint Neighbors::keys_footprint(const Device& device, uint32_t n, uint32_t count, uint32_t k,
-                                    bool with_rows, uint64_t available) {
-  return buffer_footprint(device, staging_bytes(device, n, count, k, with_rows, available),
-                          MemoryUse::kDevice);
-}
-
-uint64_t Neighbors::staging_bytes(const Device& device, uint32_t n, uint32_t count, uint32_t k,
-                                  bool with_rows, uint64_t available) {
-  return sizes_for(device, n, count, k, with_rows, available).keys * sizeof(uint64_t);
-}
-
-void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, float* similarities,
-                     const MatrixRows* whole) {
-  const auto [block_rows, keys] =
-      sizes_for(device_, embeddings_.n, count, k, whole == nullptr, device_.available_bytes());
-  make_buffers(block_rows, keys);
-  Staging::Loan halves = staging_.borrow(keys_.bytes());
-  const MatrixRows& matrix = whole != nullptr ? *whole : *block_;
-  const bool reordered = whole != nullptr && embeddings_.reordered;
-  const uint32_t id_bits = bits_of_ids(embeddings_.n);
-  const auto most_rows = static_cast<uint32_t>(std::min<uint64_t>(
-      keys_.bytes() / sizeof(uint64_t) / k, device_.limits().max_workgroup_count));
+  Staging::Loan halves = staging_.borrow(sizes.keys_bytes);
+  const uint32_t id_bits = bits_of_ids(n_);
+  const uint64_t most_items = std::min<uint64_t>(sizes.keys_bytes / sizeof(uint64_t) / k,
+                                                 device_.limits().max_workgroup_count);
   HostThreads threads;
   std::array<Piece<uint32_t>, 2> pieces;  // items
   const auto collect = [&](std::size_t which) {
@@ -178,57 +143,45 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, 
             similarities == nullptr ? nullptr : similarities + place);
   };
   std::size_t which = 0;
-  const auto select = [&](uint32_t block, uint32_t row, uint32_t rows) {
-    pieces.at(which) = {block + row, rows};
+  const auto select = [&](const DeviceRows& from, const Piece<uint32_t>& piece) {
+    pieces.at(which) = piece;
     Staging::Half& half = halves.at(which);
     const vk::raii::CommandBuffer& commands = half.submission.begin();
     full_barrier(commands);
     kernel_.record(commands,
-                   NeighborsPush{.blocks = matrix.block_table(),
+                   NeighborsPush{.blocks = from.matrix.block_table(),
                                  .neighbors = keys_.address(),
-                                 .ids = embeddings_.ids_table.address(),
-                                 .rows = embeddings_.rows_table.address(),
-                                 .n = embeddings_.n,
-                                 .matrix_pitch = matrix.pitch(),
-                                 .block_shift = matrix.block_shift(),
-                                 .first_item = block,
-                                 .first_row = row,
+                                 .ids = from.order.ids(),
+                                 .rows = from.order.rows(),
+                                 .n = n_,
+                                 .matrix_pitch = from.matrix.pitch(),
+                                 .block_shift = from.matrix.block_shift(),
+                                 .first_item = from.first_id,
+                                 .first_row = piece.first - from.first_id,
                                  .k = k,
                                  .id_bits = id_bits,
                                  .sort_capacity = k <= MOST_SORTED ? std::bit_ceil(k) : 0,
-                                 .reordered = reordered ? 1U : 0U},
-                   rows);
+                                 .reordered = from.reordered ? 1U : 0U},
+                   piece.count);
     // Also before what overwrites the rows.
     full_barrier(commands);
     commands.copyBuffer(keys_.handle(), half.buffer.handle(),
-                        vk::BufferCopy(0, 0, uint64_t{rows} * k * sizeof(uint64_t)));
+                        vk::BufferCopy(0, 0, uint64_t{piece.count} * k * sizeof(uint64_t)));
     half.submission.submit();
     which ^= 1U;
     collect(which);
   };
-  // Rows [from, to) of those that begin with item `block`'s.
-  const auto select_all = [&](uint32_t block, uint32_t from, uint32_t to) {
-    for (uint32_t row = from; row < to;) {
-      const auto rows = static_cast<uint32_t>(pacer_.next(std::min(most_rows, to - row)));
-      select(block, row, rows);
-      row += rows;
-    }
-  };
-  if (whole != nullptr) {
-    select_all(0, first, first + count);
-  } else {
-    try {
-      for (uint32_t done = 0; done < count;) {
-        const uint32_t part = whole_tiles(matrix.rows(), count - done);
-        similarity_.begin_rows(0, matrix, first + done, part);
-        collect(which ^ 1U);  // the latest selection, sent before these rows
-        similarity_.wait(0);
-        select_all(first + done, 0, part);
-        done += part;
-      }
-    } catch (...) {
-      similarity_.abandon();
-      throw;
+  for (uint32_t begin = first; begin < first + count;) {
+    const uint32_t end = begin + std::min(sizes.rows.at_once, first + count - begin);
+    rows.begin(0, begin, end - begin);
+    collect(which ^ 1U);  // the latest selection, sent before these rows
+    rows.wait(0);
+    const DeviceRows there = rows.at(0, begin);
+    while (begin < end) {
+      const uint64_t most = std::min<uint64_t>(most_items, end - begin);
+      const auto items = static_cast<uint32_t>(pacer_.next(most));
+      select(there, {begin, items});
+      begin += items;
     }
   }
   collect(which);

@@ -17,7 +17,7 @@ constexpr double kGpuRate = 1e10;
 uint32_t texel_columns(uint32_t side, uint32_t lanes) { return std::min(side / lanes, 4U); }
 
 // The side of the tiles that one workgroup computes.
-uint32_t tile_side(const Device& device, const ResidentEmbeddings& embeddings) {
+uint32_t tile_side(const Device& device, const DeviceEmbeddings& embeddings) {
   if (!device.limits().is_cpu) return kTile;
   // similarity_texel.comp loops over rows of the subgroup's size, there over its columns, and there
   // over four dimensions at a time.
@@ -33,7 +33,7 @@ uint32_t tile_side(const Device& device, const ResidentEmbeddings& embeddings) {
   return side;
 }
 
-Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings, uint32_t tile) {
+Kernel make_kernel(const Device& device, const DeviceEmbeddings& embeddings, uint32_t tile) {
   if (device.limits().is_cpu) {
     const uint32_t lanes = device.limits().subgroup_size;
     return {device,
@@ -48,7 +48,7 @@ Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings, u
 
 }  // namespace
 
-Similarity::Similarity(const Device& device, const ResidentEmbeddings& embeddings)
+Similarity::Similarity(const Device& device, const DeviceEmbeddings& embeddings)
     : device_(device),
       embeddings_(embeddings),
       tile_(tile_side(device, embeddings)),
@@ -63,12 +63,12 @@ double Similarity::expected_rate(const Device& device) {
 
 uint64_t Similarity::tiles_along(uint32_t items) const { return round_up(items, tile_) / tile_; }
 
-void Similarity::fill(const MatrixRows& matrix) {
+void Similarity::fill(const DeviceMatrix& matrix) {
   const uint64_t side = tiles_along(embeddings_.n);
   const uint64_t tiles = side * (side + 1) / 2;
   const SimilarityPush push{.units = embeddings_.units.address(),
                             .blocks = matrix.block_table(),
-                            .units_rows = embeddings_.rows_table.address(),
+                            .units_rows = embeddings_.order.rows(),
                             .units_pitch = embeddings_.units_pitch,
                             .matrix_pitch = matrix.pitch(),
                             .block_shift = matrix.block_shift(),
@@ -92,13 +92,13 @@ void Similarity::fill(const MatrixRows& matrix) {
   }
 }
 
-void Similarity::begin_rows(std::size_t which, const MatrixRows& rows, uint32_t first,
+void Similarity::begin_rows(std::size_t which, const DeviceMatrix& rows, uint32_t first,
                             uint32_t count, const Follow& follow) {
   const uint64_t across = tiles_along(embeddings_.n);
   const uint64_t tiles = across * tiles_along(count);
   const SimilarityPush push{.units = embeddings_.units.address(),
                             .blocks = rows.block_table(),
-                            .units_rows = embeddings_.rows_table.address(),
+                            .units_rows = embeddings_.order.rows(),
                             .units_pitch = embeddings_.units_pitch,
                             .matrix_pitch = rows.pitch(),
                             .block_shift = rows.block_shift(),
@@ -107,11 +107,21 @@ void Similarity::begin_rows(std::size_t which, const MatrixRows& rows, uint32_t 
                             .first_tile = 0,
                             .tiles_across = static_cast<uint32_t>(across),
                             .triangle = 0,
-                            .reordered = embeddings_.reordered ? 1U : 0U};
+                            .reordered = embeddings_.order.is_reordered() ? 1U : 0U};
   for (uint64_t done = 0; done < tiles;) {
     wait(which);
     done += send(which, push, done, tiles, follow);
   }
+}
+
+void Similarity::begin_commands(std::size_t which, const Follow& follow) {
+  wait(which);
+  Turn& turn = turns_.at(which);
+  turn.tiles = 0;
+  const vk::raii::CommandBuffer& commands = turn.submission.begin();
+  full_barrier(commands);
+  follow(commands);
+  turn.submission.submit();
 }
 
 uint64_t Similarity::send(std::size_t which, SimilarityPush push, uint64_t first, uint64_t end,

@@ -6,7 +6,8 @@
 #include <functional>
 
 #include "shaders/interface.h"
-#include "similarity/resident.hpp"
+#include "similarity/device_embeddings.hpp"
+#include "similarity/device_matrix.hpp"
 #include "vulkan/kernel.hpp"
 #include "vulkan/pacer.hpp"
 #include "vulkan/submission.hpp"
@@ -18,22 +19,25 @@ class Similarity {
   // Commands that follow a computation on the device, and see what it wrote.
   using Follow = std::function<void(const vk::raii::CommandBuffer&)>;
 
-  Similarity(const Device& device, const ResidentEmbeddings& embeddings);
+  Similarity(const Device& device, const DeviceEmbeddings& embeddings);
 
   // Multiply-adds a second to expect of a device not yet measured.
   static double expected_rate(const Device& device);
 
   // Fills the whole matrix, in the order of the embeddings' rows: matrix.rows() == n. Each pair of
   // items is multiplied once.
-  void fill(const MatrixRows& matrix);
+  void fill(const DeviceMatrix& matrix);
 
-  // Begins to fill rows, in the order of the ids, with those of items first, first + 1, ... first +
-  // count - 1; count <= rows.rows(). The commands of `follow`, if any, come behind. `which`: of two
-  // such computations that may be under way, 0 or 1; an earlier one is waited for.
-  void begin_rows(std::size_t which, const MatrixRows& rows, uint32_t first, uint32_t count,
+  // Begins to fill rows with those of items first .. first + count - 1, rows and columns in the
+  // order of the ids; count <= rows.rows(). The commands of `follow`, if any, come behind. which:
+  // of two such computations that may be under way, 0 or 1; an earlier one is waited for.
+  void begin_rows(std::size_t which, const DeviceMatrix& rows, uint32_t first, uint32_t count,
                   const Follow& follow = {});
 
-  // Waits for such rows, if any are under way.
+  // Begins commands alone, which see what was computed before.
+  void begin_commands(std::size_t which, const Follow& follow);
+
+  // Waits for what was begun, if it is under way.
   void wait(std::size_t which);
 
   // Submission::abandon() of all that is under way.
@@ -53,7 +57,7 @@ class Similarity {
                 const Follow& follow);
 
   const Device& device_;
-  const ResidentEmbeddings& embeddings_;
+  const DeviceEmbeddings& embeddings_;
   uint32_t tile_;  // items on a side of a tile; divides kTile
   Kernel kernel_;
   std::array<Turn, 2> turns_;

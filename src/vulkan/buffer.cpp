@@ -1,5 +1,7 @@
 #include "vulkan/buffer.hpp"
 
+#include <algorithm>
+
 #include "base/error.hpp"
 
 namespace vkc {
@@ -42,6 +44,12 @@ uint32_t memory_type(const Device& device, uint32_t types, MemoryUse use) {
 Footprint buffer_footprint(const Device& device, uint64_t bytes, MemoryUse use) {
   if (use == MemoryUse::kDevice || device.limits().unified_memory) return {bytes, 0};
   return {0, bytes};
+}
+
+uint64_t largest_readable_buffer(const Device& device) {
+  const DeviceLimits& limits = device.limits();
+  if (!limits.is_cpu) return limits.max_buffer_bytes;
+  return std::min(limits.max_buffer_bytes, limits.max_texel_buffer_bytes);
 }
 
 Buffer::Buffer(const Device& device, uint64_t bytes, MemoryUse use) : bytes_(bytes) {

@@ -17,6 +17,9 @@ enum class MemoryUse {
 // What a buffer of so many bytes takes.
 Footprint buffer_footprint(const Device& device, uint64_t bytes, MemoryUse use);
 
+// The most bytes of one buffer that kernels read.
+uint64_t largest_readable_buffer(const Device& device);
+
 // Keeps an allocation in the device's count for as long as it is held.
 class CountedMemory {
  public:

@@ -1,6 +1,7 @@
 // The device and queue that a context works on.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -32,6 +33,11 @@ struct Footprint {
   }
   friend Footprint operator+(Footprint a, const Footprint& b) { return a += b; }
 };
+
+// The bytes that are left of those available once some are taken.
+constexpr uint64_t bytes_left(uint64_t available, uint64_t taken) {
+  return available - std::min(available, taken);
+}
 
 // The memory of all buffers.
 struct BufferMemory {

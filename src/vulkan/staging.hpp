@@ -30,9 +30,6 @@ class Staging {
    public:
     explicit Loan(std::array<Half, 2>& halves) : halves_(halves) {}
     Loan(const Loan&) = delete;
-    Loan& operator=(const Loan&) = delete;
-    Loan(Loan&&) = delete;
-    Loan& operator=(Loan&&) = delete;
     ~Loan() {
       for (Half& half : halves_) half.submission.abandon();
     }

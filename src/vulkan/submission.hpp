@@ -12,15 +12,12 @@ class Submission {
  public:
   explicit Submission(const Device& device);
   Submission(const Submission&) = delete;
-  Submission& operator=(const Submission&) = delete;
-  Submission(Submission&&) = delete;
-  Submission& operator=(Submission&&) = delete;
   ~Submission() { abandon(); }
 
   // Starts recording. The submission must not be in flight.
   const vk::raii::CommandBuffer& begin();
 
-  // The same for what is not the device's work proper: it is not taken note of, and wait() gives 0.
+  // The same without measuring: for what is not work proper. wait() returns 0.
   const vk::raii::CommandBuffer& begin_untimed();
 
   // Ends recording and sends the commands to the queue. The host sees what they wrote after wait().
@@ -30,8 +27,8 @@ class Submission {
   // where the device does not answer for minutes.
   double wait();
 
-  // Waits for the device if need be, whatever it says: for when an exception is on its way, since
-  // memory must not be freed under the device's hands, and the first error is the one to report.
+  // Waits for what is in flight and ignores errors. For the way out of an exception: the device
+  // may still use memory that is about to be freed, and the first error is the one to report.
   void abandon() noexcept;
 
   [[nodiscard]] bool in_flight() const { return in_flight_; }

@@ -97,8 +97,8 @@ bool fits_window(const Device& device, uint32_t pitch) {
          gpu_shape(device, WalkForm::kWindow, pitch, false).rounds <= kMostRounds;
 }
 
-Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings,
-                   const MatrixRows& matrix, WalkForm form, bool few) {
+Kernel make_kernel(const Device& device, const DeviceEmbeddings& embeddings,
+                   const DeviceMatrix& matrix, WalkForm form, bool few) {
   const bool wide = form == WalkForm::kWide;
   const bool on_cpu = device.limits().is_cpu;
   KernelVariant variant{on_cpu ? (wide ? kernels::walk_i64_cpu : kernels::walk_u32_cpu)
@@ -107,7 +107,7 @@ Kernel make_kernel(const Device& device, const ResidentEmbeddings& embeddings,
   add(WEIGHTED_ID, embeddings.weighted ? 1 : 0);
   if (wide) {
     add(PACKED_ID, embeddings.n <= kMostOrdered ? 1 : 0);
-    add(REORDERED_ID, embeddings.reordered ? 1 : 0);
+    add(REORDERED_ID, embeddings.order.is_reordered() ? 1 : 0);
   }
   if (on_cpu) {
     const uint32_t lanes = device.limits().subgroup_size;
@@ -159,7 +159,7 @@ struct WalkJob {
 // sorts one's results while the device works on the other.
 class WalkGroup {
  public:
-  WalkGroup(const Device& device, const ResidentEmbeddings& embeddings, const MatrixRows& matrix,
+  WalkGroup(const Device& device, const DeviceEmbeddings& embeddings, const DeviceMatrix& matrix,
             uint32_t capacity)
       : embeddings_(embeddings),
         matrix_(matrix),
@@ -182,7 +182,7 @@ class WalkGroup {
   }
 
   static uint64_t sums_bytes(uint32_t n, uint32_t capacity) {
-    return capacity * (MatrixRows::bytes(1, n) / sizeof(int32_t)) * sizeof(int64_t);
+    return capacity * (DeviceMatrix::bytes(1, n) / sizeof(int32_t)) * sizeof(int64_t);
   }
 
   [[nodiscard]] uint32_t capacity() const { return capacity_; }
@@ -199,7 +199,7 @@ class WalkGroup {
     auto* latest = inputs_staging_.mapped_as<uint32_t>() + capacity_;
     for (const uint32_t walk : active_) {
       const uint32_t start = job.starts[walk];
-      latest[slot(walk)] = embeddings_.reordered ? embeddings_.rows[start] : start;
+      latest[slot(walk)] = embeddings_.order.row_of(start);
       job.output[static_cast<std::size_t>(walk) * job.length] = start;
       if (job.sets != nullptr) job.sets->add(walk, 0, 1);
     }
@@ -232,8 +232,8 @@ class WalkGroup {
     kernel.record(commands,
                   WalkPush{.blocks = matrix_.block_table(),
                            .weights = embeddings_.weights.address(),
-                           .ids = embeddings_.ids_table.address(),
-                           .rows = embeddings_.rows_table.address(),
+                           .ids = embeddings_.order.ids(),
+                           .rows = embeddings_.order.rows(),
                            .slots = inputs_.address(),
                            .sums = sums_.address(),
                            .latest = inputs_.address() + slot_bytes,
@@ -292,8 +292,8 @@ class WalkGroup {
     return std::max(uint64_t{capacity} * 2 * kInterval, uint64_t{n});
   }
 
-  const ResidentEmbeddings& embeddings_;
-  const MatrixRows& matrix_;
+  const DeviceEmbeddings& embeddings_;
+  const DeviceMatrix& matrix_;
   uint32_t capacity_;         // walks
   uint64_t chosen_capacity_;  // items chosen in one dispatch, over all walks
   uint32_t most_steps_;
@@ -312,18 +312,18 @@ class WalkGroup {
   uint32_t next_look_ = 0;        // for walks that have met: at as many items
 };
 
-WalkForm fastest_form(const Device& device, const ResidentEmbeddings& embeddings) {
-  if (embeddings.reordered) return WalkForm::kWide;
-  return fits_window(device, MatrixRows::pitch_of(embeddings.n)) ? WalkForm::kWindow
-                                                                 : WalkForm::kWide;
+WalkForm fastest_form(const Device& device, const DeviceEmbeddings& embeddings) {
+  if (embeddings.order.is_reordered()) return WalkForm::kWide;
+  return fits_window(device, DeviceMatrix::pitch_of(embeddings.n)) ? WalkForm::kWindow
+                                                                   : WalkForm::kWide;
 }
 
-Diversity::Diversity(const Device& device, const ResidentEmbeddings& embeddings,
-                     const MatrixRows& matrix, WalkForm form, bool reuse)
+Diversity::Diversity(const Device& device, const DeviceEmbeddings& embeddings,
+                     const DeviceMatrix& matrix, WalkForm form, bool reuse)
     : device_(device),
       embeddings_(embeddings),
       matrix_(matrix),
-      form_(embeddings.reordered ? WalkForm::kWide : form),
+      form_(embeddings.order.is_reordered() ? WalkForm::kWide : form),
       reuse_(reuse) {}
 
 Diversity::~Diversity() = default;

@@ -7,7 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "similarity/resident.hpp"
+#include "similarity/device_embeddings.hpp"
+#include "similarity/device_matrix.hpp"
 #include "vulkan/kernel.hpp"
 
 namespace vkc {
@@ -22,7 +23,7 @@ enum class WalkForm {
 };
 
 // The form for some embeddings on a device.
-WalkForm fastest_form(const Device& device, const ResidentEmbeddings& embeddings);
+WalkForm fastest_form(const Device& device, const DeviceEmbeddings& embeddings);
 
 // Walks that are under way together: in groups that take turns.
 struct WalkGroups {
@@ -34,7 +35,7 @@ class Diversity {
  public:
   // Where rows are not in the order of ids, or the window turns out too small, walks go on in the
   // wide form. Without reuse, walks that have chosen the same items go on side by side.
-  Diversity(const Device& device, const ResidentEmbeddings& embeddings, const MatrixRows& matrix,
+  Diversity(const Device& device, const DeviceEmbeddings& embeddings, const DeviceMatrix& matrix,
             WalkForm form, bool reuse = true);
   Diversity(const Diversity&) = delete;
   Diversity& operator=(const Diversity&) = delete;
@@ -68,8 +69,8 @@ class Diversity {
   bool walk_all(std::span<const uint32_t> starts, uint32_t length, uint32_t* output);
 
   const Device& device_;
-  const ResidentEmbeddings& embeddings_;
-  const MatrixRows& matrix_;
+  const DeviceEmbeddings& embeddings_;
+  const DeviceMatrix& matrix_;
   WalkForm form_;
   bool reuse_;
   std::optional<Kernel> kernel_for_few_;

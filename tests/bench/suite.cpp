@@ -61,7 +61,7 @@ std::string of_all(uint32_t count, uint32_t n) {
   return count == n ? "" : std::to_string(count) + " of " + std::to_string(n);
 }
 
-std::string allocations_text(const vkc::MatrixRows& matrix) {
+std::string allocations_text(const vkc::DeviceMatrix& matrix) {
   const std::size_t count = matrix.blocks().size();
   return "into " + std::to_string(count) + (count == 1 ? " allocation" : " allocations");
 }
@@ -226,10 +226,10 @@ class Measurement {
   Figure similarity_kernel() {
     const vkc::Device& device = ctx_->device();
     vkc::Staging staging(device);
-    const vkc::ResidentEmbeddings resident(staging, embeddings_.values.data(), n_, embeddings_.d,
-                                           center_);
+    const vkc::DeviceEmbeddings resident(staging, embeddings_.values.data(), n_, embeddings_.d,
+                                         center_);
     vkc::Similarity similarity(device, resident);
-    const vkc::MatrixRows matrix(staging, n_, n_);
+    const vkc::DeviceMatrix matrix(staging, n_, n_);
     const auto fill = [&] {
       device.take_work();
       similarity.fill(matrix);
@@ -376,9 +376,9 @@ class Measurement {
   Figure walks_without_reuse(const Figure& all_walks) {
     const vkc::Device& device = ctx_->device();
     vkc::Staging staging(device);
-    const vkc::ResidentEmbeddings resident(staging, embeddings_.values.data(), n_, embeddings_.d,
-                                           center_);
-    const vkc::MatrixRows matrix(staging, n_, n_);
+    const vkc::DeviceEmbeddings resident(staging, embeddings_.values.data(), n_, embeddings_.d,
+                                         center_);
+    const vkc::DeviceMatrix matrix(staging, n_, n_);
     vkc::Similarity(device, resident).fill(matrix);
     const bool reuse = false;
     vkc::Diversity diversity(device, resident, matrix, vkc::fastest_form(device, resident), reuse);

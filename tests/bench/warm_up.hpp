@@ -3,7 +3,8 @@
 
 #include <limits>
 
-#include "similarity/resident.hpp"
+#include "similarity/device_embeddings.hpp"
+#include "similarity/device_matrix.hpp"
 #include "similarity/similarity.hpp"
 #include "vulkan/device.hpp"
 #include "vulkan/staging.hpp"
@@ -23,9 +24,9 @@ class WarmUp {
  private:
   const vkc::Device& device_;
   vkc::Staging staging_;
-  vkc::ResidentEmbeddings embeddings_;
+  vkc::DeviceEmbeddings embeddings_;
   vkc::Similarity similarity_;
-  vkc::MatrixRows matrix_;
+  vkc::DeviceMatrix matrix_;
   double least_ = std::numeric_limits<double>::infinity();  // seconds, of all warm-ups
 };
 

@@ -17,8 +17,9 @@
 #include "checks.hpp"
 #include "device_variant.hpp"
 #include "generators.hpp"
+#include "similarity/device_embeddings.hpp"
+#include "similarity/device_matrix.hpp"
 #include "similarity/fixed_point.hpp"
-#include "similarity/resident.hpp"
 #include "similarity/similarity.hpp"
 #include "vulkan/device.hpp"
 #include "walks/diversity.hpp"
@@ -196,15 +197,15 @@ class Forms : public testing::TestWithParam<Form> {
 
   // Walks over a matrix, with and without equal sets, and checks also that the form is the one
   // asked for as long as it can be: results alone do not tell.
-  void expect_walks(Case& test, const vkc::ResidentEmbeddings& resident,
-                    const vkc::MatrixRows& matrix, const std::vector<Call>& calls) const {
+  void expect_walks(Case& test, const vkc::DeviceEmbeddings& resident,
+                    const vkc::DeviceMatrix& matrix, const std::vector<Call>& calls) const {
     // Shorter walks are not compared.
     const bool comparable = test.embeddings.n > 128;
     for (const bool reuse : {true, false}) {
       if (reuse && !comparable) continue;
       SCOPED_TRACE(reuse ? "equal sets found" : "equal sets not found");
       vkc::Diversity diversity(device_, resident, matrix, GetParam().form, reuse);
-      WalkForm form = resident.ids.empty() ? GetParam().form : WalkForm::kWide;
+      WalkForm form = resident.order.is_reordered() ? WalkForm::kWide : GetParam().form;
       for (const auto& [starts, length] : calls) {
         ASSERT_EQ(diversity.form(), form);
         std::vector<uint32_t> output(starts.size() * length, ~0U);
@@ -213,7 +214,7 @@ class Forms : public testing::TestWithParam<Form> {
             checks::same_bits<uint32_t>(output, test.expected.sequences(starts, length), length))
             << "in " << starts.size() << " sequences of length " << length;
         // The rest is what the wide form is tested with.
-        if (form != GetParam().form && !resident.ids.empty()) break;
+        if (form != GetParam().form && resident.order.is_reordered()) break;
         if (test.expected.is_outside(starts, length)) form = WalkForm::kWide;
       }
       EXPECT_EQ(diversity.form(), form);
@@ -222,9 +223,9 @@ class Forms : public testing::TestWithParam<Form> {
 
   void expect_walks(Case& test, const std::vector<Call>& calls) const {
     const uint32_t n = test.embeddings.n;
-    const vkc::ResidentEmbeddings resident(staging_, test.embeddings.values.data(), n,
-                                           test.embeddings.d, test.center);
-    const vkc::MatrixRows matrix(staging_, n, n);
+    const vkc::DeviceEmbeddings resident(staging_, test.embeddings.values.data(), n,
+                                         test.embeddings.d, test.center);
+    const vkc::DeviceMatrix matrix(staging_, n, n);
     vkc::Similarity(device_, resident).fill(matrix);
     expect_walks(test, resident, matrix, calls);
   }
@@ -436,16 +437,16 @@ class LargeForms : public Forms {
   void expect_last(Case& test) const {
     const uint32_t n = test.embeddings.n;
     SCOPED_TRACE("n = " + std::to_string(n));
-    const vkc::ResidentEmbeddings resident(staging_, test.embeddings.values.data(), n,
-                                           test.embeddings.d, false);
+    const vkc::DeviceEmbeddings resident(staging_, test.embeddings.values.data(), n,
+                                         test.embeddings.d, false);
     // Only whole matrices are filled in the order of the resident rows. So the rows come from
     // embeddings whose ids are in that order.
     Embeddings in_order = test.embeddings;
-    for (uint32_t row = 0; row < resident.ids.size(); ++row) {
-      std::copy_n(test.embeddings.row(resident.ids[row]), in_order.d, in_order.row(row));
+    for (uint32_t row = 0; row < n; ++row) {
+      std::copy_n(test.embeddings.row(resident.order.id_in(row)), in_order.d, in_order.row(row));
     }
-    const vkc::ResidentEmbeddings ordered(staging_, in_order.values.data(), n, in_order.d, false);
-    const vkc::MatrixRows matrix(staging_, kRows, n);
+    const vkc::DeviceEmbeddings ordered(staging_, in_order.values.data(), n, in_order.d, false);
+    const vkc::DeviceMatrix matrix(staging_, kRows, n);
     vkc::Similarity similarity(device_, ordered);
     similarity.begin_rows(0, matrix, 0, kRows);
     similarity.wait(0);
@@ -453,7 +454,7 @@ class LargeForms : public Forms {
     std::vector<uint32_t> starts;
     for (uint32_t i = 0; i < 70; ++i) {
       const uint32_t row = i % (kRows - 1);
-      starts.push_back(resident.ids.empty() ? row : resident.ids[row]);
+      starts.push_back(resident.order.id_in(row));
       ASSERT_EQ(test.expected.sequence(starts.back()).back(), n - 1);
     }
     expect_walks(test, resident, matrix, {{starts, kRows + 1}, {{starts[5]}, kRows + 1}});
@@ -484,8 +485,8 @@ INSTANTIATE_TEST_SUITE_P(Devices, LargeForms,
 TEST(FastestForm, FollowsTheDeviceAndTheEmbeddings) {
   const auto form_of = [](const vkc::Device& device, const Embeddings& embeddings) {
     vkc::Staging staging(device);
-    return vkc::fastest_form(device, vkc::ResidentEmbeddings(staging, embeddings.values.data(),
-                                                             embeddings.n, embeddings.d, false));
+    return vkc::fastest_form(device, vkc::DeviceEmbeddings(staging, embeddings.values.data(),
+                                                           embeddings.n, embeddings.d, false));
   };
   const ScopedEnvironment discrete("VKC_FAULT_DEVICE_TYPE", "discrete");
   const vkc::Device gpu("", true);
@@ -516,9 +517,9 @@ TEST(GpuOnly, DISABLED_LargestSums) {
       SCOPED_TRACE(std::to_string(n) + (weighted ? ", weighted" : ""));
       std::vector<float> embeddings(n, 1.0F);
       if (weighted) embeddings[n / 2] = 0.5F;
-      const vkc::ResidentEmbeddings resident(staging, embeddings.data(), n, 1, false);
+      const vkc::DeviceEmbeddings resident(staging, embeddings.data(), n, 1, false);
       ASSERT_EQ(resident.weighted, weighted);
-      const vkc::MatrixRows matrix(staging, n, n);
+      const vkc::DeviceMatrix matrix(staging, n, n);
       vkc::Similarity(device, resident).fill(matrix);
       vkc::Diversity diversity(device, resident, matrix, WalkForm::kWide);
       const std::vector<uint32_t> starts{n - 1, 0, n / 2};

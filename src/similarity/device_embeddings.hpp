@@ -1,0 +1,38 @@
+// The embeddings on the device, in fixed point, as kernels read them.
+#pragma once
+
+#include <cstdint>
+
+#include "similarity/item_order.hpp"
+#include "vulkan/buffer.hpp"
+#include "vulkan/device.hpp"
+#include "vulkan/staging.hpp"
+
+namespace vkc {
+
+struct DeviceEmbeddings {
+  // Throws Error (NOT_FINITE, DOES_NOT_FIT, OUT_OF_DEVICE_MEMORY).
+  DeviceEmbeddings(Staging& staging, const float* embeddings, uint32_t num_embeddings,
+                   uint32_t embedding_dim, bool center);
+
+  // What n embeddings of dimension d take: while they are uploaded, and from then on.
+  static Footprint upload_footprint(const Device& device, uint32_t n, uint32_t d);
+  static Footprint footprint(const Device& device, uint32_t n, uint32_t d);
+
+  // The bytes of each half of the staging memory.
+  static uint64_t staging_bytes(const Device& device, uint32_t n, uint32_t d);
+
+  // Whether the device reads that many in one piece.
+  static bool is_readable(const Device& device, uint32_t n, uint32_t d);
+
+  uint32_t n;
+  uint32_t d;
+  bool centered;
+  bool weighted = false;
+  uint32_t units_pitch;  // elements
+  ItemOrder order;       // of the rows of units and weights: see FixedPointEmbeddings
+  Buffer units;          // int32 [rows][units_pitch], rows >= n + kTile - 1
+  Buffer weights;        // int32 [n]
+};
+
+}  // namespace vkc

@@ -1,0 +1,88 @@
+#include "similarity/row_source.hpp"
+
+#include <utility>
+
+namespace vkc {
+
+Footprint RowSizes::footprint(const Device& device, uint32_t n) const {
+  if (whole) return DeviceMatrix::footprint(device, n, n);
+  Footprint footprint;
+  for (uint32_t b = 0; b < blocks; ++b) footprint += DeviceMatrix::footprint(device, at_once, n);
+  return footprint;
+}
+
+bool RowSizes::is_readable(const Device& device, uint32_t n) const {
+  return DeviceMatrix::bytes(whole ? n : at_once, n) <=
+         DeviceMatrix::most_bytes(device, n, UINT64_MAX);
+}
+
+void RowSource::Loan::begin(std::size_t which, uint32_t first, uint32_t count,
+                            const Similarity::Follow& follow) {
+  if (!whole_) {
+    source_.similarity_.begin_rows(which, source_.blocks_[which], first, count, follow);
+  } else if (follow) {
+    source_.similarity_.begin_commands(which, follow);
+  }
+}
+
+DeviceRows RowSource::Loan::at(std::size_t which, uint32_t first) const {
+  const ItemOrder& order = source_.embeddings_.order;
+  if (whole_) return {*source_.matrix_, order, order.is_reordered(), 0};
+  return {source_.blocks_[which], order, false, first};
+}
+
+RowChoice RowSource::choose(const Device& device, uint32_t n, uint32_t count, uint64_t available) {
+  // Half of the memory at most, so that enough is left for walks and the rows of other calls.
+  const uint64_t most = DeviceMatrix::most_bytes(device, n, available) / 2;
+  if (count < n || DeviceMatrix::bytes(n, n) > most) return {false, available};
+  return {true, bytes_left(available, DeviceMatrix::footprint(device, n, n).device)};
+}
+
+RowChoice RowSource::choose(uint32_t count) const {
+  const uint64_t available = available_bytes();
+  if (is_filled_) return {true, available};
+  if (matrix_ && count == embeddings_.n) return {true, bytes_left(available, matrix_->bytes())};
+  return choose(staging_.device(), embeddings_.n, count, available);
+}
+
+RowSource::Loan RowSource::borrow(const RowSizes& sizes) {
+  if (sizes.whole) {
+    whole();
+  } else {
+    matrix_.reset();
+    if (blocks_.size() < sizes.blocks || blocks_.front().rows() < sizes.at_once) {
+      blocks_.clear();
+      for (uint32_t b = 0; b < sizes.blocks; ++b) {
+        blocks_.emplace_back(staging_, sizes.at_once, embeddings_.n);
+      }
+    }
+  }
+  return {*this, sizes.whole};
+}
+
+const DeviceMatrix& RowSource::whole() {
+  if (is_filled_) return *matrix_;
+  blocks_.clear();
+  if (!matrix_) matrix_ = std::make_unique<DeviceMatrix>(staging_, embeddings_.n, embeddings_.n);
+  similarity_.fill(*matrix_);
+  is_filled_ = true;
+  return *matrix_;
+}
+
+uint64_t RowSource::available_bytes() const {
+  uint64_t bytes = staging_.device().available_bytes();
+  if (matrix_ && !is_filled_) bytes += matrix_->bytes();
+  for (const DeviceMatrix& block : blocks_) bytes += block.bytes();
+  return bytes;
+}
+
+void RowSource::free_unused() {
+  blocks_.clear();
+  if (!is_filled_) matrix_.reset();
+}
+
+void RowSource::reuse_matrix_of(RowSource& other) {
+  if (other.embeddings_.n == embeddings_.n) matrix_ = std::move(other.matrix_);
+}
+
+}  // namespace vkc

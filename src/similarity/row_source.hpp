@@ -1,0 +1,104 @@
+// Rows of the similarity matrix: they are there, or are computed when they are needed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "similarity/device_embeddings.hpp"
+#include "similarity/device_matrix.hpp"
+#include "similarity/item_order.hpp"
+#include "similarity/similarity.hpp"
+#include "vulkan/staging.hpp"
+
+namespace vkc {
+
+// Where a call takes its rows from.
+struct RowChoice {
+  bool whole;          // a matrix of all rows, which stays: each pair is multiplied once
+  uint64_t available;  // bytes left for the call: beside that matrix, or else for its rows, too
+};
+
+// The rows that a call has on the device.
+struct RowSizes {
+  bool whole;           // as in RowChoice
+  uint32_t at_once;     // rows that the call works on together
+  uint32_t blocks = 0;  // where they are computed: blocks of so many rows, 1 or 2
+
+  [[nodiscard]] Footprint footprint(const Device& device, uint32_t n) const;
+  // Whether the device can address so many rows of n elements.
+  [[nodiscard]] bool is_readable(const Device& device, uint32_t n) const;
+};
+
+// Rows on the device, and where in them items are.
+struct DeviceRows {
+  const DeviceMatrix& matrix;
+  const ItemOrder& order;  // of the embeddings
+  bool reordered;          // rows and columns are in that order; else in the order of the ids
+  uint32_t first_id;       // the item in row 0; 0 where reordered
+
+  [[nodiscard]] uint32_t row_of(uint32_t id) const { return column_of(id) - first_id; }
+  [[nodiscard]] uint32_t column_of(uint32_t id) const { return reordered ? order.row_of(id) : id; }
+};
+
+class RowSource {
+ public:
+  // The rows of a call, for as long as it lasts. Nothing is under way before and after.
+  class Loan {
+   public:
+    Loan(RowSource& source, bool whole) : source_(source), whole_(whole) {}
+    Loan(const Loan&) = delete;
+    ~Loan() { source_.similarity_.abandon(); }
+
+    // Brings the rows of items first .. first + count - 1 there; `follow` are commands behind that.
+    // which: of two such pieces that may be under way, 0 or 1; an earlier one is waited for.
+    void begin(std::size_t which, uint32_t first, uint32_t count,
+               const Similarity::Follow& follow = {});
+    void wait(std::size_t which) { source_.similarity_.wait(which); }
+
+    // The rows of a piece that begins with item `first`: of the whole matrix, all rows.
+    [[nodiscard]] DeviceRows at(std::size_t which, uint32_t first) const;
+
+   private:
+    RowSource& source_;
+    bool whole_;
+  };
+
+  RowSource(Staging& staging, const DeviceEmbeddings& embeddings)
+      : staging_(staging), embeddings_(embeddings), similarity_(staging.device(), embeddings) {}
+
+  [[nodiscard]] const DeviceEmbeddings& embeddings() const { return embeddings_; }
+
+  // Where a call had better take `count` rows from; static, where nothing is there and the device
+  // has `available` bytes left.
+  [[nodiscard]] RowChoice choose(uint32_t count) const;
+  static RowChoice choose(const Device& device, uint32_t n, uint32_t count, uint64_t available);
+
+  // Takes the memory that a call needs for its rows, and frees what no call needs any more. Throws
+  // Error (DOES_NOT_FIT, OUT_OF_DEVICE_MEMORY).
+  Loan borrow(const RowSizes& sizes);
+
+  // The whole matrix, its rows and columns in the order of the embeddings. It stays.
+  const DeviceMatrix& whole();
+  [[nodiscard]] bool has_whole() const { return is_filled_; }
+
+  // Bytes of the device that are free, or would be if they were wanted.
+  [[nodiscard]] uint64_t available_bytes() const;
+
+  // Frees the memory that would be.
+  void free_unused();
+
+  // Takes over the matrix of embeddings that are no longer wanted, if it is as large: memory of
+  // that size is slow to get.
+  void reuse_matrix_of(RowSource& other);
+
+ private:
+  Staging& staging_;
+  const DeviceEmbeddings& embeddings_;
+  Similarity similarity_;
+  std::unique_ptr<DeviceMatrix> matrix_;  // of all rows; made when first needed
+  bool is_filled_ = false;                // else the matrix is memory from other embeddings
+  std::vector<DeviceMatrix> blocks_;      // of rows; likewise
+};
+
+}  // namespace vkc
