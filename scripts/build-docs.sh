@@ -6,13 +6,17 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 source scripts/packages.sh
-install_missing doxygen luajit lua-ldoc lua-discount
+install_missing doxygen luajit lua-ldoc
+install_if_known lua-discount
 
 rm -rf build/docs
 mkdir -p build/docs
 doxygen docs/Doxyfile
+# Without Markdown, lists are plain text.
+format=discount
+if ! luajit -e 'require("discount")' 2>/dev/null; then format=backtick; fi
 # What it says of its own doings goes to standard output, warnings to standard error.
 luajit "$(command -v ldoc)" --quiet --fatalwarnings --config docs/config.ld \
-  --dir "$root/build/docs/lua" . >/dev/null
+  --format "$format" --dir "$root/build/docs/lua" . >/dev/null
 echo "build/docs/c/vulkan__compute_8h.html"
 echo "build/docs/lua/index.html"

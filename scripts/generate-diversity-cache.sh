@@ -29,15 +29,15 @@ embeddings=$1 cache=$2
 shift 2
 
 install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}"
-if ! has_vulkan_driver; then
-  echo "no Vulkan driver is installed: taking lavapipe, which computes on the CPU"
-  install_missing mesa-vulkan-drivers
-fi
-
 if [[ ! -e $root/build/CMakeCache.txt ]]; then
   cmake -S "$root" -B "$root/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DVKC_BUILD_TESTS=OFF
 fi
 cmake --build "$root/build" --target vulkan_compute --parallel "$(nproc)"
+
+if ! has_usable_device "$root"; then
+  echo "no Vulkan device can be used: taking lavapipe, which computes on the CPU"
+  install_missing mesa-vulkan-drivers
+fi
 
 compute=(luajit "$root/scripts/compute-diversity-cache.lua" "$embeddings" "$cache")
 "${compute[@]}" "$@"

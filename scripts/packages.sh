@@ -1,7 +1,14 @@
 # Installing what is missing. To be sourced.
 
+# is_there PACKAGE: whether a Debian package is installed, or another that does its work.
+is_there() {
+  if [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; then return 0; fi
+  # Another LuaJIT, such as the package luajit2, whose place luajit would take.
+  [[ $1 == luajit ]] && luajit -e 'require("ffi")' 2>/dev/null
+}
+
 # install_missing PACKAGE...: installs those Debian packages that are not there. Touches nothing, and
-# needs no rights, when all are.
+# needs no rights, when all are. Removes nothing.
 install_missing() {
   if ! command -v dpkg-query >/dev/null; then
     echo "This is not Debian: what is needed goes there by the names $*" >&2
@@ -9,9 +16,7 @@ install_missing() {
   fi
   local package missing=()
   for package in "$@"; do
-    if [[ $(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null) != installed ]]; then
-      missing+=("$package")
-    fi
+    if ! is_there "$package"; then missing+=("$package"); fi
   done
   if ((${#missing[@]} == 0)); then return; fi
 
@@ -26,15 +31,28 @@ install_missing() {
   fi
   echo "installing: ${missing[*]}"
   "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq update
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
-    -o Dpkg::Use-Pty=0 install "${missing[@]}" >/dev/null
+  if ! "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends \
+    --no-remove -o Dpkg::Use-Pty=0 install "${missing[@]}" >/dev/null; then
+    echo "error: apt-get did not install these, for the reason above. Where they would remove packages that" >&2
+    echo "you have, decide by yourself: apt-get install ${missing[*]}" >&2
+    return 1
+  fi
 }
 
-# has_vulkan_driver: whether any Vulkan driver is installed, or named by the environment.
-has_vulkan_driver() {
-  if [[ -n ${VK_DRIVER_FILES:-}${VK_ICD_FILENAMES:-} ]]; then return 0; fi
-  compgen -G '/usr/share/vulkan/icd.d/*.json' >/dev/null ||
-    compgen -G '/etc/vulkan/icd.d/*.json' >/dev/null
+# install_if_known PACKAGE...: the same for what is not needed, and not in every release of Debian. To be
+# called after install_missing, which asks for what there is.
+install_if_known() {
+  local package
+  for package in "$@"; do
+    if apt-cache show "$package" >/dev/null 2>&1; then install_missing "$package"; fi
+  done
+}
+
+# has_usable_device TREE: whether the command built there finds a device it can use. Files that name drivers
+# show nothing: drivers may be gone, or other programs'.
+has_usable_device() {
+  local devices
+  devices=$("$1/bin/vulkan-compute" devices --json 2>/dev/null) && [[ $devices == *'"usable":true'* ]]
 }
 
 BUILD_PACKAGES=(cmake ninja-build g++ libvulkan-dev glslang-tools spirv-tools)

@@ -55,20 +55,31 @@ describe("a full disk", function()
   end)
 
   it("at the journal keeps what is done, and the run goes on once there is room", function()
-    local path = place.folder .. "/cache.npy"
-    cache_helper.must_compute(place.input, path, "--length", "1")
-    local expected = cache_helper.contents(path)
-    cache_helper.remove(path)
-    -- With rows of one id the journal is the larger file.
-    local text, code = compute_limited(8, place.input, path, "--length", "1", "--batch", "1")
-    assert_fails("cannot write to " .. path .. ".journal: File too large", text, code)
+    local expected_path = place.folder .. "/expected.npy"
+    cache_helper.must_compute(place.input, expected_path, "--length", "1")
+    local expected = cache_helper.contents(expected_path)
+    -- With rows of one id the journal is the larger file. Where this user may not mount, its size is limited;
+    -- not elsewhere, since Mesa 25's lavapipe keeps a device's memory in files, too.
+    local disk = small_disk(12)
+    local path = (disk or place.folder) .. "/cache.npy"
+    local text, code
+    if disk then
+      text, code = cache_helper.compute(place.input, path, "--length", "1", "--batch", "1")
+    else
+      text, code = compute_limited(8, place.input, path, "--length", "1", "--batch", "1")
+    end
     local done = cache_helper.journalled(path)
+    if disk then helper.execute("mount", "-o", "remount,size=1m", disk) end
+    local again, code_again = cache_helper.compute(place.input, path, "--length", "1")
+    local bytes = cache_helper.contents(path)
+    if disk then unmount(disk) else cache_helper.remove(path) end
+    assert_fails(("cannot write to %s.journal: %s"):format(path, disk and "No space left on device"
+      or "File too large"), text, code)
     assert.is_true(done > 0 and done < n)
-    text = cache_helper.must_compute(place.input, path, "--length", "1")
-    assert.is_truthy(text:find(("%d kept"):format(done), 1, true), text)
-    assert.is_nil(text:find("incomplete", 1, true), text)
-    assert.is_true(cache_helper.contents(path) == expected)
-    cache_helper.remove(path)
+    assert.are.equal(0, code_again, again)
+    assert.is_truthy(again:find(("%d kept"):format(done), 1, true), again)
+    assert.is_nil(again:find("incomplete", 1, true), again)
+    assert.is_true(bytes == expected)
   end)
 
   it("in mid-run does too", function()
