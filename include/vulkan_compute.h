@@ -278,6 +278,18 @@ VKC_API VkcResult vkc_compute_similarity_matrix(VkComputeContext* ctx, float* ou
 VKC_API VkcResult vkc_compute_similarity_rows(VkComputeContext* ctx, uint32_t first, uint32_t count,
                                               float* output);
 
+/* Computes the similarities of arbitrary pairs of items: output[i] is that of first_ids[i] and
+ * second_ids[i], C_ij * 2^-30 rounded once, as in the similarity matrix. Each array has count
+ * elements; pairs may repeat and may be of an item with itself; count may be 0. They are computed
+ * from the embeddings, also where the matrix is there, and take at most 12 MiB of the device's
+ * memory for any count. Pass some 100,000 pairs at a time to show progress and to stop between
+ * calls.
+ * Errors: NULL_POINTER, NO_EMBEDDINGS, ITEM_OUT_OF_RANGE (the message names the element), out of
+ * memory, DEVICE_LOST. */
+VKC_API VkcResult vkc_compute_pair_similarities(VkComputeContext* ctx, const uint32_t* first_ids,
+                                                const uint32_t* second_ids, uint64_t count,
+                                                float* output);
+
 /* ---- Diversity sequences --------------------------------------------------------------------- */
 
 /* Computes the diversity sequence from start into output_sequence: n item ids, each once,

@@ -426,6 +426,51 @@ function Context:compute_similarity_rows(first, count, options)
   return as_view and rows or rows:totable()
 end
 
+-- Ids as the library takes them, and their number: count, where it is given.
+local function read_ids(ids, name, count)
+  if type(ids) == "cdata" then
+    memory.check(ids, "const uint32_t", count or 0, 1, name)
+    if not count and not tostring(ffi.typeof(ids)):find("[", 1, true) then
+      raise("%s: a pointer does not tell how many there are: the option count does", name)
+    end
+    return ids, count or ffi.sizeof(ids) / ffi.sizeof("uint32_t")
+  end
+  if type(ids) ~= "table" then
+    raise("%s must be a table of ids or FFI uint32_t memory, but are %s", name, arguments.describe(ids))
+  end
+  count = count or #ids
+  local data = memory.allocate("uint32_t", count, "the copy of the " .. name)
+  for i = 1, count do
+    data[i - 1] = arguments.uint32(ids[i], ("%s[%d]"):format(name, i))
+  end
+  return data, count
+end
+
+--- Computes the similarities of arbitrary pairs of embeddings, as in the similarity matrix, of which no row
+-- is computed for that. In one call of the library, which cannot be stopped: some 100,000 pairs at a time
+-- take far below a second.
+-- @tparam {number,...} first_ids ids; or FFI `uint32_t[]`, all of which counts
+-- @tparam {number,...} second_ids as many, in the same form or the other
+-- @tparam[opt] table options `as`: "table" (default) or "view"; `into`; `count`: of the pairs, needed where ids are
+-- FFI pointers
+-- @treturn table for each i the similarity of first_ids[i] and second_ids[i]; or a view of that many `float`
+-- @raise no embeddings; lists of different lengths; ids that are not there
+function Context:compute_pair_similarities(first_ids, second_ids, options)
+  local handle, lib = open(self)
+  options = arguments.options(options, { as = "string", into = "cdata", count = "number" })
+  local as_view = arguments.wants_view(options)
+  local given = options.count and arguments.uint32(options.count, "option count")
+  local first, count = read_ids(first_ids, "first_ids", given)
+  local second, second_count = read_ids(second_ids, "second_ids", given)
+  if count ~= second_count then
+    raise("first_ids are %.0f and second_ids %.0f: give as many of each", count, second_count)
+  end
+  local data = result_memory(options, "float", count, 1, "the similarities of these pairs")
+  check(lib, lib.vkc_compute_pair_similarities(handle, first, second, count, data))
+  local similarities = view.list(data, count)
+  return as_view and similarities or similarities:totable()
+end
+
 -- ---- Diversity sequences -----------------------------------------------------------------------
 
 --- Computes the diversity sequence from one embedding: again and again the one not yet chosen that is
@@ -444,26 +489,6 @@ function Context:compute_diversity_sequence(start, options)
   check(lib, lib.vkc_compute_diversity_sequence(handle, start, data))
   local sequence = view.list(data, n)
   return as_view and sequence or sequence:totable()
-end
-
--- Starts as the library takes them, and their number.
-local function read_starts(starts, count)
-  if type(starts) == "cdata" then
-    memory.check(starts, "const uint32_t", count or 0, 1, "starts")
-    if not count and not tostring(ffi.typeof(starts)):find("[", 1, true) then
-      raise("starts: a pointer does not tell how many there are: the option count does")
-    end
-    return starts, count or ffi.sizeof(starts) / ffi.sizeof("uint32_t")
-  end
-  if type(starts) ~= "table" then
-    raise("starts must be a table of ids or FFI uint32_t memory, but are %s", arguments.describe(starts))
-  end
-  count = count or #starts
-  local data = memory.allocate("uint32_t", count, "the copy of the starts")
-  for i = 1, count do
-    data[i - 1] = arguments.uint32(starts[i], ("starts[%d]"):format(i))
-  end
-  return data, count
 end
 
 local function every_start(n)
@@ -503,7 +528,7 @@ function Context:compute_diversity_sequences(starts, length, options)
   local as_view = arguments.wants_view(options)
   length = length == nil and embeddings_info(handle, lib).num_embeddings
     or arguments.uint32(length, "length")
-  local ids, count = read_starts(starts, options.count and arguments.uint32(options.count, "option count"))
+  local ids, count = read_ids(starts, "starts", options.count and arguments.uint32(options.count, "option count"))
   recommended_batch(handle, lib, length)
   local data = result_memory(options, "uint32_t", count, length, "the diversity sequences")
   check(lib, lib.vkc_compute_diversity_sequences(handle, ids, count, length, data))
@@ -583,7 +608,7 @@ function Context:compute_all_diversity_sequences(options)
   recommended_batch(handle, lib, length)
   local starts, total
   if options.starts then
-    starts, total = read_starts(options.starts)
+    starts, total = read_ids(options.starts, "starts")
   else
     starts, total = every_start(n)
   end

@@ -111,6 +111,18 @@ struct NeighborsPush {
   uint reordered;      // 0: ids and rows do not matter, all is in the order of ids
 };
 
+// Pairs that a workgroup of pairs.comp computes.
+const uint PAIRS_AT_ONCE = 64;
+
+struct PairsPush {
+  DeviceAddress units;    // int32 [rows][units_pitch]
+  DeviceAddress rows;     // uint [n]: the row of each id
+  DeviceAddress pairs;    // uint [count][2]: ids
+  DeviceAddress cosines;  // int32 [count]: out, in fixed point
+  uint units_pitch;
+  uint count;  // of this dispatch
+};
+
 #ifdef __cplusplus
 }  // namespace vkc
 #endif

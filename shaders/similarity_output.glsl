@@ -29,12 +29,6 @@ uvec2 tile_of_workgroup() {
   return uvec2(tile - column * (column + 1) / 2, column);
 }
 
-// The exact sum of products of two items' unit vectors as a cosine in fixed point.
-int cosine(int64_t sum, uint i, uint j) {
-  if (i == j) return sum > 0 ? FIXED_POINT_ONE : 0;
-  return int(clamp(from_product(sum), int64_t(-FIXED_POINT_ONE), int64_t(FIXED_POINT_ONE)));
-}
-
 // The address of an item's row of the output.
 uint64_t output_row(uint item) { return row_address(item - push.first_item); }
 

@@ -3,6 +3,7 @@
 #include <exception>
 #include <new>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "api/context.hpp"
@@ -78,6 +79,13 @@ void require_item(uint32_t item, uint32_t n, const char* name) {
   if (item >= n) {
     fail(VKC_ERROR_ITEM_OUT_OF_RANGE, name, " is ", item, ", and there are ", n,
          " embeddings: give an item from 0 to ", n - 1);
+  }
+}
+
+void require_items(const uint32_t* items, uint64_t count, uint32_t n, const char* name) {
+  for (uint64_t i = 0; i < count; ++i) {
+    if (items[i] < n) continue;
+    require_item(items[i], n, (std::string(name) + "[" + std::to_string(i) + "]").c_str());
   }
 }
 
@@ -281,6 +289,20 @@ VkcResult vkc_compute_similarity_rows(VkComputeContext* ctx, uint32_t first, uin
   });
 }
 
+VkcResult vkc_compute_pair_similarities(VkComputeContext* ctx, const uint32_t* first_ids,
+                                        const uint32_t* second_ids, uint64_t count, float* output) {
+  return on_context(ctx, [&](VkComputeContext& context) {
+    const uint32_t n = context.require_embeddings();
+    if (count == 0) return;
+    require_pointer(first_ids, "first_ids");
+    require_pointer(second_ids, "second_ids");
+    require_pointer(output, "output");
+    require_items(first_ids, count, n, "first_ids");
+    require_items(second_ids, count, n, "second_ids");
+    context.pair_similarities(first_ids, second_ids, count, output);
+  });
+}
+
 VkcResult vkc_compute_diversity_sequence(VkComputeContext* ctx, uint32_t start,
                                          uint32_t* output_sequence) {
   return on_context(ctx, [&](VkComputeContext& context) {
@@ -307,11 +329,7 @@ VkcResult vkc_compute_diversity_sequences_with(VkComputeContext* ctx, const uint
     if (count == 0) return;
     require_pointer(starts, "starts");
     require_pointer(output, "output");
-    for (uint32_t i = 0; i < count; ++i) {
-      if (starts[i] >= n) {
-        require_item(starts[i], n, ("starts[" + std::to_string(i) + "]").c_str());
-      }
-    }
+    require_items(starts, count, n, "starts");
     context.diversity_sequences({starts, count}, length, output);
   });
 }

@@ -52,6 +52,14 @@ void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* ou
   vkc::download_rows(staging_, resident_->rows, first, count, output);
 }
 
+void VkComputeContext::pair_similarities(const uint32_t* first, const uint32_t* second,
+                                         uint64_t count, float* output) {
+  if (!resident_->pairs) {
+    resident_->pairs = std::make_unique<vkc::Pairs>(staging_, resident_->embeddings);
+  }
+  resident_->pairs->compute(first, second, count, output);
+}
+
 void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uint32_t length,
                                            uint32_t* output) {
   if (!resident_->rows.has_whole()) {

@@ -10,6 +10,7 @@
 #include "api/plan.hpp"
 #include "similarity/device_embeddings.hpp"
 #include "similarity/neighbors.hpp"
+#include "similarity/pairs.hpp"
 #include "similarity/row_source.hpp"
 #include "vulkan/device.hpp"
 #include "vulkan/pacer.hpp"
@@ -32,6 +33,8 @@ struct VkComputeContext {
     return vkc::plan_memory(device_, n, d, work);
   }
   void similarity_rows(uint32_t first, uint32_t count, float* output);
+  void pair_similarities(const uint32_t* first, const uint32_t* second, uint64_t count,
+                         float* output);
   void diversity_sequences(std::span<const uint32_t> starts, uint32_t length, uint32_t* output);
   [[nodiscard]] uint32_t recommended_batch(uint32_t length) const;
   void nearest_neighbors(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
@@ -60,6 +63,7 @@ struct VkComputeContext {
     vkc::RowSource rows;
     std::unique_ptr<vkc::Diversity> diversity;  // made when first needed
     std::unique_ptr<vkc::Neighbors> neighbors;  // likewise
+    std::unique_ptr<vkc::Pairs> pairs;          // likewise
     vkc::Pacer walk_batches;                    // steps of all walks together
     vkc::Pacer neighbor_batches;                // items
   };

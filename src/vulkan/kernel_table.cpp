@@ -2,6 +2,7 @@
 
 #include "shaders/interface.h"
 #include "shaders/neighbors.h"
+#include "shaders/pairs.h"
 #include "shaders/similarity_shared.h"
 #include "shaders/similarity_texel.h"
 #include "shaders/walk_i64_cpu.h"
@@ -12,6 +13,7 @@
 namespace vkc::kernels {
 
 const KernelCode neighbors{::neighbors, sizeof(NeighborsPush)};
+const KernelCode pairs{::pairs, sizeof(PairsPush)};
 const KernelCode similarity_shared{::similarity_shared, sizeof(SimilarityPush)};
 const KernelCode similarity_texel{::similarity_texel, sizeof(SimilarityPush)};
 const KernelCode walk_i64_cpu{::walk_i64_cpu, sizeof(WalkPush)};

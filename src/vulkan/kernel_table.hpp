@@ -7,6 +7,7 @@
 namespace vkc::kernels {
 
 extern const KernelCode neighbors;
+extern const KernelCode pairs;
 extern const KernelCode similarity_shared;  // for GPUs
 extern const KernelCode similarity_texel;   // where shaders run on the CPU
 extern const KernelCode walk_i64_cpu;

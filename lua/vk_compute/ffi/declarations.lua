@@ -92,6 +92,9 @@ VkcResult vkc_get_embeddings_info(VkComputeContext* ctx, VkcEmbeddingsInfo* info
 VkcResult vkc_compute_similarity_matrix(VkComputeContext* ctx, float* output_matrix);
 VkcResult vkc_compute_similarity_rows(VkComputeContext* ctx, uint32_t first, uint32_t count,
                                       float* output);
+VkcResult vkc_compute_pair_similarities(VkComputeContext* ctx, const uint32_t* first_ids,
+                                        const uint32_t* second_ids, uint64_t count,
+                                        float* output);
 
 VkcResult vkc_compute_diversity_sequence(VkComputeContext* ctx, uint32_t start,
                                          uint32_t* output_sequence);
