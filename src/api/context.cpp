@@ -63,7 +63,7 @@ void VkComputeContext::pair_similarities(const uint32_t* first, const uint32_t* 
 void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uint32_t length,
                                            uint32_t* output) {
   if (!resident_->rows.has_whole()) {
-    // Before minutes go into a matrix that leaves no room for the walks.
+    // Checked first: the matrix can take minutes, in vain if it leaves no room for the walks.
     vkc::require_fit(device_, resident_->embeddings.n,
                      {VKC_WORK_DIVERSITY, static_cast<uint32_t>(starts.size()), length},
                      resident_->rows.available_bytes());
@@ -79,7 +79,7 @@ void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uin
 
 uint32_t VkComputeContext::recommended_batch(uint32_t length) const {
   const uint32_t n = resident_->embeddings.n;
-  // A GPU with fewer walks than it has processors would idle, and measure itself as slower.
+  // With fewer walks a GPU would be partly idle, and the rate measured too low.
   const uint64_t fewest = std::min(n, device_.limits().is_cpu ? 1U : kFewestGpuWalks);
   const uint64_t steps = resident_->walk_batches.next(uint64_t{n} * length);
   return static_cast<uint32_t>(std::max(steps / length, fewest));
@@ -97,7 +97,7 @@ void VkComputeContext::nearest_neighbors(uint32_t first, uint32_t count, uint32_
 
 uint32_t VkComputeContext::recommended_neighbors_batch() const {
   const uint32_t n = resident_->embeddings.n;
-  // Whole tiles of the similarity kernel: it computes those anyway.
+  // The similarity kernel computes whole tiles anyway.
   const uint64_t items = resident_->neighbor_batches.next(vkc::round_up(n, vkc::kTile));
   const uint64_t tiles = std::max<uint64_t>(items / vkc::kTile, 1);
   return static_cast<uint32_t>(std::min<uint64_t>(tiles * vkc::kTile, n));

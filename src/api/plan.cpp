@@ -53,7 +53,7 @@ VkcMemoryPlan plan_memory(const Device& device, uint32_t n, uint32_t d, const Wo
   const Footprint upload = DeviceEmbeddings::upload_footprint(device, n, d);
   const Footprint embeddings = DeviceEmbeddings::footprint(device, n, d);
   const WorkMemory memory = work_memory(device, n, work, bytes_left(available, embeddings.device));
-  // Staging memory is kept.
+  // The staging memory of the upload is kept and used again.
   const Footprint staging = Staging::footprint(
       device, std::max(memory.staging, DeviceEmbeddings::staging_bytes(device, n, d)));
   const Footprint computing = embeddings + memory.rows + memory.buffers + staging;

@@ -12,7 +12,7 @@ namespace vkc {
 
 namespace {
 
-// Bytes of unit vectors that are worth a thread of their own.
+// The fewest bytes of unit vectors worth waking a thread for.
 constexpr uint64_t kLeastWritten = 1U << 18;
 
 void require_fit(uint32_t n, uint32_t d, uint64_t needed, uint64_t available,
@@ -47,7 +47,7 @@ DeviceEmbeddings::DeviceEmbeddings(Staging& staging, const float* embeddings,
   const uint64_t available = device.available_bytes();
   const Footprint most = upload_footprint(device, n, d);
   require_fit(n, d, bytes, std::min(largest_readable_buffer(device), available));
-  // The host needs memory of its own to prepare them; where the two share one, it counts there.
+  // The host needs memory to prepare them. Where it shares its memory with the device, both add up.
   const bool shared = device.limits().unified_memory;
   require_fit(n, d, shared ? most.device + most.host : most.device, available);
   if (!shared) require_fit(n, d, most.host, available_host_bytes(), "host");

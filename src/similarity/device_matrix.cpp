@@ -26,7 +26,7 @@ const int32_t* DeviceMatrix::mapped_row(uint32_t row) const {
 }
 
 uint64_t DeviceMatrix::bytes(uint32_t rows, uint32_t n) {
-  // More than any device has, where the true number is even greater and would overflow sums.
+  // More than any device has: the true number could overflow sums of sizes.
   constexpr uint64_t kMostElements = 1ULL << 58;
   return std::min(rows * round_up(n, kTile), kMostElements) * sizeof(int32_t);
 }

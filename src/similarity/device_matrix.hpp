@@ -25,7 +25,7 @@ class DeviceMatrix {
   [[nodiscard]] const std::vector<Buffer>& blocks() const { return blocks_; }
   [[nodiscard]] vk::DeviceAddress block_table() const { return block_table_.address(); }
 
-  // Where a row lies.
+  // Where a row is in memory.
   struct Place {
     vk::Buffer block;
     uint64_t offset;  // bytes
@@ -45,7 +45,7 @@ class DeviceMatrix {
   // The bytes of `rows` rows of n elements, padding included.
   static uint64_t bytes(uint32_t rows, uint32_t n);
 
-  // The same with the table of their blocks.
+  // What they take together with the table of their blocks.
   static Footprint footprint(const Device& device, uint32_t rows, uint32_t n);
 
   // The bytes that rows of n elements may take on a device which has `available` bytes left.

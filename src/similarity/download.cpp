@@ -13,7 +13,7 @@ namespace vkc {
 
 namespace {
 
-// Elements to convert that are worth a thread of their own.
+// The fewest elements worth waking a thread for.
 constexpr uint64_t kLeastElements = 1U << 18;
 
 RowSizes row_sizes(const Device& device, uint32_t n, uint32_t count, const RowChoice& choice) {
@@ -49,7 +49,7 @@ void record_copies(const vk::raii::CommandBuffer& commands, const DeviceRows& ro
   for (std::size_t i = 0; i < ids.size();) {
     const auto [block, offset] = place(i);
     vk::BufferCopy copy(offset, i * row_bytes, 0);
-    // With the rows that lie behind it and are wanted next.
+    // Rows that are adjacent here and there are copied together.
     while (i < ids.size() && place(i) == DeviceMatrix::Place{block, offset + copy.size}) {
       copy.size += row_bytes;
       ++i;
@@ -76,7 +76,7 @@ void download_rows(Staging& staging, RowSource& source, uint32_t first, uint32_t
   Staging::Loan halves = staging.borrow(sizes.staging_bytes);
   std::vector<uint32_t> ids(count);
   std::iota(ids.begin(), ids.end(), first);
-  // As they lie in the matrix: a copy of many rows takes less time than copies of each.
+  // In the order of the rows: one copy of many adjacent rows is faster than a copy of each.
   if (sizes.rows.whole) {
     std::ranges::sort(ids, {}, [&](uint32_t id) { return rows.at(0, first).row_of(id); });
   }

@@ -1,4 +1,4 @@
-// Rows of the similarity matrix on their way from the device into the caller's memory, as float32.
+// Copies rows of the similarity matrix from the device into the caller's memory, as float32.
 #pragma once
 
 #include <cstdint>

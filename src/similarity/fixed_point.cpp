@@ -16,12 +16,12 @@ namespace {
 // Norms that agree to within this, relative to the largest, count as equal.
 constexpr double kEqualNorms = 1e-5;
 
-// Lengths of the mean of the unit vectors above this show a common direction.
+// A mean of the unit vectors longer than this shows a common direction.
 constexpr double kCommonDirection = 0.1;
 
-// Numbers that are worth a thread of their own.
+// The fewest numbers worth waking a thread for.
 constexpr uint64_t kLeastNumbers = 1U << 16;
-// Numbers side by side that one thread had better read all.
+// Numbers in a cache line, which is best read by one thread.
 constexpr uint64_t kCacheLine = 16;
 
 // Calls body(i) for the n rows of length d, on several threads.
@@ -50,7 +50,7 @@ FixedPointEmbeddings::FixedPointEmbeddings(HostThreads& threads, const float* em
 uint64_t FixedPointEmbeddings::bytes(uint32_t n, uint32_t d) {
   const uint64_t of_dimension = 2 * sizeof(double);  // mean and centroid
   const uint64_t of_item = sizeof(double);           // its norm
-  // Its similarity to the centroid, and its place.
+  // Its similarity to the centroid, and its entry in the order.
   const uint64_t of_ordered_item = sizeof(double) + sizeof(uint32_t);
   return d * of_dimension + n * of_item + (n <= kMostOrdered ? n * of_ordered_item : 0);
 }
@@ -89,7 +89,8 @@ void FixedPointEmbeddings::require_finite(HostThreads& threads) const {
 }
 
 void FixedPointEmbeddings::set_mean(HostThreads& threads) {
-  // Threads share out the columns: each is added up in the order of the rows.
+  // Each thread has columns of its own and adds the rows up in order: sums do not depend on
+  // threads.
   for_columns(threads, n_, d_, [&](uint64_t begin, uint64_t end) {
     for (uint32_t i = 0; i < n_; ++i) {
       for (uint64_t k = begin; k < end; ++k) mean_[k] += row(i)[k];
@@ -116,7 +117,7 @@ void FixedPointEmbeddings::set_norms(HostThreads& threads) {
 }
 
 void FixedPointEmbeddings::set_order(HostThreads& threads) {
-  // Of the unit vectors. Those of zero rows are zero.
+  // The unit vector of a row of zeros is zero.
   const auto inverse_norm = [&](uint32_t i) { return norms_[i] == 0 ? 0 : 1 / norms_[i]; };
   std::vector<double> centroid(d_, 0.0);
   for_columns(threads, n_, d_, [&](uint64_t begin, uint64_t end) {

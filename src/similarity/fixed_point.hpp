@@ -13,10 +13,10 @@ namespace vkc {
 
 class HostThreads;
 
-// 1.0 in the fixed point of unit vectors, cosines and weights.
+// 1.0 in fixed point: of unit vectors, cosines and weights.
 inline constexpr double kFixedPointOne = 1U << FIXED_POINT_BITS;
 
-// The most embeddings that are put into an order of their own.
+// The most embeddings that are reordered.
 inline constexpr uint32_t kMostOrdered = 1U << ID_BITS;
 
 // Follows steps 1 to 3 and the w_i of step 6 of the definition in vulkan_compute.h.
@@ -27,7 +27,7 @@ class FixedPointEmbeddings {
   FixedPointEmbeddings(HostThreads& threads, const float* embeddings, uint32_t n, uint32_t d,
                        bool center);
 
-  // The most bytes that such an object takes: while it is made.
+  // The most bytes of the host that such an object takes, which is while it is made.
   static uint64_t bytes(uint32_t n, uint32_t d);
 
   // Writes the d elements of an item's unit vector, times 2^30. Threads may do so side by side.

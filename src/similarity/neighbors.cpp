@@ -15,13 +15,13 @@ namespace vkc {
 
 namespace {
 
-// Memory for rows of the matrix at a time: enough that the device is busy.
+// The size of a block of computed rows: large enough to keep the device busy.
 constexpr uint64_t kRowsBytes = 64ULL << 20;
 
-// Neighbours to hand over that are worth a thread of their own.
+// The fewest neighbours worth waking a thread for.
 constexpr uint64_t kLeastNeighbors = 1U << 16;
 
-// Of a workgroup on a GPU.
+// Invocations of a workgroup on a GPU.
 constexpr uint32_t kGpuInvocations = 256;
 // More than this many with barriers crashed lavapipe.
 constexpr uint32_t kMostCpuInvocations = 64;
@@ -50,7 +50,7 @@ uint32_t invocations_for(const Device& device, uint32_t n) {
   if (!device.limits().is_cpu) {
     return std::min(kGpuInvocations, std::bit_floor(device.limits().max_workgroup_size));
   }
-  // One subgroup is the fastest, but its loops are the longest.
+  // One subgroup is the fastest. Where its loops would be too long, more invocations share them.
   uint32_t invocations = device.limits().subgroup_size;
   while (most_iterations(n, invocations) > kMostCpuIterations) {
     invocations *= 2;
@@ -70,7 +70,7 @@ Kernel make_kernel(const Device& device, uint32_t n) {
       {.code = kernels::neighbors, .constants = {{WORKGROUP_SIZE_ID, invocations_for(device, n)}}}};
 }
 
-// Puts k neighbours of each of `count` items, as keys, into the output.
+// Writes the k neighbours of each of `count` items, which come as keys, into the output.
 void deliver(HostThreads& threads, uint64_t* keys, uint32_t count, uint32_t k, uint32_t id_bits,
              uint32_t* ids, float* similarities) {
   constexpr auto kScale = static_cast<float>(1.0 / kFixedPointOne);
@@ -93,7 +93,8 @@ void deliver(HostThreads& threads, uint64_t* keys, uint32_t count, uint32_t k, u
 NeighborSizes::NeighborSizes(const Device& device, uint32_t n, uint32_t count, uint32_t k,
                              const RowChoice& choice)
     : rows{.whole = choice.whole, .at_once = count, .blocks = choice.whole ? 0U : 1U} {
-  // Of a share: the keys are there three times, twice in staging memory, which may be the device's.
+  // One share for the rows and three for the keys: two of them are staging memory, which may be the
+  // device's as well.
   const uint64_t share = choice.available / 8;
   if (!choice.whole) {
     const uint64_t bytes =
@@ -124,7 +125,7 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
   const NeighborSizes sizes(device_, n_, count, k, source_.choose(count));
   RowSource::Loan rows = source_.borrow(sizes.rows);
   if (keys_.bytes() < sizes.keys_bytes) {
-    keys_ = {};  // before there are two
+    keys_ = {};  // freed before the larger one is allocated
     keys_ = Buffer(device_, sizes.keys_bytes, MemoryUse::kDevice);
   }
   Staging::Loan halves = staging_.borrow(sizes.keys_bytes);
@@ -163,7 +164,7 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
                                  .sort_capacity = k <= MOST_SORTED ? std::bit_ceil(k) : 0,
                                  .reordered = from.reordered ? 1U : 0U},
                    piece.count);
-    // Also before what overwrites the rows.
+    // The copy waits for the kernel, and so does what later overwrites the rows.
     full_barrier(commands);
     commands.copyBuffer(keys_.handle(), half.buffer.handle(),
                         vk::BufferCopy(0, 0, uint64_t{piece.count} * k * sizeof(uint64_t)));
@@ -174,7 +175,7 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
   for (uint32_t begin = first; begin < first + count;) {
     const uint32_t end = begin + std::min(sizes.rows.at_once, first + count - begin);
     rows.begin(0, begin, end - begin);
-    collect(which ^ 1U);  // the latest selection, sent before these rows
+    collect(which ^ 1U);  // the latest selection: the device works on it before these rows
     rows.wait(0);
     const DeviceRows there = rows.at(0, begin);
     while (begin < end) {

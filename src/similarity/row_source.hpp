@@ -1,4 +1,5 @@
-// Rows of the similarity matrix: they are there, or are computed when they are needed.
+// Where rows of the similarity matrix come from: a matrix of all rows that stays on the device, or
+// a computation of those that are needed.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@ namespace vkc {
 
 // Where a call takes its rows from.
 struct RowChoice {
-  bool whole;          // a matrix of all rows, which stays: each pair is multiplied once
-  uint64_t available;  // bytes left for the call: beside that matrix, or else for its rows, too
+  bool whole;          // the matrix of all rows: each pair is multiplied once
+  uint64_t available;  // bytes left for the call, beside that matrix
 };
 
 // The rows that a call has on the device.
@@ -43,20 +44,20 @@ struct DeviceRows {
 
 class RowSource {
  public:
-  // The rows of a call, for as long as it lasts. Nothing is under way before and after.
+  // The rows, lent for the length of a call. Nothing is in flight before and after.
   class Loan {
    public:
     Loan(RowSource& source, bool whole) : source_(source), whole_(whole) {}
     Loan(const Loan&) = delete;
     ~Loan() { source_.similarity_.abandon(); }
 
-    // Brings the rows of items first .. first + count - 1 there; `follow` are commands behind that.
-    // which: of two such pieces that may be under way, 0 or 1; an earlier one is waited for.
+    // Computes the rows of items first .. first + count - 1, unless they are there, and then does
+    // the commands of `follow`. which: of two such pieces in flight, 0 or 1; see wait().
     void begin(std::size_t which, uint32_t first, uint32_t count,
                const Similarity::Follow& follow = {});
     void wait(std::size_t which) { source_.similarity_.wait(which); }
 
-    // The rows of a piece that begins with item `first`: of the whole matrix, all rows.
+    // The rows of the piece that begins with item `first`. Of the whole matrix, all are there.
     [[nodiscard]] DeviceRows at(std::size_t which, uint32_t first) const;
 
    private:
@@ -69,8 +70,8 @@ class RowSource {
 
   [[nodiscard]] const DeviceEmbeddings& embeddings() const { return embeddings_; }
 
-  // Where a call had better take `count` rows from; static, where nothing is there and the device
-  // has `available` bytes left.
+  // The better choice for a call that needs `count` rows. The static one is for planning: nothing
+  // is there yet, and the device has `available` bytes left.
   [[nodiscard]] RowChoice choose(uint32_t count) const;
   static RowChoice choose(const Device& device, uint32_t n, uint32_t count, uint64_t available);
 
@@ -82,10 +83,8 @@ class RowSource {
   const DeviceMatrix& whole();
   [[nodiscard]] bool has_whole() const { return is_filled_; }
 
-  // Bytes of the device that are free, or would be if they were wanted.
+  // Bytes of the device that are free, or that free_unused() would free.
   [[nodiscard]] uint64_t available_bytes() const;
-
-  // Frees the memory that would be.
   void free_unused();
 
   // Takes over the matrix of embeddings that are no longer wanted, if it is as large: memory of

@@ -12,15 +12,15 @@ namespace {
 constexpr double kCpuRate = 3e8;
 constexpr double kGpuRate = 1e10;
 
-// Column items a lane of similarity_texel.comp, of tiles with such a side: enough that loading row
-// items no longer counts. With more, drivers compile for long and spill registers.
+// Column items of a lane in similarity_texel.comp, for tiles of this side. Four make up for the
+// loads of row items; with more, drivers compile for long and spill registers.
 uint32_t texel_columns(uint32_t side, uint32_t lanes) { return std::min(side / lanes, 4U); }
 
 // The side of the tiles that one workgroup computes.
 uint32_t tile_side(const Device& device, const DeviceEmbeddings& embeddings) {
   if (!device.limits().is_cpu) return kTile;
-  // similarity_texel.comp loops over rows of the subgroup's size, there over its columns, and there
-  // over four dimensions at a time.
+  // similarity_texel.comp has nested loops: over groups of `lanes` rows, over the columns of a
+  // lane, and over dimensions, four at a time.
   const uint32_t lanes = device.limits().subgroup_size;
   const uint64_t loops_of_lanes = uint64_t{embeddings.units_pitch} / 4 + 1;
   uint32_t side = kTile;
@@ -142,7 +142,7 @@ uint64_t Similarity::send(std::size_t which, SimilarityPush push, uint64_t first
 void Similarity::wait(std::size_t which) {
   Turn& turn = turns_.at(which);
   if (!turn.submission.in_flight()) return;
-  // Two are in flight and share the device, so this is if anything too long.
+  // Two submissions may share the device: what is measured may be too long, but not too short.
   pacer_.measured(turn.submission.wait(), turn.tiles);
 }
 

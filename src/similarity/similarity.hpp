@@ -40,7 +40,7 @@ class Similarity {
   // Waits for what was begun, if it is under way.
   void wait(std::size_t which);
 
-  // Submission::abandon() of all that is under way.
+  // Waits for all that is under way and ignores errors, as Submission::abandon() does.
   void abandon() noexcept;
 
  private:
@@ -51,7 +51,7 @@ class Similarity {
 
   [[nodiscard]] uint64_t tiles_along(uint32_t items) const;
 
-  // Sends off tiles from `first` on, as many as one submission may take, and returns their number.
+  // Submits tiles from `first` on, as many as one submission may take, and returns their number.
   // The commands of `follow` come behind tile end - 1.
   uint64_t send(std::size_t which, SimilarityPush push, uint64_t first, uint64_t end,
                 const Follow& follow);

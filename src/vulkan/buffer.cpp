@@ -72,7 +72,9 @@ Buffer::Buffer(const Device& device, uint64_t bytes, MemoryUse use) : bytes_(byt
     fail(VKC_ERROR_OUT_OF_DEVICE_MEMORY, "the device refused ", format_bytes(bytes),
          ": free some of its memory or use fewer embeddings");
   }
-  counted_ = CountedMemory(device, buffer_footprint(device, needs.size, use));
+  const Footprint footprint = buffer_footprint(device, needs.size, use);
+  device.count_buffer(footprint);
+  counted_by_ = {&device, ForgetBuffer{footprint}};
   buffer_.bindMemory(*memory_, 0);
   if (use == MemoryUse::kDevice) address_ = device.handle().getBufferAddress({*buffer_});
   // On a discrete GPU some device-local memory is also host-visible, but slow to read: not used.

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <utility>
+#include <memory>
 #include <vulkan/vulkan_raii.hpp>
 
 #include "vulkan/device.hpp"
@@ -10,7 +10,7 @@
 namespace vkc {
 
 enum class MemoryUse {
-  kDevice,  // read and written by kernels; also mapped where the host reads it well
+  kDevice,  // read and written by kernels; mapped as well where the host reads it fast
   kStaging  // the host's, for transfers: mapped and cached
 };
 
@@ -20,30 +20,10 @@ Footprint buffer_footprint(const Device& device, uint64_t bytes, MemoryUse use);
 // The most bytes of one buffer that kernels read.
 uint64_t largest_readable_buffer(const Device& device);
 
-// Keeps an allocation in the device's count for as long as it is held.
-class CountedMemory {
- public:
-  CountedMemory() = default;
-  CountedMemory(const Device& device, const Footprint& footprint)
-      : device_(&device), footprint_(footprint) {
-    device.count_buffer(footprint);
-  }
-  CountedMemory(CountedMemory&& other) noexcept
-      : device_(std::exchange(other.device_, nullptr)), footprint_(other.footprint_) {}
-  CountedMemory& operator=(CountedMemory&& other) noexcept {
-    std::swap(device_, other.device_);
-    std::swap(footprint_, other.footprint_);
-    return *this;
-  }
-  CountedMemory(const CountedMemory&) = delete;
-  CountedMemory& operator=(const CountedMemory&) = delete;
-  ~CountedMemory() {
-    if (device_ != nullptr) device_->forget_buffer(footprint_);
-  }
-
- private:
-  const Device* device_ = nullptr;
-  Footprint footprint_;
+// Takes a buffer that is no more out of the device's count.
+struct ForgetBuffer {
+  Footprint footprint;
+  void operator()(const Device* device) const { device->forget_buffer(footprint); }
 };
 
 // A buffer with an allocation of its own. Throws Error (OUT_OF_DEVICE_MEMORY).
@@ -56,8 +36,8 @@ class Buffer {
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
   [[nodiscard]] vk::DeviceAddress address() const { return address_; }
 
-  // The buffer's bytes, for buffers that the host can reach; else nullptr. Coherent: a fence or a
-  // submission is all the synchronisation needed.
+  // The buffer's bytes; nullptr where the host cannot map them. They are coherent: waiting for a
+  // submission is all the synchronisation that is needed.
   [[nodiscard]] void* mapped() const { return mapped_; }
 
   template <typename T>
@@ -67,7 +47,7 @@ class Buffer {
 
  private:
   uint64_t bytes_ = 0;
-  CountedMemory counted_;
+  std::unique_ptr<const Device, ForgetBuffer> counted_by_;
   vk::raii::DeviceMemory memory_ = nullptr;  // outlives buffer_
   vk::raii::Buffer buffer_ = nullptr;
   vk::DeviceAddress address_ = 0;

@@ -8,7 +8,7 @@ namespace vkc {
 Staging::Loan Staging::borrow(uint64_t bytes) {
   for (Half& half : halves_) {
     if (half.buffer.bytes() >= bytes) continue;
-    half.buffer = {};  // before there are two
+    half.buffer = {};  // freed before the larger one is allocated
     half.buffer = Buffer(device_, bytes, MemoryUse::kStaging);
   }
   return Loan(halves_);

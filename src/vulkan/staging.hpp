@@ -1,5 +1,5 @@
-// Memory of the host through which bytes get to and from a device whose memory the host cannot
-// reach. Drivers take long to make it, so it is kept from one call to the next.
+// Host memory for transfers to and from device memory that the host cannot map. It is slow to
+// allocate, so it is kept from one call to the next.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,7 @@
 
 namespace vkc {
 
-// Enough of one half that starting a transfer does not count.
+// The size of a half: large enough that the cost of starting a transfer is negligible.
 inline constexpr uint64_t kStagingBytes = 16ULL << 20;
 
 // Staging memory in two halves: the host works on one while the device works on the other.
@@ -25,7 +25,7 @@ class Staging {
     Buffer buffer;
   };
 
-  // The halves for the length of a call. Nothing of theirs is under way before and after.
+  // The halves, lent for the length of a call. Nothing of theirs is in flight before and after.
   class Loan {
    public:
     explicit Loan(std::array<Half, 2>& halves) : halves_(halves) {}
@@ -55,15 +55,15 @@ class Staging {
   std::array<Half, 2> halves_;
 };
 
-// Elements that are under way together.
+// Elements that are transferred or computed together.
 template <typename Count>
 struct Piece {
   Count first = 0;
   Count count = 0;
 };
 
-// Takes `count` elements in pieces of at most `at_once`, two of which may be under way: which is 0
-// or 1. Before it starts a piece the one before the last is finished, and in the end all are.
+// Works through `count` elements in pieces of at most `at_once`. Two pieces may be in flight, which
+// are numbered 0 and 1 in turn: a piece is finished before the next of its number starts.
 template <typename Count, typename Start, typename Finish>
 void in_pieces(Count count, Count at_once, const Start& start, const Finish& finish) {
   std::array<Piece<Count>, 2> pieces;
@@ -89,10 +89,10 @@ using Fill = std::function<void(std::byte* to, uint64_t begin, uint64_t end)>;
 // Fills a device buffer: its first `bytes` bytes, in pieces that begin at multiples of `unit`.
 void upload(Staging& staging, const Buffer& to, uint64_t bytes, uint64_t unit, const Fill& fill);
 
-// The same, from bytes as they are.
+// Fills it with a copy of bytes of the host.
 void upload(Staging& staging, const Buffer& to, const void* from, uint64_t bytes);
 
-// The staging memory that upload() takes, of each half.
+// The bytes of each half of the staging memory that upload() takes.
 uint64_t upload_staging_bytes(const Device& device, uint64_t bytes, uint64_t unit);
 
 }  // namespace vkc

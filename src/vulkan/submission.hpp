@@ -1,4 +1,4 @@
-// One command buffer, sent to the queue and waited for, again and again.
+// A command buffer that is submitted and waited for, and then recorded anew.
 #pragma once
 
 #include <chrono>
@@ -45,8 +45,7 @@ class Submission {
   bool in_flight_ = false;
 };
 
-// Between commands of one command buffer: what came before is visible to what follows, in kernels,
-// transfers and (after the submission) the host.
+// What commands before it wrote is visible to kernels and transfers behind it.
 void full_barrier(const vk::raii::CommandBuffer& commands);
 
 }  // namespace vkc
