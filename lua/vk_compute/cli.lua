@@ -18,7 +18,7 @@ local cli = {}
 
 local COMMANDS = {
   "devices", "plan", "diversity-sequence", "similarity", "cache", "neighbors", "check", "verify",
-  "export",
+  "export", "report",
 }
 
 local modules = {}

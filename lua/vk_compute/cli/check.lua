@@ -5,7 +5,7 @@ local time = require("posix.time")
 local cache = require("vk_compute.cache")
 local command = require("vk_compute.cli.command")
 local output = require("vk_compute.cli.output")
-local report = require("vk_compute.cli.report")
+local messages = require("vk_compute.cli.messages")
 
 local check = {
   summary = "tell how a cache stands",
@@ -30,7 +30,7 @@ local CLEAR_SCREEN, REDRAW = "\27[2J\27[H", "\27[H\27[J"
 local function show(options, status, is_first)
   if options.json then return output.write(output.json(status) .. "\n") end
   local redraw = options.watch and output.on_terminal and (is_first and CLEAR_SCREEN or REDRAW) or ""
-  output.write(redraw .. table.concat(report.status(status), "\n") .. "\n")
+  output.write(redraw .. table.concat(messages.status(status), "\n") .. "\n")
 end
 
 function check.main(options)

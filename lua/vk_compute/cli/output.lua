@@ -9,7 +9,7 @@ local clock = require("vk_compute.system.clock")
 local command = require("vk_compute.cli.command")
 local fail = require("vk_compute.system.fail")
 local printable = require("vk_compute.system.printable")
-local report = require("vk_compute.cli.report")
+local messages = require("vk_compute.cli.messages")
 
 local output = {}
 
@@ -91,10 +91,10 @@ function Output:progress(state)
   if at - self.last_shown < interval and state.phase == self.last_phase then return end
   self.last_shown, self.last_phase = at, state.phase
   if output.on_terminal then
-    try_write("\r" .. report.bar(state) .. "\27[K")
+    try_write("\r" .. messages.bar(state) .. "\27[K")
     bar_shown = true
   else
-    try_write(report.line(state) .. "\n")
+    try_write(messages.line(state) .. "\n")
   end
 end
 
