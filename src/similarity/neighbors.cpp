@@ -40,7 +40,7 @@ uint64_t most_iterations(uint32_t n, uint32_t invocations) {
   const uint64_t digits = (32 + bits_of_ids(n)) / DIGIT_BITS + 1;
   const uint64_t clear = kDigits / invocations + 1;
   const uint64_t find =
-      (DIGIT_GROUPS / invocations + 1) * (kDigits / DIGIT_GROUPS + 1) + 2 * DIGIT_GROUPS;
+      (DIGIT_GROUPS / invocations + 1) * (kDigits / DIGIT_GROUPS + 1) + 2ULL * DIGIT_GROUPS;
   const uint64_t sort =
       MOST_SORTED / invocations + kSortSteps * (MOST_SORTED / 2 / invocations + 2);
   return (digits + 1) * (vectors / invocations + 1) + digits * (clear + find + 1) + sort;
