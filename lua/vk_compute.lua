@@ -473,21 +473,52 @@ end
 
 -- ---- Diversity sequences -----------------------------------------------------------------------
 
+-- As in VkcOrder.
+local ORDERS = { centroid = 0, away = 1, toward = 2 }
+
+-- The order that options ask for, as the library takes it. Raises what the library would refuse, by its Lua names.
+local function sequence_options(options)
+  local order, lambda = options.order or "centroid", options.lambda
+  if not ORDERS[order] then
+    raise('option order must be "centroid", "away" or "toward", but is %s', arguments.describe(order))
+  end
+  if order == "centroid" and lambda then raise("option lambda goes with order away or toward, not with centroid") end
+  if order ~= "centroid" and not lambda then raise("order %s needs option lambda, from 0 to 1, such as 0.5", order) end
+  if lambda and not (lambda >= 0 and lambda <= 1) then
+    raise("option lambda must be from 0 to 1, but is %s", arguments.describe(lambda))
+  end
+  local settings = ffi.new("VkcSequenceOptions")
+  settings.struct_size = ffi.sizeof(settings)
+  settings.order, settings.lambda = ORDERS[order], lambda or 0
+  return settings
+end
+
 --- Computes the diversity sequence from one embedding: again and again the one not yet chosen that is
 -- farthest, by cosine distance, from the centroid of those chosen.
 -- @tparam number start id of the first
--- @tparam[opt] table options `as`: "table" (default) or "view"; `into`
--- @treturn table n ids, each once, start first; or a view of n `uint32_t`
--- @raise no embeddings; no such start; what does not fit on the device
+-- @tparam[opt] table options
+--
+-- - `order`: how the next one is chosen: "centroid" (default), as said above: a varied tour of all; "away", the one
+--   that is least like start and least like those chosen since; "toward", the most like start and least like those
+--   chosen since. `lambda`: of the last two, from 0 to 1: how much start counts against the others. 1 is by
+--   similarity to start alone. vulkan_compute.h defines them
+-- - `length`: ids wanted, 1 to n (default n)
+-- - `as`: "table" (default) or "view"; `into`
+-- @treturn table length ids, each once, start first; or a view of length `uint32_t`
+-- @raise no embeddings; no such start; a length of 0 or above n; no such order; what does not fit on the device
 function Context:compute_diversity_sequence(start, options)
   local handle, lib = open(self)
   arguments.uint32(start, "start")
-  options = arguments.options(options, { as = "string", into = "cdata" })
-  local as_view = arguments.wants_view(options)
+  options = arguments.options(options, { as = "string", into = "cdata", length = "number", order = "string",
+    lambda = "number" })
+  local as_view, how = arguments.wants_view(options), sequence_options(options)
   local n = embeddings_info(handle, lib).num_embeddings
-  local data = result_memory(options, "uint32_t", 1, n, "the diversity sequence")
-  check(lib, lib.vkc_compute_diversity_sequence(handle, start, data))
-  local sequence = view.list(data, n)
+  local length = options.length and arguments.uint32(options.length, "option length") or n
+  -- A length that cannot be gets no memory: the library refuses it before it writes.
+  local data = result_memory(options, "uint32_t", 1, length <= n and length or 0, "the diversity sequence")
+  local starts = ffi.new("uint32_t[1]", start)
+  check(lib, lib.vkc_compute_diversity_sequences_with(handle, starts, 1, length, how, data))
+  local sequence = view.list(data, length)
   return as_view and sequence or sequence:totable()
 end
 
@@ -519,19 +550,20 @@ end
 -- @tparam {number,...} starts ids, which may repeat; or FFI `uint32_t[]` or `uint32_t*`
 -- @tparam[opt=n] number length ids of each sequence, 1 to n
 -- @tparam[opt] table options `count`: of the starts, how many from the first on (default: all; a pointer needs
--- it); `as`: "table" (default) or "view"; `into`
+-- it); `order`, `lambda`: see @{Context:compute_diversity_sequence}; `as`: "table" (default) or "view"; `into`
 -- @treturn table for each start a table of length ids; or a view of #starts x length `uint32_t`
--- @raise no embeddings; no such start; a length of 0 or above n; what does not fit
+-- @raise no embeddings; no such start; a length of 0 or above n; no such order; what does not fit
 function Context:compute_diversity_sequences(starts, length, options)
   local handle, lib = open(self)
-  options = arguments.options(options, { as = "string", count = "number", into = "cdata" })
-  local as_view = arguments.wants_view(options)
+  options = arguments.options(options, { as = "string", count = "number", into = "cdata", order = "string",
+    lambda = "number" })
+  local as_view, how = arguments.wants_view(options), sequence_options(options)
   length = length == nil and embeddings_info(handle, lib).num_embeddings
     or arguments.uint32(length, "length")
   local ids, count = read_ids(starts, "starts", options.count and arguments.uint32(options.count, "option count"))
   recommended_batch(handle, lib, length)
   local data = result_memory(options, "uint32_t", count, length, "the diversity sequences")
-  check(lib, lib.vkc_compute_diversity_sequences(handle, ids, count, length, data))
+  check(lib, lib.vkc_compute_diversity_sequences_with(handle, ids, count, length, how, data))
   local sequences = view.grid(data, count, length)
   return as_view and sequences or sequences:totable()
 end
@@ -566,6 +598,8 @@ end
 
 local ALL_OPTIONS = {
   length = "number",
+  order = "string",
+  lambda = "number",
   starts = "table|cdata",
   progress = "function",
   as = "string",
@@ -578,6 +612,7 @@ local ALL_OPTIONS = {
 -- @tparam[opt] table options
 --
 -- - `length`: ids of each sequence, 1 to n (default n)
+-- - `order`, `lambda`: see @{Context:compute_diversity_sequence}
 -- - `starts`: table of ids, or FFI `uint32_t[]` (default: every id, 0 to n - 1)
 -- - `as`: "table" (default) or "view"; `into`
 -- - `progress`: `function(done, total, info)`, called before the first batch with done = 0 and after
@@ -598,7 +633,7 @@ local ALL_OPTIONS = {
 function Context:compute_all_diversity_sequences(options)
   local handle, lib = open(self)
   options = arguments.options(options, ALL_OPTIONS)
-  local as_view = arguments.wants_view(options)
+  local as_view, how = arguments.wants_view(options), sequence_options(options)
   if options.on_batch and (options.as or options.into) then
     raise("options on_batch and %s exclude each other: on_batch gets views, and nothing is kept",
       options.as and "as" or "into")
@@ -633,7 +668,7 @@ function Context:compute_all_diversity_sequences(options)
   while wanted and done < total do
     local count = math.min(recommended_batch(handle, lib, length), total - done)
     local rows = on_batch and batch_memory(count)
-    check(lib, lib.vkc_compute_diversity_sequences(handle, starts + done, count, length,
+    check(lib, lib.vkc_compute_diversity_sequences_with(handle, starts + done, count, length, how,
       rows and rows.data or all + done * length))
     if on_batch then on_batch(done, count, rows) end
     done = done + count

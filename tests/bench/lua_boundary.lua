@@ -74,7 +74,7 @@ end
 local function nothing() return 0 end
 local idle_library = setmetatable({
   vkc_upload_embeddings_with = nothing,
-  vkc_compute_diversity_sequence = nothing,
+  vkc_compute_diversity_sequences_with = nothing,
   vkc_compute_similarity_matrix = nothing,
 }, { __index = lib })
 

@@ -167,7 +167,7 @@ describe("compute_all_diversity_sequences", function()
 
   it("passes failures of the library on, with their code", function()
     helper.with_overrides({
-      vkc_compute_diversity_sequences = function() return -15 end,
+      vkc_compute_diversity_sequences_with = function() return -15 end,
     }, function()
       local err = raises("", function() context:compute_all_diversity_sequences() end)
       assert.are.same({ -15, "VKC_ERROR_DEVICE_LOST" }, { err.code, err.name })

@@ -118,6 +118,43 @@ function Reference:sequence(start, length)
   return sequence
 end
 
+-- A lambda as the library has it: rounded to float32, then times 2^30 to an integer.
+local function weight_of(lambda)
+  local as_float = ffi.new("float[1]", lambda)
+  return ffi.cast("int64_t", round(as_float[0] * ONE))
+end
+
+--- The first length ids of the sequence from start by order "away" or "toward".
+function Reference:sequence_by(order, lambda, start, length)
+  local L = weight_of(lambda)
+  local sequence, chosen = { start }, { [start] = true }
+  while #sequence < length do
+    local best, least
+    for j = 0, self.n - 1 do
+      if not chosen[j] then
+        -- The greatest cosine to those chosen, among which start counts only in walks away from it.
+        local greatest
+        for place = order == "away" and 1 or 2, #sequence do
+          local cosine = self.C[sequence[place]][j]
+          if not greatest or cosine > greatest then greatest = cosine end
+        end
+        local to_start = self.C[start][j]
+        local value = (order == "away" and L or -L) * to_start + (2LL ^ 30 - L) * (greatest or 0LL)
+        if not least or value < least then best, least = j, value end
+      end
+    end
+    sequence[#sequence + 1], chosen[best] = best, true
+  end
+  return sequence
+end
+
+--- Those from every start.
+function Reference:sequences_by(order, lambda, length)
+  local all = {}
+  for start = 0, self.n - 1 do all[start + 1] = self:sequence_by(order, lambda, start, length) end
+  return all
+end
+
 --- The sequences from every start.
 function Reference:sequences(length)
   local all = {}

@@ -8,6 +8,7 @@ local new_random_picks = require("vk_compute.report.random_picks")
 local reference = require("reference")
 
 local PROGRAM = helper.ROOT .. "/bin/vulkan-compute"
+local NAMES = { "walks.npy", "neighbors.npy" }
 
 -- Runs it: standard output and standard error together.
 local function run(...) return cache_helper.shell(helper.quoted(PROGRAM, ...)) end
@@ -159,15 +160,16 @@ describe("vulkan-compute report", function()
   setup(function() folder = helper.temporary_folder() end)
   teardown(function() helper.execute("rm", "-r", folder) end)
   before_each(function()
-    input, path = folder .. "/e.npy", folder .. "/c.npy"
-    cache_helper.remove(path)
+    input, path = folder .. "/e.npy", folder .. "/" .. NAMES[1]
+    for _, name in ipairs(NAMES) do cache_helper.remove(folder .. "/" .. name) end
   end)
 
   -- Makes a cache and gives its rows of picks.
   local function make_cache(command, n, ...)
-    cache_helper.remove(path)
-    succeed(command, input, path, "--quiet", ...)
-    local cache = require("vk_compute.cache").load(path)
+    local name = folder .. "/" .. NAMES[command == "cache" and 1 or 2]
+    cache_helper.remove(name)
+    succeed(command, input, name, "--quiet", ...)
+    local cache = require("vk_compute.cache").load(name)
     local rows = {}
     for s = 0, n - 1 do
       rows[s + 1] = cache:row(s)
@@ -191,15 +193,16 @@ describe("vulkan-compute report", function()
       local judged = {}
       for s = 1, n do judged[s] = s end
       local random = random_rows(n, 10)
+      local caches = {
+        first_of(make_cache("cache", n, "--center"), 10),
+        first_of(make_cache("neighbors", n, "--k", "12"), 10),
+      }
       for _, centered in ipairs({ false, true }) do
         local matrix = reference(data, n, d, centered):matrix()
         local expected_random = slow_figures(matrix, random, judged)
-        for _, command in ipairs({ "cache", "neighbors" }) do
-          local option = command == "cache" and { "--center" } or { "--k", "12" }
-          local rows = first_of(make_cache(command, n, unpack(option)), 10)
-          local own = slow_figures(matrix, rows, judged)
-          local text = succeed("report", input, path, unpack(centered and { "--center" } or {}))
-          assert.are.same(expected_lines(own, expected_random, n), figure_lines(text))
+        for i, rows in ipairs(caches) do
+          local text = succeed("report", input, folder .. "/" .. NAMES[i], unpack(centered and { "--center" } or {}))
+          assert.are.same(expected_lines(slow_figures(matrix, rows, judged), expected_random, n), figure_lines(text))
           assert.is_truthy(text:find("picks 1 to 10 of all 67 rows", 1, true), text)
         end
       end
@@ -230,6 +233,7 @@ describe("vulkan-compute report", function()
     local n, d = 60, 6
     local data = helper.kinds["a large common direction"](n, d)
     cache_helper.write_embeddings(input, data, n, d)
+    path = folder .. "/" .. NAMES[2]
     local rows = first_of(make_cache("neighbors", n, "--k", "4"), 4)
     local judged = {}
     for s = 1, n do judged[s] = s end

@@ -7,6 +7,7 @@
 -- - `default`: what it is where nothing is said of it; then no file mentions it. So files from before there was
 --   the field stay readable, and the same
 -- - `is_valid`: function (value, what)
+-- - `canonical`: function (value) -> the value that stands for all that are as good as the same
 -- - `label`, `shown`: in messages, where these are not the name and the value; a field whose `shown` is false is
 --   not shown
 -- - `line`: what the fingerprint is of: a format, or function (value) -> text
@@ -14,6 +15,7 @@
 -- @module vk_compute.cache.identity
 
 local cjson = require("cjson")
+local ffi = require("ffi")
 local kinds = require("vk_compute.cache.kinds")
 local xxhash = require("vk_compute.system.xxhash")
 
@@ -31,6 +33,23 @@ local function is_a(name)
   return function(value) return type(value) == name end
 end
 
+local function is_order_with_lambda(order, what)
+  return (order == "away" or order == "toward") and what.lambda ~= nil
+end
+
+local function is_lambda(value, what)
+  return what.order ~= "centroid" and type(value) == "number" and value >= 0 and value <= 1
+end
+
+-- The number with the fewest digits that is the same float32: those that are equal as such make equal rows.
+local function shortest_float32(number)
+  local rounded = ffi.new("float[1]", number)[0]
+  for digits = 1, 9 do
+    local short = tonumber(("%%.%dg"):format(digits):format(rounded))
+    if ffi.new("float[1]", short)[0] == rounded then return short end
+  end
+end
+
 local function centring(value) return value and "centred" or "not centred" end
 
 local FIELDS = {
@@ -43,6 +62,10 @@ local FIELDS = {
     said = function(length) return ("%.0f ids a row"):format(length) end },
   { name = "centered", is_valid = is_a("boolean"), label = "centring", shown = centring, said = centring,
     line = function(value) return "centered " .. tostring(value) end },
+  { name = "order", default = "centroid", is_valid = is_order_with_lambda,
+    line = "order %s", said = function(order, what) return ("order %s, lambda %s"):format(order, what.lambda) end },
+  -- Only some orders have one.
+  { name = "lambda", is_valid = is_lambda, line = "lambda %.9g", canonical = shortest_float32 },
   { name = "definition_version", is_valid = is_count, label = "definition version" },
   { name = "embeddings_checksum", is_valid = is_a("string"), label = "the embeddings themselves", shown = false,
     line = "%s" },
@@ -76,6 +99,10 @@ function identity.of(embeddings, how)
   local what = identity.copy(how, {})
   what.n, what.d = embeddings.n, embeddings.d
   what.embeddings_checksum = xxhash.hex128(embeddings.data, embeddings.bytes)
+  for _, field in ipairs(FIELDS) do
+    local value = what[field.name]
+    if field.canonical and value ~= nil then what[field.name] = field.canonical(value) end
+  end
   set_defaults(what)
   what.fingerprint = fingerprint(what)
   return what

@@ -30,7 +30,8 @@ kinds.diversity = {
   new_check = row_check.walk,
   compute = function(context, rows, count, what, output)
     count = math.min(count, context:recommended_batch(what.length))
-    context:compute_diversity_sequences(rows, what.length, { count = count, into = output })
+    context:compute_diversity_sequences(rows, what.length,
+      { count = count, into = output, order = what.order, lambda = what.lambda })
     return count
   end,
 }

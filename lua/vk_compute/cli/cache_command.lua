@@ -15,10 +15,11 @@ local stop = require("vk_compute.cli.stop")
 local verify = require("vk_compute.cli.verify")
 local vk = require("vk_compute")
 
-local function declare(parser, kind, length)
+local function declare(parser, kind, length, has_orders)
   input.declare(parser)
   parser:argument("CACHE", "file to make, such as " .. kinds[kind].example)
   options_of.center(parser)
+  if has_orders then options_of.order(parser) end
   options_of.device(parser)
   parser:option(kinds[kind].option, length):argname("K"):target("length")
     :convert(options_of.count)
@@ -59,7 +60,8 @@ local function compute(kind, options)
   local embeddings = input.read(options, out)
   local result = cache.compute({
     vk = vk, kind = kind, path = options.CACHE, embeddings = embeddings,
-    length = options.length, centered = options.center, device = options.device, force = options.force,
+    length = options.length, centered = options.center, order = options.order, lambda = options.lambda,
+    device = options.device, force = options.force,
     batch = options.batch,
     report = function(state) out:progress(state) end,
     plan = function(plan) out:say(plan_text(plan)) end,
@@ -83,6 +85,7 @@ end
 
 local function main(kind, options)
   if options.repair and not options.verify then command.refuse_use("--repair goes with --verify") end
+  options_of.check_order(options)
   if options.status then return print_status(options) end
   if options.verify then return verify.main(options, kind) end
   return compute(kind, options)
@@ -90,7 +93,8 @@ end
 
 --- Makes such a command.
 -- @tparam string kind of cache: a name in kinds.lua
--- @tparam table texts `summary`; `description` of the rows; `length`, what the number of ids in a row means
+-- @tparam table texts `summary`; `description` of the rows; `length`, what the number of ids in a row means;
+-- `has_orders`, whether rows may be in one of several orders
 -- @treturn table a command as cli.lua takes it
 return function(kind, texts)
   return {
@@ -101,7 +105,7 @@ return function(kind, texts)
       .. " there and belong to no cache are replaced only with --force.",
     epilog = "Exit codes: 0 done; 1 failed, refused or found damaged; 2 wrong use; 130 stopped with"
       .. " Ctrl-C.",
-    declare = function(parser) declare(parser, kind, texts.length) end,
+    declare = function(parser) declare(parser, kind, texts.length, texts.has_orders) end,
     main = function(options) return main(kind, options) end,
   }
 end

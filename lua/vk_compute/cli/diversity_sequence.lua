@@ -10,7 +10,8 @@ local vk = require("vk_compute")
 local diversity_sequence = {
   summary = "compute the walk from one item",
   description = "Computes the diversity sequence from one embedding: ids, counted from 0, the start"
-    .. " first, each next one farthest from the centroid of those before it. As text: an id a line.",
+    .. " first, each next one farthest from the centroid of those before it, or by another --order. As text: an id"
+    .. " a line.",
   epilog = "Exit codes: 0 done; 1 failed or refused; 2 wrong use; 130 stopped with Ctrl-C.",
 }
 
@@ -20,11 +21,13 @@ function diversity_sequence.declare(parser)
     :convert(options_of.id):count(1)
   options_of.length(parser)
   options_of.center(parser)
+  options_of.order(parser)
   options_of.device(parser)
   options_of.json(parser)
 end
 
 function diversity_sequence.main(options)
+  options_of.check_order(options)
   input.check(options)
   local embeddings = input.read(options)
   local n, start, length = embeddings.n, options.start, options.length or embeddings.n
@@ -35,12 +38,14 @@ function diversity_sequence.main(options)
     fail("--length %.0f is more than the %.0f embeddings of %s", length, n, embeddings.path)
   end
   local context = input.upload(options, embeddings)
-  local sequence = context:compute_diversity_sequences({ start }, length)[1]
+  local sequence = context:compute_diversity_sequence(start,
+    { length = length, order = options.order, lambda = options.lambda })
   local out = output.new(options)
   out:say(table.concat(sequence, "\n"))
   out:document({
     input = embeddings.description,
     start = start, n = n, d = embeddings.d, length = length, centered = options.center or false,
+    order = options.order or "centroid", lambda = options.lambda,
     device = context:device_info().name, definition_version = vk.definition_version(),
     sequence = sequence,
   })

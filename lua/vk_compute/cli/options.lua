@@ -1,6 +1,8 @@
 --- Arguments and options that more than one command has, so that they are the same everywhere.
 -- @module vk_compute.cli.options
 
+local command = require("vk_compute.cli.command")
+
 local options = {}
 
 local UINT32_MAX = 2 ^ 32 - 1
@@ -18,6 +20,31 @@ options.count = integer_from(1)
 
 --- Converts an argument that is an id: 0, 1, ...
 options.id = integer_from(0)
+
+local function number_from_0_to_1(text)
+  local number = text:find("^[%d.eE+-]+$") and tonumber(text)
+  if number and number >= 0 and number <= 1 then return number end
+  return nil, ("'%s' is not a number from 0 to 1"):format(text)
+end
+
+--- Adds --order and --lambda.
+function options.order(parser)
+  parser:option("--order", "how each next item is chosen: centroid, the farthest from the centroid of those before"
+    .. " it, a varied tour of all (default); away, unlike the start and unlike one another; toward, like the start"
+    .. " and unlike one another"):argname("ORDER"):choices({ "centroid", "away", "toward" })
+  parser:option("--lambda", "of away and toward, from 0 to 1: how much the start counts against the other items"
+    .. " chosen"):argname("L"):convert(number_from_0_to_1)
+end
+
+--- Ends the program where --order and --lambda do not go together.
+function options.check_order(given)
+  local has_lambda = given.order == "away" or given.order == "toward"
+  if given.lambda and not has_lambda then
+    command.refuse_use("--lambda goes with --order away or --order toward")
+  elseif has_lambda and not given.lambda then
+    command.refuse_use(("--order %s needs --lambda, a number from 0 to 1, such as 0.5"):format(given.order))
+  end
+end
 
 function options.center(parser)
   parser:flag("--center", "subtract the mean embedding first: walks from different items then differ from"
