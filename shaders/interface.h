@@ -5,8 +5,6 @@
 
 #ifdef __cplusplus
 #include <cstdint>
-
-#include "base/error.hpp"
 namespace vkc {
 using uint = uint32_t;
 
@@ -14,10 +12,8 @@ using uint = uint32_t;
 // may load from it before they decide whether the value is wanted.
 class DeviceAddress {
  public:
-  // Throws Error (INTERNAL) where there is no buffer.
-  DeviceAddress(uint64_t address) : address_(address) {
-    if (address == 0) fail(VKC_ERROR_INTERNAL, "a kernel was given the address of no buffer");
-  }
+  // Throws Error (INTERNAL) where there is no buffer. In src/vulkan/kernel.cpp.
+  DeviceAddress(uint64_t address);
 
  private:
   uint64_t address_;

@@ -68,12 +68,12 @@ void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uin
                      {VKC_WORK_DIVERSITY, static_cast<uint32_t>(starts.size()), length},
                      resident_->rows.available_bytes());
   }
-  if (!resident_->diversity) {
-    resident_->diversity =
-        std::make_unique<vkc::Diversity>(device_, resident_->embeddings, resident_->rows.whole(),
-                                         vkc::fastest_form(device_, resident_->embeddings));
+  if (!resident_->walks) {
+    resident_->walks =
+        std::make_unique<vkc::Walks>(device_, resident_->embeddings, resident_->rows.whole(),
+                                     vkc::fastest_variant(device_, resident_->embeddings));
   }
-  const double seconds = seconds_of([&] { resident_->diversity->walk(starts, length, output); });
+  const double seconds = seconds_of([&] { resident_->walks->walk(starts, length, output); });
   resident_->walk_batches.measured(seconds, uint64_t{length - 1} * starts.size());
 }
 

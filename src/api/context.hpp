@@ -16,7 +16,7 @@
 #include "vulkan/pacer.hpp"
 #include "vulkan/staging.hpp"
 #include "vulkan_compute.h"
-#include "walks/diversity.hpp"
+#include "walks/walks.hpp"
 
 // The device and what is resident on it. In the global namespace: the C API names it.
 struct VkComputeContext {
@@ -55,13 +55,13 @@ struct VkComputeContext {
     Resident(vkc::Staging& staging, const float* values, uint32_t n, uint32_t d, bool center)
         : embeddings(staging, values, n, d, center),
           rows(staging, embeddings),
-          walk_batches(vkc::kBatchSeconds, vkc::Diversity::expected_rate(staging.device(), n)),
+          walk_batches(vkc::kBatchSeconds, vkc::expected_walk_rate(staging.device(), n)),
           neighbor_batches(vkc::kBatchSeconds,
                            vkc::Neighbors::expected_rate(staging.device(), embeddings)) {}
 
     vkc::DeviceEmbeddings embeddings;
     vkc::RowSource rows;
-    std::unique_ptr<vkc::Diversity> diversity;  // made when first needed
+    std::unique_ptr<vkc::Walks> walks;          // made when first needed
     std::unique_ptr<vkc::Neighbors> neighbors;  // likewise
     std::unique_ptr<vkc::Pairs> pairs;          // likewise
     vkc::Pacer walk_batches;                    // steps of all walks together

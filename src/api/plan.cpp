@@ -9,7 +9,7 @@
 #include "similarity/neighbors.hpp"
 #include "similarity/row_source.hpp"
 #include "vulkan/staging.hpp"
-#include "walks/diversity.hpp"
+#include "walks/walks.hpp"
 
 namespace vkc {
 
@@ -31,11 +31,10 @@ WorkMemory work_memory(const Device& device, uint32_t n, const Work& work, uint6
     case VKC_WORK_DIVERSITY: {
       const RowSizes all{.whole = true, .at_once = n};
       const uint64_t left = bytes_left(available, all.footprint(device, n).device);
-      const WalkGroups groups = Diversity::groups_for(device, n, work.count, left);
-      WorkMemory out =
-          memory(all, Diversity::footprint(device, n, work.count, work.length, left), 0);
-      out.walks_at_once = static_cast<uint32_t>(
-          std::min<uint64_t>(work.count, uint64_t{groups.capacity} * groups.count));
+      const WalkSizes sizes(device, n, work.count, work.length, left);
+      WorkMemory out = memory(all, sizes.footprint(device), 0);
+      out.walks_at_once =
+          static_cast<uint32_t>(std::min<uint64_t>(work.count, sizes.walks_at_once()));
       return out;
     }
     case VKC_WORK_NEIGHBORS: {

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/error.hpp"
+#include "shaders/interface.h"
 #include "vulkan/submission.hpp"
 
 namespace vkc {
@@ -50,6 +51,10 @@ vk::raii::Pipeline make_pipeline(const Device& device, const KernelVariant& vari
 }
 
 }  // namespace
+
+DeviceAddress::DeviceAddress(uint64_t address) : address_(address) {
+  if (address == 0) fail(VKC_ERROR_INTERNAL, "a kernel was given the address of no buffer");
+}
 
 Kernel::Kernel(const Device& device, const KernelVariant& variant) {
   const uint32_t push_bytes = variant.code.push_bytes;

@@ -1,6 +1,7 @@
 #include "walks/walk_merging.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <random>
 #include <utility>
@@ -25,53 +26,69 @@ constexpr uint64_t kEntryBytes = sizeof(void*) + sizeof(std::pair<uint64_t, uint
 constexpr std::size_t kLeastCompared = 64;
 constexpr uint32_t kLeastCopied = 1U << 17;
 
+// The most sets that comparisons can note of so many walks. A comparison that merges few may note
+// the set of every walk, but the next is left out; at any other, one walk in kRareMerges or more
+// ends.
+uint64_t most_sets(std::size_t walks, uint32_t length) {
+  const uint32_t comparisons = (length - 1) / kMergeInterval;
+  constexpr double kGoOn = 1.0 - 1.0 / kRareMerges;
+  double of_next = 0;        // after this comparison, on average over the walks
+  double of_one_beyond = 0;  // after the next
+  for (uint32_t c = 0; c < comparisons; ++c) {
+    const double here = std::max(1 + of_one_beyond, kGoOn * (1 + of_next));
+    of_one_beyond = std::exchange(of_next, here);
+  }
+  return static_cast<uint64_t>(std::ceil(static_cast<double>(walks) * of_next));
+}
+
 // Hashes are random, and so is how many come to a shard. More than this is less likely than one in
 // a billion, and would only take more memory.
-uint64_t most_sets_of_shard(uint64_t most_sets) {
-  const uint64_t share = most_sets / kShards;
+uint64_t most_sets_of_shard(std::size_t walks, uint32_t length) {
+  const uint64_t share = most_sets(walks, length) / kShards;
   return share + share / 16 + 256;
 }
 
 }  // namespace
 
-EqualSets::Shard::Shard(uint32_t n, uint64_t most_sets)
+MergedWalks::Shard::Shard(uint32_t n, uint64_t most_sets)
     : memory(most_sets * kEntryBytes), seen(&memory), marks(n, 0) {
   seen.reserve(most_sets);
 }
 
-EqualSets::EqualSets(uint32_t n, uint32_t count, uint32_t length, uint64_t most_sets,
-                     uint32_t* sequences)
+MergedWalks::MergedWalks(uint32_t n, uint32_t count, uint32_t length, uint32_t* sequences)
     : length_(length),
       sequences_(sequences),
       item_hashes_(n),
       set_hashes_(count, 0),
-      joined_(count) {
+      merged_(count) {
   // Any seed will do: a hash only proposes, same_items() decides.
   std::mt19937_64 random(n);  // NOLINT(cert-msc*): the same on every run
   std::generate(item_hashes_.begin(), item_hashes_.end(), random);
-  for (uint32_t s = 0; s < kShards; ++s) shards_.emplace_back(n, most_sets_of_shard(most_sets));
-  for (uint32_t walk = 0; walk < count; ++walk) joined_[walk] = {walk, length};
+  const uint64_t most = most_sets_of_shard(count, length);
+  for (uint32_t s = 0; s < kShards; ++s) shards_.emplace_back(n, most);
+  for (uint32_t walk = 0; walk < count; ++walk) merged_[walk] = {walk, length};
 }
 
-uint64_t EqualSets::bytes(uint32_t n, uint32_t count, uint64_t most_sets) {
+uint64_t MergedWalks::bytes(uint32_t n, std::size_t count, uint32_t length) {
+  if (!can_merge(count, length)) return 0;
   const uint64_t shard =
-      uint64_t{n} * sizeof(uint32_t) + most_sets_of_shard(most_sets) * kEntryBytes;
+      uint64_t{n} * sizeof(uint32_t) + most_sets_of_shard(count, length) * kEntryBytes;
   return kShards * shard + uint64_t{n} * sizeof(uint64_t) +
-         uint64_t{count} * (sizeof(uint64_t) + sizeof(Point));
+         count * (sizeof(uint64_t) + sizeof(Point));
 }
 
-uint32_t* EqualSets::sequence(uint32_t walk) const {
+uint32_t* MergedWalks::sequence(uint32_t walk) const {
   return sequences_ + static_cast<std::size_t>(walk) * length_;
 }
 
-void EqualSets::add(uint32_t walk, uint32_t from, uint32_t to) {
+void MergedWalks::add(uint32_t walk, uint32_t from, uint32_t to) {
   uint64_t hash = set_hashes_[walk];
   const uint32_t* items = sequence(walk);
   for (uint32_t k = from; k < to; ++k) hash += item_hashes_[items[k]];
   set_hashes_[walk] = hash;
 }
 
-void EqualSets::compare(HostThreads& threads, std::span<const uint32_t> walks, uint32_t chosen) {
+void MergedWalks::compare(HostThreads& threads, std::span<const uint32_t> walks, uint32_t chosen) {
   const uint64_t least = kShards * kLeastCompared / (walks.size() + 1) + 1;
   threads.for_each(kShards, least, [&](uint32_t s) {
     for (const uint32_t walk : walks) {
@@ -80,14 +97,14 @@ void EqualSets::compare(HostThreads& threads, std::span<const uint32_t> walks, u
   });
 }
 
-void EqualSets::compare(Shard& shard, uint32_t walk, uint32_t chosen) {
+void MergedWalks::compare(Shard& shard, uint32_t walk, uint32_t chosen) {
   const auto [entry, is_new] = shard.seen.try_emplace(set_hashes_[walk], Point{walk, chosen});
   if (is_new) return;
   const Point& other = entry->second;
-  if (other.chosen == chosen && same_items(shard, walk, other.walk, chosen)) joined_[walk] = other;
+  if (other.chosen == chosen && same_items(shard, walk, other.walk, chosen)) merged_[walk] = other;
 }
 
-bool EqualSets::same_items(Shard& shard, uint32_t a, uint32_t b, uint32_t chosen) const {
+bool MergedWalks::same_items(Shard& shard, uint32_t a, uint32_t b, uint32_t chosen) const {
   std::vector<uint32_t>& marks = shard.marks;
   if (++shard.mark == 0) {  // the marks have wrapped round: old ones could be mistaken for new
     std::fill(marks.begin(), marks.end(), 0);
@@ -102,17 +119,17 @@ bool EqualSets::same_items(Shard& shard, uint32_t a, uint32_t b, uint32_t chosen
 
 // From each walk on the way only what it chose itself is read: where it joined another, that one
 // goes on.
-void EqualSets::complete(uint32_t walk) const {
-  for (Point from = joined_[walk]; from.chosen < length_;) {
-    const Point next = joined_[from.walk];
+void MergedWalks::complete(uint32_t walk) const {
+  for (Point from = merged_[walk]; from.chosen < length_;) {
+    const Point next = merged_[from.walk];
     const uint32_t* items = sequence(from.walk);
     std::copy(items + from.chosen, items + next.chosen, sequence(walk) + from.chosen);
     from = next;
   }
 }
 
-void EqualSets::finish(HostThreads& threads) const {
-  const auto walks = static_cast<uint32_t>(joined_.size());
+void MergedWalks::finish(HostThreads& threads) const {
+  const auto walks = static_cast<uint32_t>(merged_.size());
   threads.for_each(walks, kLeastCopied / length_ + 1, [this](uint32_t walk) { complete(walk); });
 }
 

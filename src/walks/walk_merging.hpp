@@ -15,14 +15,25 @@ namespace vkc {
 
 class HostThreads;
 
-class EqualSets {
- public:
-  // sequences: count x length item ids, filled in by the caller as the walks go on. The memory for
-  // noting `most_sets` sets is taken here, none while the walks go on.
-  EqualSets(uint32_t n, uint32_t count, uint32_t length, uint64_t most_sets, uint32_t* sequences);
+// Items between two comparisons of walks. Each ends a dispatch, and so costs reading and writing
+// the sums once: on a GPU as much as four steps. Where a comparison merges less than one walk in
+// kRareMerges, every second one is left out.
+inline constexpr uint32_t kMergeInterval = 128;
+inline constexpr std::size_t kRareMerges = 100;
 
-  // The bytes that such an object takes.
-  static uint64_t bytes(uint32_t n, uint32_t count, uint64_t most_sets);
+class MergedWalks {
+ public:
+  // Whether walks can meet, and go on long enough for a comparison.
+  static bool can_merge(std::size_t count, uint32_t length) {
+    return count > 1 && length > kMergeInterval;
+  }
+
+  // sequences: count x length item ids, filled in by the caller as the walks go on. The memory for
+  // all comparisons is taken here, none while the walks go on.
+  MergedWalks(uint32_t n, uint32_t count, uint32_t length, uint32_t* sequences);
+
+  // The bytes that such an object takes, where walks can merge.
+  static uint64_t bytes(uint32_t n, std::size_t count, uint32_t length);
 
   // Takes note of items [from, to) of a walk's sequence. Threads may do so for different walks.
   void add(uint32_t walk, uint32_t from, uint32_t to);
@@ -33,7 +44,7 @@ class EqualSets {
 
   // Whether a comparison found that another walk has the same set. Then this one need not go on:
   // finish() completes its sequence.
-  [[nodiscard]] bool has_joined(uint32_t walk) const { return joined_[walk].chosen < length_; }
+  [[nodiscard]] bool has_merged(uint32_t walk) const { return merged_[walk].chosen < length_; }
 
   // Completes the sequences of all walks that joined another. All others must be complete.
   void finish(HostThreads& threads) const;
@@ -66,7 +77,7 @@ class EqualSets {
   std::vector<uint64_t> set_hashes_;   // of each walk: the sum of its items' hashes
   std::deque<Shard> shards_;
   // Of each walk, the one that it joined and where; of one that joined none, itself and the end.
-  std::vector<Point> joined_;
+  std::vector<Point> merged_;
 };
 
 }  // namespace vkc

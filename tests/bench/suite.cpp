@@ -380,12 +380,12 @@ class Measurement {
                                          center_);
     const vkc::DeviceMatrix matrix(staging, n_, n_);
     vkc::Similarity(device, resident).fill(matrix);
-    const bool reuse = false;
-    vkc::Diversity diversity(device, resident, matrix, vkc::fastest_form(device, resident), reuse);
+    const bool merging = false;
+    vkc::Walks walks(device, resident, matrix, vkc::fastest_variant(device, resident), merging);
     const uint32_t count = all_walks.subject.starts;
     const std::vector<uint32_t> starts = spread_starts(n_, count);
     std::vector<uint32_t> output(std::size_t{count} * length_);
-    const auto walk = [&] { diversity.walk(starts, length_, output.data()); };
+    const auto walk = [&] { walks.walk(starts, length_, output.data()); };
     Figure figure = measure("all_walks_without_reuse", all_walks.subject,
                             {{"ours", [&] { return timed_call(walk); }, static_cast<double>(count),
                               of_all(count, n_)}});

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/error.hpp"
 #include "shaders/interface.h"
 #include "vulkan/buffer.hpp"
 #include "vulkan/device.hpp"

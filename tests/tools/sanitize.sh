@@ -100,14 +100,14 @@ cpp_tests() {
     cpp_test definition_test '-*TenSampledWalks*'
     cpp_test psalms_test
     cpp_test sizes_test
-    cpp_test forms_test
+    cpp_test walks_test
     cpp_test variants_test
     cpp_test neighbors_test
   else
     cpp_test definition_test 'Definition.*'
     cpp_test psalms_test '*Similarities/AsTheyAre'
     cpp_test sizes_test 'Rows.*:*n6?_*'
-    cpp_test forms_test '*/Forms.*SmallBlocks:FastestForm.*'
+    cpp_test walks_test '*/WalkVariants.*SmallBlocks:FastestVariant.*'
     # With the work that the library splits over threads.
     cpp_test variants_test '*/Variants.*:Blocks.*:*RowsInPieces/Discrete:*/LargeUploads.*'
     cpp_test neighbors_test '*/n?:*/n6?:*/n1031'
@@ -135,7 +135,7 @@ case ${1:-} in
     lua_operations
     ;;
   thread)
-    build tsan forms_test host_threads_test neighbors_test threads_test variants_test
+    build tsan walks_test host_threads_test neighbors_test threads_test variants_test
     export TSAN_OPTIONS=suppressions=$tools/tsan.supp
     bin=build-tsan/bin
     cpp_test host_threads_test
@@ -145,7 +145,7 @@ case ${1:-} in
     # the device or mapped; neighbours to hand over; walks to compare.
     cpp_test variants_test '*RowsInPieces/Discrete:*RowsInPieces/Integrated:*/LargeUploads.*'
     cpp_test neighbors_test '*/n1031:*ManyNeighbors/AsItIs'
-    cpp_test forms_test '*/Forms.WalksThatMeet/*'
+    cpp_test walks_test '*/WalkVariants.WalksThatMeet/*'
     ;;
   valgrind)
     run valgrind --quiet --error-exitcode=1 --suppressions="$tools/valgrind.supp" --leak-check=full \

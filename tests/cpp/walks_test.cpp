@@ -1,8 +1,10 @@
-// Every form of a walk, whichever the library would choose: 64 and 32 bits of sums, registers and
-// memory, ids packed into sums or not, equal sets found or not, a device as it is and disguised.
+// Every variant of a walk, whichever the library would choose: 64 and 32 bits of sums, registers
+// and memory, ids packed into sums or not, walks merged or not, a device as it is and disguised.
 // All give the reference's sequences.
 //
 // On a GPU all of it runs, too, and with --gtest_also_run_disabled_tests what needs one.
+#include "walks/walks.hpp"
+
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -22,13 +24,12 @@
 #include "similarity/fixed_point.hpp"
 #include "similarity/similarity.hpp"
 #include "vulkan/device.hpp"
-#include "walks/diversity.hpp"
 
 namespace {
 
 using checks::ScopedEnvironment;
 using reference::Embeddings;
-using vkc::WalkForm;
+using vkc::WalkVariant;
 
 constexpr bool kCenter = true;
 
@@ -115,7 +116,7 @@ class Expected {
   // The first step at which the sums of the items not yet chosen lie too far apart for 32 bits.
   uint32_t first_outside(uint32_t start) {
     if (const auto known = outside_.find(start); known != outside_.end()) return known->second;
-    constexpr int64_t kWindow = (int64_t{1} << 31) - 1;
+    constexpr int64_t kRange = (int64_t{1} << 31) - 1;
     const uint32_t n = contributions_.n;
     const auto& chosen = sequence(start);
     std::vector<int64_t> sums(n, 0);
@@ -132,7 +133,7 @@ class Expected {
         least = std::min(least, sums[j]);
         most = std::max(most, sums[j]);
       }
-      if (most - least < kWindow) continue;
+      if (most - least < kRange) continue;
       result = step;
       break;
     }
@@ -151,7 +152,7 @@ class Expected {
   std::map<uint32_t, uint32_t> outside_;
 };
 
-// Embeddings with what is expected of them, made once for all forms.
+// Embeddings with what is expected of them, made once for all variants.
 struct Case {
   Embeddings embeddings;
   bool center;
@@ -176,16 +177,16 @@ Case& whole(const std::string& name, bool center, const std::function<Embeddings
   });
 }
 
-// ---- Forms
+// ---- Variants
 
-struct Form {
+struct Variant {
   DeviceVariant device;
-  WalkForm form;
+  WalkVariant walk;
 };
 
-void PrintTo(const Form& form, std::ostream* out) { PrintTo(form.device, out); }
+void PrintTo(const Variant& variant, std::ostream* out) { PrintTo(variant.device, out); }
 
-class Forms : public testing::TestWithParam<Form> {
+class WalkVariants : public testing::TestWithParam<Variant> {
  private:
   const ScopedDeviceVariant variant_{GetParam().device};
 
@@ -195,29 +196,29 @@ class Forms : public testing::TestWithParam<Form> {
     uint32_t length;
   };
 
-  // Walks over a matrix, with and without equal sets, and checks also that the form is the one
+  // Walks over a matrix, merged and not, and checks also that the variant is the one
   // asked for as long as it can be: results alone do not tell.
   void expect_walks(Case& test, const vkc::DeviceEmbeddings& resident,
                     const vkc::DeviceMatrix& matrix, const std::vector<Call>& calls) const {
     // Shorter walks are not compared.
     const bool comparable = test.embeddings.n > 128;
-    for (const bool reuse : {true, false}) {
-      if (reuse && !comparable) continue;
-      SCOPED_TRACE(reuse ? "equal sets found" : "equal sets not found");
-      vkc::Diversity diversity(device_, resident, matrix, GetParam().form, reuse);
-      WalkForm form = resident.order.is_reordered() ? WalkForm::kWide : GetParam().form;
+    for (const bool merging : {true, false}) {
+      if (merging && !comparable) continue;
+      SCOPED_TRACE(merging ? "merged" : "not merged");
+      vkc::Walks walks(device_, resident, matrix, GetParam().walk, merging);
+      WalkVariant variant = resident.order.is_reordered() ? WalkVariant::kI64 : GetParam().walk;
       for (const auto& [starts, length] : calls) {
-        ASSERT_EQ(diversity.form(), form);
+        ASSERT_EQ(walks.variant(), variant);
         std::vector<uint32_t> output(starts.size() * length, ~0U);
-        diversity.walk(starts, length, output.data());
+        walks.walk(starts, length, output.data());
         EXPECT_TRUE(
             checks::same_bits<uint32_t>(output, test.expected.sequences(starts, length), length))
             << "in " << starts.size() << " sequences of length " << length;
-        // The rest is what the wide form is tested with.
-        if (form != GetParam().form && resident.order.is_reordered()) break;
-        if (test.expected.is_outside(starts, length)) form = WalkForm::kWide;
+        // The rest is what sums of 64 bits are tested with.
+        if (variant != GetParam().walk && resident.order.is_reordered()) break;
+        if (test.expected.is_outside(starts, length)) variant = WalkVariant::kI64;
       }
-      EXPECT_EQ(diversity.form(), form);
+      EXPECT_EQ(walks.variant(), variant);
     }
   }
 
@@ -246,21 +247,21 @@ class Forms : public testing::TestWithParam<Form> {
   mutable vkc::Staging staging_{device_};
 };
 
-TEST_P(Forms, SizesInTheOrderOfIds) {
+TEST_P(WalkVariants, SizesInTheOrderOfIds) {
   for (const uint32_t n : {2U, 5U, 64U, 65U, 255U, 257U, 768U}) {
     expect_walks(whole("pairs" + std::to_string(n), false,
                        [n] { return opposite_pairs(generators::unit_norms(n, 7, n)); }));
   }
 }
 
-TEST_P(Forms, SizesInAnotherOrder) {
+TEST_P(WalkVariants, SizesInAnotherOrder) {
   for (const uint32_t n : {1U, 3U, 5U, 63U, 65U, 256U, 767U, 769U}) {
     expect_walks(whole("side" + std::to_string(n), false,
                        [n] { return to_one_side(generators::unequal_norms(n, 5, n), 1); }));
   }
 }
 
-TEST_P(Forms, Centred) {
+TEST_P(WalkVariants, Centred) {
   for (const uint32_t n : {3U, 65U, 257U}) {
     expect_walks(whole("centred" + std::to_string(n), kCenter,
                        [n] { return generators::unequal_norms(n, 33, n); }));
@@ -269,7 +270,7 @@ TEST_P(Forms, Centred) {
 
 // Ties, duplicates, opposite rows and zero rows; those to one side are put in another order than
 // that of ids, in which the lowest id of a tie is not the first.
-TEST_P(Forms, Ties) {
+TEST_P(WalkVariants, Ties) {
   constexpr uint32_t kItems = 257;
   expect_walks(whole("ties", false, [] { return generators::ties(kItems, 4, 1); }));
   expect_walks(whole("ties to one side", false,
@@ -287,7 +288,7 @@ TEST_P(Forms, Ties) {
 
 // Walks from an item and from its opposite have chosen the same after one step, those of the first
 // group and of the second.
-TEST_P(Forms, WalksThatMeetAtOnce) {
+TEST_P(WalkVariants, WalksThatMeetAtOnce) {
   Case& test =
       whole("meeting", false, [] { return opposite_pairs(generators::unequal_norms(300, 5, 6)); });
   std::vector<uint32_t> starts;
@@ -297,7 +298,7 @@ TEST_P(Forms, WalksThatMeetAtOnce) {
 }
 
 // Walks that meet one after another, those that have met with others.
-TEST_P(Forms, WalksThatMeet) {
+TEST_P(WalkVariants, WalksThatMeet) {
   Case& test = whole("common direction", false,
                      [] { return to_one_side(generators::unequal_norms(600, 6, 7), 1); });
   std::vector<uint32_t> starts(600);
@@ -305,8 +306,8 @@ TEST_P(Forms, WalksThatMeet) {
   expect_walks(test, {{starts, 600}});
 }
 
-// The window is too small at the first step already.
-TEST_P(Forms, OutsideAtOnce) {
+// 32 bits are too short at the first step already.
+TEST_P(WalkVariants, OutsideAtOnce) {
   Case& test = whole("outside at once", false, [] {
     Embeddings embeddings = opposite_pairs(generators::unit_norms(260, 5, 8));
     for (uint32_t i = 0; i < 130; ++i) copy_row(embeddings, i, i + 130, 1);
@@ -317,7 +318,7 @@ TEST_P(Forms, OutsideAtOnce) {
 }
 
 // Too small after several dispatches, when some walks may have been joined to others.
-TEST_P(Forms, OutsideLate) {
+TEST_P(WalkVariants, OutsideLate) {
   Case& test = whole("outside late", false, [] {
     Embeddings embeddings = generators::unequal_norms(520, 5, 9);
     for (uint32_t i = 0; i < embeddings.n; ++i) {
@@ -334,7 +335,7 @@ TEST_P(Forms, OutsideLate) {
 }
 
 // Too small for one walk of the second group, while the first is under way.
-TEST_P(Forms, OutsideInTheSecondGroup) {
+TEST_P(WalkVariants, OutsideInTheSecondGroup) {
   constexpr uint32_t kItems = 300;
   constexpr uint32_t kLength = 200;
   Case& test = whole("outside in the second group", false, [] {
@@ -358,26 +359,25 @@ constexpr const char* kFewInvocations = "100";  // no multiple of a subgroup
 // 64 rows of the similarities of 769 items to a block.
 constexpr const char* kSmallBlocks = "262144";
 
-constexpr Form kAsItIsWide{{"AsItIsWide", nullptr, nullptr, nullptr}, WalkForm::kWide};
-constexpr Form kAsItIsWindow{{"AsItIsWindow", nullptr, nullptr, nullptr}, WalkForm::kWindow};
-constexpr Form kWide{{"Wide", "discrete", nullptr, nullptr}, WalkForm::kWide};
-constexpr Form kWideSmallBlocks{{"WideSmallBlocks", "discrete", nullptr, kSmallBlocks},
-                                WalkForm::kWide};
-constexpr Form kWindow{{"Window", "discrete", nullptr, nullptr}, WalkForm::kWindow};
-constexpr Form kWindowSmallBlocks{{"WindowSmallBlocks", "integrated", nullptr, kSmallBlocks},
-                                  WalkForm::kWindow};
+constexpr Variant kAsItIsI64{{"AsItIsI64", nullptr, nullptr, nullptr}, WalkVariant::kI64};
+constexpr Variant kAsItIsU32{{"AsItIsU32", nullptr, nullptr, nullptr}, WalkVariant::kU32};
+constexpr Variant kI64{{"I64", "discrete", nullptr, nullptr}, WalkVariant::kI64};
+constexpr Variant kI64SmallBlocks{{"I64SmallBlocks", "discrete", nullptr, kSmallBlocks},
+                                  WalkVariant::kI64};
+constexpr Variant kU32{{"U32", "discrete", nullptr, nullptr}, WalkVariant::kU32};
+constexpr Variant kU32SmallBlocks{{"U32SmallBlocks", "integrated", nullptr, kSmallBlocks},
+                                  WalkVariant::kU32};
 
 const auto name_of = [](const auto& test) { return test.param.device.name; };
 
-INSTANTIATE_TEST_SUITE_P(Devices, Forms,
-                         testing::Values(kAsItIsWide, kAsItIsWindow, kWideSmallBlocks,
-                                         kWindowSmallBlocks),
+INSTANTIATE_TEST_SUITE_P(Devices, WalkVariants,
+                         testing::Values(kAsItIsI64, kAsItIsU32, kI64SmallBlocks, kU32SmallBlocks),
                          name_of);
 
 // More sums than a workgroup of 64 has registers for.
-class ManyItemsForms : public Forms {};
+class ManyItemsVariants : public WalkVariants {};
 
-TEST_P(ManyItemsForms, ManyItems) {
+TEST_P(ManyItemsVariants, ManyItems) {
   const std::vector<uint32_t> starts{2880, 17, 2880, 1150};
   // Several dispatches, and items from all rounds.
   constexpr uint32_t kLength = 600;
@@ -391,11 +391,11 @@ TEST_P(ManyItemsForms, ManyItems) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Devices, ManyItemsForms,
-    testing::Values(kAsItIsWide, kAsItIsWindow, kWide, kWindow,
-                    Form{{"MemoryWide", "integrated", kFewInvocations, nullptr}, WalkForm::kWide},
-                    Form{{"ManyRoundsWindow", "discrete", kFewInvocations, nullptr},
-                         WalkForm::kWindow}),
+    Devices, ManyItemsVariants,
+    testing::Values(
+        kAsItIsI64, kAsItIsU32, kI64, kU32,
+        Variant{{"MemoryI64", "integrated", kFewInvocations, nullptr}, WalkVariant::kI64},
+        Variant{{"ManyRoundsU32", "discrete", kFewInvocations, nullptr}, WalkVariant::kU32}),
     name_of);
 
 // ---- Many items, of whose matrix there are only the rows that walks come to
@@ -432,7 +432,7 @@ Embeddings last_is_nearly_common(uint32_t n) {
   return embeddings;
 }
 
-class LargeForms : public Forms {
+class LargeVariants : public WalkVariants {
  protected:
   void expect_last(Case& test) const {
     const uint32_t n = test.embeddings.n;
@@ -463,48 +463,48 @@ class LargeForms : public Forms {
 
 // Around the most items whose ids are packed into sums; and the most for 32 bits on GPUs with
 // workgroups of 512.
-TEST_P(LargeForms, InTheOrderOfIds) {
-  const bool window = GetParam().form == WalkForm::kWindow;
-  for (const uint32_t n : {window ? 40960U : vkc::kMostOrdered, vkc::kMostOrdered + 1}) {
+TEST_P(LargeVariants, InTheOrderOfIds) {
+  const bool u32 = GetParam().walk == WalkVariant::kU32;
+  for (const uint32_t n : {u32 ? 40960U : vkc::kMostOrdered, vkc::kMostOrdered + 1}) {
     expect_last(once("opposite" + std::to_string(n),
                      [n] { return Case(last_is_opposite(n), false, kRows + 1); }));
   }
 }
 
-TEST_P(LargeForms, InAnotherOrder) {
+TEST_P(LargeVariants, InAnotherOrder) {
   expect_last(once("nearly common", [] {
     return Case(last_is_nearly_common(vkc::kMostOrdered), false, kRows + 1);
   }));
 }
 
-INSTANTIATE_TEST_SUITE_P(Devices, LargeForms,
-                         testing::Values(kAsItIsWide, kAsItIsWindow, kWide, kWindow), name_of);
+INSTANTIATE_TEST_SUITE_P(Devices, LargeVariants,
+                         testing::Values(kAsItIsI64, kAsItIsU32, kI64, kU32), name_of);
 
 // ---- What the library chooses
 
-TEST(FastestForm, FollowsTheDeviceAndTheEmbeddings) {
+TEST(FastestVariant, FollowsTheDeviceAndTheEmbeddings) {
   const auto form_of = [](const vkc::Device& device, const Embeddings& embeddings) {
     vkc::Staging staging(device);
-    return vkc::fastest_form(device, vkc::DeviceEmbeddings(staging, embeddings.values.data(),
-                                                           embeddings.n, embeddings.d, false));
+    return vkc::fastest_variant(device, vkc::DeviceEmbeddings(staging, embeddings.values.data(),
+                                                              embeddings.n, embeddings.d, false));
   };
   const ScopedEnvironment discrete("VKC_FAULT_DEVICE_TYPE", "discrete");
   const vkc::Device gpu("", true);
-  EXPECT_EQ(form_of(gpu, opposite_pairs(generators::unit_norms(300, 5, 15))), WalkForm::kWindow);
-  EXPECT_EQ(form_of(gpu, generators::equal_rows(300, 5, 15)), WalkForm::kWide);
+  EXPECT_EQ(form_of(gpu, opposite_pairs(generators::unit_norms(300, 5, 15))), WalkVariant::kU32);
+  EXPECT_EQ(form_of(gpu, generators::equal_rows(300, 5, 15)), WalkVariant::kI64);
   // More sums than registers.
-  EXPECT_EQ(form_of(gpu, last_is_opposite(40960)), WalkForm::kWindow);
-  EXPECT_EQ(form_of(gpu, last_is_opposite(40961)), WalkForm::kWide);
+  EXPECT_EQ(form_of(gpu, last_is_opposite(40960)), WalkVariant::kU32);
+  EXPECT_EQ(form_of(gpu, last_is_opposite(40961)), WalkVariant::kI64);
   const ScopedEnvironment few("VKC_FAULT_WORKGROUP", "128");
   const vkc::Device small_gpu("", true);
-  EXPECT_EQ(form_of(small_gpu, last_is_opposite(10240)), WalkForm::kWindow);
-  EXPECT_EQ(form_of(small_gpu, last_is_opposite(10241)), WalkForm::kWide);
+  EXPECT_EQ(form_of(small_gpu, last_is_opposite(10240)), WalkVariant::kU32);
+  EXPECT_EQ(form_of(small_gpu, last_is_opposite(10241)), WalkVariant::kI64);
 }
 
 // ---- The largest sums
 
 // While ids are packed into them, sums of candidates stay below half of NOT_A_CANDIDATE in
-// walk_wide.glsl, and what that one drifts by while its item is chosen stays below that half, too.
+// walk_i64.glsl, and what that one drifts by while its item is chosen stays below that half, too.
 static_assert(uint64_t{vkc::kMostOrdered} * reference::kOne << vkc::ID_BITS <= uint64_t{1} << 60);
 
 // Equal rows, and rows of equal direction: the sums are as large as can be, and all ties. The
@@ -521,10 +521,10 @@ TEST(GpuOnly, DISABLED_LargestSums) {
       ASSERT_EQ(resident.weighted, weighted);
       const vkc::DeviceMatrix matrix(staging, n, n);
       vkc::Similarity(device, resident).fill(matrix);
-      vkc::Diversity diversity(device, resident, matrix, WalkForm::kWide);
+      vkc::Walks walks(device, resident, matrix, WalkVariant::kI64);
       const std::vector<uint32_t> starts{n - 1, 0, n / 2};
       std::vector<uint32_t> output(starts.size() * n);
-      diversity.walk(starts, n, output.data());
+      walks.walk(starts, n, output.data());
       std::vector<uint32_t> expected;
       for (const uint32_t start : starts) {
         expected.push_back(start);

@@ -1,0 +1,33 @@
+// Which kernel walks, and in which shape.
+#pragma once
+
+#include <cstdint>
+
+#include "similarity/device_embeddings.hpp"
+#include "similarity/device_matrix.hpp"
+#include "vulkan/kernel.hpp"
+
+namespace vkc {
+
+// How a kernel holds the sums A_j. All give the same sequences.
+enum class WalkVariant {
+  kI64,  // in 64 bits: any embeddings
+  kU32   // in 32 bits: rows in the order of ids, and sums that stay close together
+};
+
+// The fastest for some embeddings on a device.
+WalkVariant fastest_variant(const Device& device, const DeviceEmbeddings& embeddings);
+
+// few: the walks are so few that they leave a GPU's processors idle, and each had better be fast by
+// itself.
+Kernel make_walk_kernel(const Device& device, const DeviceEmbeddings& embeddings,
+                        const DeviceMatrix& matrix, WalkVariant variant, bool few);
+bool are_few_walks(const Device& device, std::size_t count);
+
+// Steps a second of all walks together to expect of a device not yet measured.
+double expected_walk_rate(const Device& device, uint32_t n);
+
+// Steps that one dispatch may take without running into lavapipe's limit.
+uint32_t most_steps(const Device& device, uint32_t pitch);
+
+}  // namespace vkc
