@@ -66,7 +66,10 @@ def _decode(text: bytes) -> tuple[str, dict[str, Any]]:
             f"it has format version {fields.get('format_version')},"
             f" and version {_FORMAT_VERSION} is known here"
         )
-    fits = all(type(fields.get(name)) is kind for name, kind in _MEMBERS.items())
+    fits = all(
+        type(fields.get(name)) is kind and (kind is not int or fields[name] >= 1)
+        for name, kind in _MEMBERS.items()
+    )
     if (
         not fits
         or fields["fingerprint"] != _fingerprint(_KINDS[kinds[0]][1], fields)
@@ -93,20 +96,23 @@ def _read_metadata(path: str) -> tuple[str, dict[str, Any]]:
         ) from None
 
 
+def _header(n: int, length: int) -> bytes:
+    """What the .npy file of a cache begins with: NumPy's format 1.0, in blocks of 64 bytes."""
+    text = f"{{'descr': '<u4', 'fortran_order': False, 'shape': ({n}, {length}), }}"
+    text += " " * (-(10 + len(text) + 1) % 64) + "\n"
+    return b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text.encode()
+
+
 def _map_rows(path: str, n: int, length: int) -> np.memmap[Any, np.dtype[np.uint32]]:
-    try:
-        rows: np.memmap[Any, np.dtype[np.uint32]] = np.load(
-            path, mmap_mode="r", allow_pickle=False
-        )
-    except ValueError as problem:
-        raise CacheError(f"{path} is damaged: {problem}") from None
-    expected = os.path.getsize(path) - rows.nbytes - rows.offset
-    if rows.shape != (n, length) or rows.dtype != "<u4" or not rows.flags.c_contiguous or expected:
-        raise CacheError(
-            f"{path} is damaged: its metadata say {n} rows of {length} ids, and it is of dtype"
-            f" {rows.dtype}, shape {rows.shape}, with {expected} bytes behind them"
-        )
-    return rows
+    header = _header(n, length)
+    size = os.path.getsize(path)
+    expected = len(header) + 4 * n * length
+    if size != expected:
+        raise CacheError(f"{path} is {size} bytes long and should be {expected}: it is damaged")
+    with open(path, "rb") as file:
+        if file.read(len(header)) != header:
+            raise CacheError(f"{path} does not begin as {n} rows of {length} ids do: it is damaged")
+    return np.memmap(path, "<u4", "r", len(header), (n, length))
 
 
 def _differences(fields: dict[str, Any], embeddings: npt.NDArray[np.float32]) -> list[str]:

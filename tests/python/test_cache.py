@@ -125,6 +125,7 @@ def test_metadata_damaged_anywhere_are_not_believed(copied):
     [
         ("n", N + 1, "members do not fit"),
         ("n", "130", "members do not fit"),
+        ("length", 0, "members do not fit"),
         ("centered", True, "members do not fit"),
         ("embeddings_checksum", "0" * 32, "members do not fit"),
         ("row_checksums", "0" * 16, "members do not fit"),
@@ -149,7 +150,8 @@ def test_metadata_of_something_else_are_not_believed(copied, name, value, words)
 def test_a_file_of_another_size_or_shape_is_refused(copied):
     path, _ = copied
     whole = path.read_bytes()
-    for contents in (whole[:-1], whole[:-4], whole[: len(whole) // 2], whole[:100], b"", whole + b"\0" * 4):
+    half = whole[: len(whole) // 2]
+    for contents in (whole[:-1], whole[:-4], half, whole[:100], b"", whole + b"\0" * 4, b"PK\3\4" + whole):
         path.write_bytes(contents)
         with pytest.raises(vkc.CacheError, match="is damaged"):
             vkc.load_cache(path)
@@ -157,6 +159,16 @@ def test_a_file_of_another_size_or_shape_is_refused(copied):
         np.save(path, other)
         with pytest.raises(vkc.CacheError, match="is damaged"):
             vkc.load_cache(path)
+
+
+def test_a_header_damaged_anywhere_is_refused(copied):
+    path, _ = copied
+    for place in range(path.stat().st_size - 4 * N * N):
+        flip(path, place)
+        with pytest.raises(vkc.CacheError, match="is damaged"):
+            vkc.load_cache(path)
+        flip(path, place)
+    assert vkc.load_cache(path)[5].tolist() == Reference(DATA).sequence(5)
 
 
 def test_what_is_no_finished_cache_is_refused(made, tmp_path):
