@@ -81,17 +81,17 @@ def embeddings(given: npt.ArrayLike) -> npt.NDArray[np.float32]:
 
 
 def ids(given: npt.ArrayLike, what: str) -> npt.NDArray[np.uint32]:
-    """An array of item ids: the given one itself where it is uint32 in C order, else a copy."""
+    """An array of item ids of any shape: the given one itself where it is uint32 in C order, else a
+    copy."""
     array = np.asarray(given)
-    if array.ndim != 1:
-        raise ValueError(f"{what} must be a list of ids, but have shape {array.shape}")
     if array.size == 0:
-        return np.empty(0, np.uint32)
+        return np.empty(array.shape, np.uint32)
     if array.dtype.kind not in "iu":
         raise TypeError(f"{what} must be integers (ids), but are of dtype {array.dtype}")
-    wrong = np.flatnonzero((array < 0) | (array > UINT32_MAX))
+    wrong = np.argwhere((array < 0) | (array > UINT32_MAX))
     if wrong.size:
+        place = tuple(wrong[0].tolist())
         raise errors.ItemOutOfRangeError(
-            f"{what}[{wrong[0]}] is {array[wrong[0]]}, which is no id: ids are 0 to n - 1"
+            f"{what}{list(place)} is {array[place]}, which is no id: ids are 0 to n - 1"
         )
     return np.require(array, np.uint32, ["C_CONTIGUOUS", "ALIGNED"])

@@ -18,6 +18,10 @@ from . import _devices, errors
 from ._library import check, load
 
 
+# As many as the library's header advises.
+_PAIRS_AT_ONCE = 100_000
+
+
 class Progress(Protocol):
     """What shows progress: `tqdm.tqdm`, `rich.progress.track`, or any function like them."""
 
@@ -102,17 +106,21 @@ class _Handle:
     traceback would keep alive.
     """
 
+    # What ctypes passes where a handle is an argument. None where an interrupt came before all else.
+    _as_parameter_: ctypes.c_void_p | None = None
+
     def __init__(self, library: ctypes.CDLL) -> None:
         self._destroy = library.vkc_destroy
         self._process = os.getpid()
-        # ctypes passes this one where a handle is an argument. The library fills it, so that there
-        # is no moment at which an exception could lose what it made.
+        # The library fills it, so that there is no moment at which an exception could lose what it
+        # made.
         self._as_parameter_ = ctypes.c_void_p()
 
     def created_in(self, process: int) -> bool:
         return self._process == process
 
     def address(self) -> object:
+        assert self._as_parameter_ is not None
         return ctypes.byref(self._as_parameter_)
 
     def __del__(self) -> None:
@@ -362,6 +370,46 @@ class Context:
         self._call("vkc_compute_similarity_rows", first, count, rows.ctypes.data)
         return rows
 
+    def pair_similarities(
+        self, first_ids: npt.ArrayLike, second_ids: npt.ArrayLike
+    ) -> npt.NDArray[np.float32]:
+        """Computes the cosine similarities of arbitrary pairs of items, without their rows.
+
+        Parameters
+        ----------
+        first_ids, second_ids : array_like of int
+            Ids, of shapes that NumPy broadcasts: ``pair_similarities(walks[:, :1], walks[:, 1:])``
+            is how similar the first of each walk is to each of the others.
+
+        Returns
+        -------
+        array of float32
+            Of the shape of both, as in the similarity matrix.
+
+        Raises
+        ------
+        ItemOutOfRangeError, NoEmbeddingsError
+        OutOfHostMemoryError, OutOfDeviceMemoryError, DeviceLostError
+        """
+        first, second = (
+            np.asarray(ids, order="C")
+            for ids in np.broadcast_arrays(
+                arguments.ids(first_ids, "first_ids"), arguments.ids(second_ids, "second_ids")
+            )
+        )
+        similarities = np.empty(first.shape, np.float32)
+        # In pieces, between which Ctrl-C stops it; one even where there is nothing to compute, so
+        # that the library can refuse.
+        for done in range(0, max(first.size, 1), _PAIRS_AT_ONCE):
+            self._call(
+                "vkc_compute_pair_similarities",
+                first.ctypes.data + done * first.itemsize,
+                second.ctypes.data + done * second.itemsize,
+                min(_PAIRS_AT_ONCE, first.size - done),
+                similarities.ctypes.data + done * similarities.itemsize,
+            )
+        return similarities
+
     # ---- Batches ---------------------------------------------------------------------------------
 
     def _recommended(self, function: str, length: int) -> int:
@@ -478,6 +526,8 @@ class Context:
             if starts is None
             else arguments.ids(starts, "starts")
         )
+        if ids.ndim != 1:
+            raise ValueError(f"starts must be a list of ids, but have shape {ids.shape}")
         sequences = np.empty((ids.size, ids_each), np.uint32)
 
         def compute(done: int, left: int) -> int:

@@ -164,6 +164,7 @@ FUNCTIONS = {
     "vkc_get_embeddings_info": (c_int, _context, POINTER(EmbeddingsInfo)),
     "vkc_compute_similarity_matrix": (c_int, _context, _array),
     "vkc_compute_similarity_rows": (c_int, _context, c_uint32, c_uint32, _array),
+    "vkc_compute_pair_similarities": (c_int, _context, _array, _array, c_uint64, _array),
     "vkc_compute_diversity_sequences_with": (
         c_int, _context, _array, c_uint32, c_uint32, POINTER(SequenceOptions), _array,
     ),

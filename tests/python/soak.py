@@ -47,6 +47,7 @@ def check(context):
     """All that a context computes is what it should be."""
     assert (context.similarity_matrix() == EXPECTED.matrix()).all()
     assert (context.similarity_rows(60, 7) == EXPECTED.matrix()[60:]).all()
+    assert (context.pair_similarities(range(7), 5) == EXPECTED.matrix()[:7, 5]).all()
     assert (context.diversity_sequences(length=LENGTH) == SEQUENCES).all()
     assert (context.diversity_sequence(66, LENGTH) == SEQUENCES[66]).all()
     found = context.nearest_neighbors(K)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from reference import Reference, kinds
+from vulkan_compute import _context
 
 N, D = 67, 9
 KINDS = kinds(N, D)
@@ -47,6 +48,23 @@ def test_similarities(uploaded, reference):
         rows = uploaded.similarity_rows(first, count)
         assert is_array(rows, np.float32, (count, N))
         assert (rows == reference.matrix()[first : first + count]).all()
+
+
+def test_similarities_of_pairs(uploaded, reference, monkeypatch):
+    matrix = reference.matrix()
+    first, second = np.random.default_rng(5).integers(0, N, (2, 6, 40))
+    for at_once in (100_000, 7):
+        monkeypatch.setattr(_context, "_PAIRS_AT_ONCE", at_once)
+        found = uploaded.pair_similarities(first, second)
+        assert is_array(found, np.float32, (6, 40))
+        assert (found == matrix[first, second]).all()
+        assert (uploaded.pair_similarities(first[:, :1], second) == matrix[first[:, :1], second]).all()
+        assert (uploaded.pair_similarities(3, range(N)) == matrix[3]).all()
+        assert (uploaded.pair_similarities(first[::2, ::-3], 66) == matrix[first[::2, ::-3], 66]).all()
+        assert uploaded.pair_similarities(3, 5).shape == ()
+        assert uploaded.pair_similarities(3, 5) == matrix[3, 5]
+        assert uploaded.pair_similarities([], []).shape == (0,)
+        assert uploaded.pair_similarities(np.empty((4, 0), int), [[1]] * 4).shape == (4, 0)
 
 
 def test_sequences(uploaded, reference):
