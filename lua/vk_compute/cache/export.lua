@@ -9,6 +9,7 @@ local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
+local new_items = require("vk_compute.formats.items").new
 local rows = require("vk_compute.cache.rows")
 local source = require("vk_compute.cache.source")
 local target = require("vk_compute.cache.target")
@@ -67,20 +68,41 @@ local function write(path, output, options, parts)
   end)
 end
 
+-- The items of the embeddings that a cache was made from.
+local function items_of(path, what, embeddings)
+  local difference = identity.difference(what, identity.of(embeddings, what))
+  if difference then fail("%s was made from something else than %s: %s", path, embeddings.path, difference) end
+  local items = new_items(embeddings)
+  items:require_distinct_ids()
+  return items
+end
+
+-- What stands for each item in JSON, as a member's name and as a value: its index, or its id as a string.
+local function texts_of_items(n, items)
+  local names, values = {}, {}
+  for index = 0, n - 1 do
+    local value = items and cjson.encode(items:name(index)) or ("%.0f"):format(index)
+    names[index], values[index] = items and value or ('"%s"'):format(value), value
+  end
+  return names, values
+end
+
 --- Exports as JSON: `{"metadata": {..}, "sequences": {"0": [0, ..], "1": [1, ..], ..}}`; nearest
 -- neighbours as "neighbors" instead of "sequences".
 -- @tparam string path the cache
 -- @tparam string output the file to write, complete or not at all: see @{vk_compute.cache.target}
 -- @tparam[opt] table options `stop`: function () -> how often the user has asked to stop; `force`: replace
--- a file of any kind
+-- a file of any kind; `embeddings`: as from embedding_file.read, those that the cache was made from: then ids of
+-- these stand for the items, as strings
 function export.json(path, output, options)
-  local text_of, list, length = {}, {}, nil
+  options = options or {}
+  local names, values, list, length = nil, nil, {}, nil
   local function put_text(put, text) put(text, #text) end
-  write(path, output, options or {}, {
+  write(path, output, options, {
     example = "diversity.json", is_earlier = is_json,
     begin = function(put, what)
       length = what.length
-      for id = 0, what.n - 1 do text_of[id] = ("%.0f"):format(id) end
+      names, values = texts_of_items(what.n, options.embeddings and items_of(path, what, options.embeddings))
       local members = {}
       for k, member in ipairs(identity.members(what, LEFT_OUT)) do members[k] = ("%s: %s"):format(unpack(member)) end
       for _, name in ipairs(MEMBERS) do
@@ -90,8 +112,8 @@ function export.json(path, output, options)
         kinds[what.kind].member))
     end,
     each = function(put, row, pointer)
-      for k = 1, length do list[k] = text_of[pointer[k - 1]] end
-      put_text(put, ('%s\n"%.0f": [%s]'):format(row > 0 and "," or "", row, table.concat(list, ",")))
+      for k = 1, length do list[k] = values[pointer[k - 1]] end
+      put_text(put, ('%s\n%s: [%s]'):format(row > 0 and "," or "", names[row], table.concat(list, ",")))
     end,
     finish = function(put) put_text(put, "\n}}\n") end,
   })

@@ -27,12 +27,12 @@ local function read_embeddings(given)
   else
     data, n, d = embeddings.read(given)
   end
-  return { data = data, n = n, d = d, bytes = n * d * 4 }
+  local of_file = type(given) == "table" and type(given.ids) == "table"
+  return { data = data, n = n, d = d, bytes = n * d * 4, path = of_file and given.path, ids = of_file and given.ids }
 end
 
-local function check_embeddings(path, what, given)
-  local asked = identity.of(read_embeddings(given), what)
-  local difference = identity.difference(what, asked)
+local function check_embeddings(path, what, read)
+  local difference = identity.difference(what, identity.of(read, what))
   if difference then
     fail("%s was made from other embeddings than those given; what differs: %s. Compute it anew",
       path, difference)
@@ -48,7 +48,7 @@ local OPTIONS = { embeddings = "string|table", partial = "boolean" }
 --
 -- - `embeddings`: what the cache must have been made from: the name of a file of them, what
 --   vk.read_embeddings gives, a table of tables, or `{source, n, d}` with what upload_embeddings takes as
---   (source, n, d)
+--   (source, n, d). Where it is a file's and items have ids there, @{Cache:row} knows them, too
 -- - `partial`: true takes a cache that is not finished too, with the rows that are done
 -- @tparam[opt] string kind that it must be of: "diversity" or "neighbors"
 -- @treturn Cache with the fields of an identity, `fingerprint`, `finished` and `done` (rows there are)
@@ -72,10 +72,15 @@ function reader.load(path, options, kind)
     fail("%s is %.0f bytes long and should be %.0f: it is damaged", from.file, size,
       from.place.file_bytes)
   end
-  if options.embeddings then check_embeddings(path, from.what, options.embeddings) end
+  local items
+  if options.embeddings then
+    local read = read_embeddings(options.embeddings)
+    check_embeddings(path, from.what, read)
+    if read.ids then items = require("vk_compute.formats.items").new(read) end
+  end
   return setmetatable(identity.copy(from.what, {
     path = path, finished = from.finished, done = from.done, source = from, mapping = files.map(from.file, size),
-    viewed = false,
+    viewed = false, items = items,
   }), Cache)
 end
 
@@ -84,18 +89,26 @@ end
 
 --- Gives a row: the diversity sequence from start, start first; or the nearest neighbours of start, the
 -- most similar first.
--- @tparam number start an id, 0 to n - 1
--- @tparam[opt] table options `as`: "table" (default) or "view"
+-- @tparam number|string start an id, 0 to n - 1; or, as a string, what the item is called in the file of embeddings
+-- that the cache was loaded with
+-- @tparam[opt] table options `as`: "table" (default); "view"; or "ids", which gives what the items are called in that
+-- file
 -- @treturn table length ids; or a view of length `uint32_t` in the mapped file, which
--- stays valid after close. Of a cache that is not finished, nil for a row that is not done
--- @raise no such start; a damaged row; a closed cache
+-- stays valid after close; or length strings. Of a cache that is not finished, nil for a row that is not done
+-- @raise no such start; a damaged row; a closed cache; items that are not called anything
 function Cache:row(start, options)
   if not self.mapping then errors.raise("this cache was closed: load it again") end
+  options = arguments.options(options, { as = "string" })
+  local as_ids = options.as == "ids"
+  if (as_ids or type(start) == "string") and not self.items then
+    errors.raise("this cache knows no ids but indices: load it with { embeddings = } of a file whose items have ids")
+  end
+  if type(start) == "string" then start = self.items:index_of_id(start, "start") end
   arguments.uint32(start, "start")
   if start >= self.n then
     errors.raise("start %.0f is not below n, which is %.0f", start, self.n)
   end
-  local as_view = arguments.wants_view(arguments.options(options, { as = "string" }))
+  local as_view = not as_ids and arguments.wants_view(options)
   local checksum = self.source.checksum_of(start)
   if not checksum then return nil end
   local place = self.source.place
@@ -105,6 +118,7 @@ function Cache:row(start, options)
       self.source.file)
   end
   local row = view.list(ffi.cast("const uint32_t *", bytes), self.length, self.mapping)
+  if as_ids then return self.items:names(row:totable()) end
   if not as_view then return row:totable() end
   self.viewed = true
   return row

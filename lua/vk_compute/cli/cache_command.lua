@@ -15,13 +15,13 @@ local stop = require("vk_compute.cli.stop")
 local verify = require("vk_compute.cli.verify")
 local vk = require("vk_compute")
 
-local function declare(parser, kind, length, has_orders)
+local function declare(parser, kind, texts)
   input.declare(parser)
-  parser:argument("CACHE", "file to make, such as " .. kinds[kind].example)
+  parser:argument("CACHE", "file to make, such as " .. kinds[kind].example):args(texts.is_cache_optional and "?" or 1)
   options_of.center(parser)
-  if has_orders then options_of.order(parser) end
+  if texts.has_orders then options_of.order(parser) end
   options_of.device(parser)
-  parser:option(kinds[kind].option, length):argname("K"):target("length")
+  parser:option(kinds[kind].option, texts.length):argname("K"):target("length")
     :convert(options_of.count)
   parser:option("--batch", "bring to disk after at most so many rows (default: about half a second's)")
     :argname("ROWS"):convert(options_of.count)
@@ -94,7 +94,7 @@ end
 --- Makes such a command.
 -- @tparam string kind of cache: a name in kinds.lua
 -- @tparam table texts `summary`; `description` of the rows; `length`, what the number of ids in a row means;
--- `has_orders`, whether rows may be in one of several orders
+-- `has_orders`, whether rows may be in one of several orders; `is_cache_optional`
 -- @treturn table a command as cli.lua takes it
 return function(kind, texts)
   return {
@@ -105,7 +105,7 @@ return function(kind, texts)
       .. " there and belong to no cache are replaced only with --force.",
     epilog = "Exit codes: 0 done; 1 failed, refused or found damaged; 2 wrong use; 130 stopped with"
       .. " Ctrl-C.",
-    declare = function(parser) declare(parser, kind, texts.length, texts.has_orders) end,
+    declare = function(parser) declare(parser, kind, texts) end,
     main = function(options) return main(kind, options) end,
   }
 end

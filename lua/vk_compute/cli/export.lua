@@ -3,6 +3,7 @@
 
 local cache = require("vk_compute.cache")
 local command = require("vk_compute.cli.command")
+local embedding_file = require("vk_compute.formats.embedding_file")
 local files = require("vk_compute.system.files")
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
@@ -21,6 +22,8 @@ function export.declare(parser)
   parser:argument("CACHE", "the finished cache")
   parser:argument("OUTPUT", "file to write: JSON where its name ends in .json")
   parser:flag("--binary", "plain binary, whatever the name")
+  parser:option("--ids", "write the ids that items have in this file, of which CACHE was made, instead of indices")
+    :argname("EMBEDDINGS")
   options_of.force(parser, "OUTPUT")
   options_of.json(parser)
 end
@@ -30,8 +33,11 @@ function export.main(options)
   if not options.binary and not options.OUTPUT:match("%.json$") then
     command.refuse_use("name a file that ends in .json, or ask for --binary")
   end
+  if options.binary and options.ids then command.refuse_use("--ids goes with JSON: plain binary holds indices") end
   local write = options.binary and cache.export_binary or cache.export_json
-  write(options.CACHE, options.OUTPUT, { stop = stop.count, force = options.force })
+  write(options.CACHE, options.OUTPUT, {
+    stop = stop.count, force = options.force, embeddings = options.ids and embedding_file.read(options.ids),
+  })
   output.new(options):document({
     path = options.CACHE, output = options.OUTPUT, format = options.binary and "binary" or "json",
     bytes = files.stat(options.OUTPUT).st_size,

@@ -18,8 +18,12 @@ end
 --- Converts an argument that counts something: 1, 2, ...
 options.count = integer_from(1)
 
---- Converts an argument that is an id: 0, 1, ...
-options.id = integer_from(0)
+--- Adds an option that names an item.
+-- @treturn table the option
+function options.item(parser, name, meaning)
+  return parser:option(name, meaning .. ": its index, a row of EMBEDDINGS counted from 0; or its id, where items have"
+    .. " ids; id:17 is the id 17"):argname("ID")
+end
 
 local function number_from_0_to_1(text)
   local number = text:find("^[%d.eE+-]+$") and tonumber(text)
