@@ -219,7 +219,8 @@ VKC_API VkComputeContext* vkc_init(void);
  * DEVICE_UNSUITABLE (the message names what is missing), NO_VALIDATION_LAYER, out of memory. */
 VKC_API VkcResult vkc_create(const VkcOptions* options, VkComputeContext** out);
 
-/* Frees a context and all it holds on the device. NULL is allowed. */
+/* Frees a context and all it holds on the device. NULL is allowed. Of a device that has not
+ * answered for five minutes nothing is freed. */
 VKC_API void vkc_destroy(VkComputeContext* ctx);
 
 /* Describes the context's device. Errors: NULL_POINTER, INVALID_ARGUMENT (struct_size). */

@@ -9,6 +9,7 @@
 #include "api/context.hpp"
 #include "api/sized_struct.hpp"
 #include "base/error.hpp"
+#include "base/float_environment.hpp"
 #include "vulkan/instance.hpp"
 #include "vulkan/physical_devices.hpp"
 #include "vulkan/validation.hpp"
@@ -57,6 +58,7 @@ VkcResult report_exception() noexcept {
 
 template <typename Body>
 VkcResult guarded(Body body) noexcept {
+  const vkc::DefaultFloatEnvironment environment;
   try {
     body();
     return VKC_SUCCESS;
@@ -235,7 +237,11 @@ VkcResult vkc_create(const VkcOptions* options, VkComputeContext** out) {
   });
 }
 
-void vkc_destroy(VkComputeContext* ctx) { const std::unique_ptr<VkComputeContext> owned(ctx); }
+void vkc_destroy(VkComputeContext* ctx) {
+  const vkc::DefaultFloatEnvironment environment;
+  if (ctx != nullptr && ctx->device().is_given_up()) return;  // it stays: to free it would hang
+  const std::unique_ptr<VkComputeContext> owned(ctx);
+}
 
 VkcResult vkc_get_device_info(VkComputeContext* ctx, VkcDeviceInfo* info) {
   return on_context(ctx, [&](const VkComputeContext& context) {

@@ -62,6 +62,11 @@ class Device {
   // Bytes of device-local memory that are still free, as well as the driver can tell.
   [[nodiscard]] uint64_t available_bytes() const;
 
+  // Takes note that the device does not answer any more. What waits for it then, such as its
+  // destruction, may wait for ever.
+  void give_up() const { is_given_up_ = true; }
+  [[nodiscard]] bool is_given_up() const { return is_given_up_; }
+
   // Takes note of a buffer that was made, or is no more.
   void count_buffer(const Footprint& footprint) const;
   void forget_buffer(const Footprint& footprint) const;
@@ -85,6 +90,7 @@ class Device {
   vk::raii::Queue queue_;
   vk::raii::CommandPool command_pool_;
   vk::raii::PipelineCache pipeline_cache_;
+  mutable bool is_given_up_ = false;
   mutable DeviceWork work_;             // a record about the device, which it does not change
   mutable uint64_t idle_since_ = 0;     // ticks
   mutable BufferMemory buffer_memory_;  // likewise

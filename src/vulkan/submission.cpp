@@ -4,12 +4,11 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "vulkan/patience.hpp"
 
 namespace vkc {
 
 namespace {
-
-constexpr uint64_t kPatienceNanoseconds = 300ULL * 1000 * 1000 * 1000;
 
 vk::raii::CommandBuffer make_commands(const Device& device) {
   vk::raii::CommandBuffers buffers(device.handle(),
@@ -30,6 +29,10 @@ Submission::Submission(const Device& device)
 
 void Submission::abandon() noexcept {
   if (!in_flight_) return;
+  if (device_.is_given_up()) {
+    in_flight_ = false;
+    return;
+  }
   try {
     wait();
   } catch (const std::exception&) {
@@ -72,11 +75,15 @@ void Submission::submit() {
 }
 
 double Submission::wait() {
-  const vk::Result result = device_.handle().waitForFences(*fence_, VK_TRUE, kPatienceNanoseconds);
+  const bool answered = wait_patiently([this](std::chrono::nanoseconds most) {
+    const auto nanoseconds = static_cast<uint64_t>(most.count());
+    return device_.handle().waitForFences(*fence_, VK_TRUE, nanoseconds) == vk::Result::eSuccess;
+  });
   in_flight_ = false;
-  if (result == vk::Result::eTimeout) {
-    fail(VKC_ERROR_DEVICE_LOST, "the device has not answered for ",
-         kPatienceNanoseconds / 1'000'000'000, " s: destroy the context and make a new one");
+  if (!answered) {
+    device_.give_up();
+    fail(VKC_ERROR_DEVICE_LOST, "the device has not answered for ", kPatience.count(),
+         " s: destroy the context and make a new one");
   }
   return timed_ ? device_seconds() : 0;
 }
