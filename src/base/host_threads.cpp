@@ -33,6 +33,16 @@ class WithoutSignals {
 
 }  // namespace
 
+bool can_start_thread() {
+  const WithoutSignals without_signals;
+  try {
+    std::thread([] {}).join();
+    return true;
+  } catch (const std::system_error&) {
+    return false;
+  }
+}
+
 uint64_t HostThreads::of_processors() {
   return std::clamp<uint64_t>(std::thread::hardware_concurrency(), 1, kMostThreads);
 }

@@ -11,6 +11,10 @@
 
 namespace vkc {
 
+// Whether the system gives this process another thread: limits (ulimit -u, those of containers)
+// count the threads of all its programs or of all its user's.
+bool can_start_thread();
+
 // Threads for the length of a call. They are started when there is work for them, and then wait for
 // more: starting them for every piece of a transfer takes longer than the piece. They take no
 // signals.

@@ -4,10 +4,23 @@
 #include <limits>
 
 #include "base/available_memory.hpp"
+#include "base/error.hpp"
+#include "base/host_threads.hpp"
 
 namespace vkc {
 
 namespace {
+
+vk::Device create_device(const vk::raii::PhysicalDevice& physical,
+                         const vk::DeviceCreateInfo& info) {
+  try {
+    return (*physical).createDevice(info, nullptr, *physical.getDispatcher());
+  } catch (const vk::SystemError& error) {
+    if (can_start_thread()) throw;
+    fail(VKC_ERROR_VULKAN, "the driver cannot make the device (", error.what(),
+         "): ", kThreadsRefused, "try again");
+  }
+}
 
 vk::raii::Device make_device(const vk::raii::PhysicalDevice& physical, uint32_t queue_family) {
   const float priority = 1.0F;
@@ -23,7 +36,7 @@ vk::raii::Device make_device(const vk::raii::PhysicalDevice& physical, uint32_t 
     extensions.push_back("VK_KHR_portability_subset");
   }
   const vk::DeviceCreateInfo info({}, queue, {}, extensions, nullptr, &features);
-  const vk::Device device = (*physical).createDevice(info, nullptr, *physical.getDispatcher());
+  const vk::Device device = create_device(physical, info);
   try {
     return {physical, device};
   } catch (const std::bad_alloc&) {  // in Vulkan-Hpp, which then forgets the device
@@ -46,7 +59,8 @@ Device::Device(std::string_view wanted, bool validation)
       queue_(device_, chosen_.queue_family, 0),
       command_pool_(device_,
                     {vk::CommandPoolCreateFlagBits::eResetCommandBuffer, chosen_.queue_family}),
-      pipeline_cache_(device_, vk::PipelineCacheCreateInfo{}) {}
+      pipeline_cache_(device_, vk::PipelineCacheCreateInfo{}),
+      may_lack_threads_(limits().is_cpu && !can_start_thread()) {}
 
 uint64_t Device::available_bytes() const {
   // Where the memory is the host's, its heap tells the size, not what other programs have left of

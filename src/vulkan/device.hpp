@@ -45,6 +45,11 @@ struct BufferMemory {
   Footprint most;  // since the count was restarted; each for itself
 };
 
+// For messages: the reason, likely, where a driver that runs on the CPU fails.
+inline constexpr const char* kThreadsRefused =
+    "the system gives this process no more threads, of which the driver needs one or two for each "
+    "processor; allow more (ulimit -u, or the limit of the container), then ";
+
 class Device {
  public:
   // The device that choose_device chooses. Throws Error: what that throws, and Instance's.
@@ -61,6 +66,10 @@ class Device {
 
   // Bytes of device-local memory that are still free, as well as the driver can tell.
   [[nodiscard]] uint64_t available_bytes() const;
+
+  // Whether the driver, when it had started threads of its own, may have got fewer than it needs.
+  // lavapipe does not say so: it waits for ever for the work of those that are not there.
+  [[nodiscard]] bool may_lack_threads() const { return may_lack_threads_; }
 
   // Takes note that the device does not answer any more. What waits for it then, such as its
   // destruction, may wait for ever.
@@ -90,6 +99,7 @@ class Device {
   vk::raii::Queue queue_;
   vk::raii::CommandPool command_pool_;
   vk::raii::PipelineCache pipeline_cache_;
+  bool may_lack_threads_ = false;
   mutable bool is_given_up_ = false;
   mutable DeviceWork work_;             // a record about the device, which it does not change
   mutable uint64_t idle_since_ = 0;     // ticks

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "vulkan/loader_hints.hpp"
 #include "vulkan/validation.hpp"
 
 namespace vkc {
@@ -47,7 +48,30 @@ vk::raii::Context load_vulkan() {
   }
 }
 
-vk::raii::Instance make_instance(const vk::raii::Context& loader, bool validation) {
+[[noreturn]] void fail_without_driver(const char* what) {
+  const std::string variables = driver_variables();
+  if (!variables.empty()) {
+    fail(VKC_ERROR_NO_VULKAN_DRIVER, what, ", where the environment says which drivers there are (",
+         variables, "): unset that, or name the manifest of an installed driver there");
+  }
+  fail(VKC_ERROR_NO_VULKAN_DRIVER, what,
+       ": install your GPU's driver, or lavapipe to run on the CPU (Debian: mesa-vulkan-drivers)");
+}
+
+// The loader says so also where it cannot read a manifest.
+[[noreturn]] void fail_without_memory() {
+  const std::string broken = broken_manifests();
+  if (!broken.empty()) {
+    fail(VKC_ERROR_VULKAN,
+         "the Vulkan loader fails, most likely at a manifest that is not complete (", broken,
+         "): remove that file, or install again what it belongs to");
+  }
+  fail(VKC_ERROR_OUT_OF_HOST_MEMORY,
+       "the Vulkan loader is out of memory, or cannot read a manifest of a driver or layer: free "
+       "memory, or run with VK_LOADER_DEBUG=error to see which file it is");
+}
+
+vk::raii::Instance make_instance(const vk::raii::Context& loader, bool validation) try {
   const vk::ApplicationInfo application("libvulkan_compute", 0, nullptr, 0, kRequiredVulkan);
   std::vector<const char*> layers;
   std::vector<const char*> extensions;
@@ -69,13 +93,13 @@ vk::raii::Instance make_instance(const vk::raii::Context& loader, bool validatio
   try {
     return {loader, info};
   } catch (const vk::IncompatibleDriverError&) {
-    fail(VKC_ERROR_NO_VULKAN_DRIVER,
-         "no Vulkan driver is installed: install your GPU's, or lavapipe to run on the CPU "
-         "(Debian: mesa-vulkan-drivers)");
+    fail_without_driver("no Vulkan driver is found");
   } catch (const vk::LayerNotPresentError&) {
     fail(VKC_ERROR_NO_VALIDATION_LAYER, "validation was asked for, but ", kValidationLayer,
          " is not installed (Debian: vulkan-validationlayers)");
   }
+} catch (const vk::OutOfHostMemoryError&) {
+  fail_without_memory();
 }
 
 vk::raii::DebugUtilsMessengerEXT make_messenger(const vk::raii::Instance& instance,
@@ -140,11 +164,7 @@ std::vector<vk::raii::PhysicalDevice> Instance::physical_devices() const {
   } catch (const vk::InitializationFailedError&) {
     devices.clear();  // a driver without its hardware
   }
-  if (devices.empty()) {
-    fail(VKC_ERROR_NO_VULKAN_DRIVER,
-         "the installed Vulkan drivers offer no device: install your GPU's driver, or lavapipe to "
-         "run on the CPU (Debian: mesa-vulkan-drivers)");
-  }
+  if (devices.empty()) fail_without_driver("the Vulkan drivers that are found offer no device");
   return devices;
 }
 

@@ -75,15 +75,17 @@ void Submission::submit() {
 }
 
 double Submission::wait() {
-  const bool answered = wait_patiently([this](std::chrono::nanoseconds most) {
+  const auto patience = device_.may_lack_threads() ? kLittlePatience : kPatience;
+  const bool answered = wait_patiently(patience, [this](std::chrono::nanoseconds most) {
     const auto nanoseconds = static_cast<uint64_t>(most.count());
     return device_.handle().waitForFences(*fence_, VK_TRUE, nanoseconds) == vk::Result::eSuccess;
   });
   in_flight_ = false;
   if (!answered) {
     device_.give_up();
-    fail(VKC_ERROR_DEVICE_LOST, "the device has not answered for ", kPatience.count(),
-         " s: destroy the context and make a new one");
+    fail(VKC_ERROR_DEVICE_LOST, "the device has not answered for ", patience.count(),
+         " s: ", device_.may_lack_threads() ? kThreadsRefused : "",
+         "destroy the context and make a new one");
   }
   return timed_ ? device_seconds() : 0;
 }

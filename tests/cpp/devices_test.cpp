@@ -5,6 +5,7 @@
 #include <bit>
 #include <cctype>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -222,9 +223,60 @@ TEST(Environment, NoVulkanLoader) {
   EXPECT_TRUE(probe_failed(result, VKC_ERROR_NO_VULKAN_LOADER, {"libvulkan", "install"}));
 }
 
+// Whatever hides the drivers is named.
 TEST(Environment, NoVulkanDriver) {
-  const auto result = probe("VK_DRIVER_FILES=/nonexistent VK_ICD_FILENAMES=/nonexistent");
-  EXPECT_TRUE(probe_failed(result, VKC_ERROR_NO_VULKAN_DRIVER, {"driver", "install"}));
+  for (const std::string variable :
+       {"VK_DRIVER_FILES=/nonexistent", "VK_ICD_FILENAMES=/nonexistent",
+        "VK_DRIVER_FILES=", "VK_LOADER_DRIVERS_DISABLE=*"}) {
+    const auto result = probe("env -u VK_DRIVER_FILES -u VK_ICD_FILENAMES " + variable);
+    if (result.output == "VKC_SUCCESS\n") {
+      EXPECT_TRUE(variable.starts_with("VK_LOADER")) << "unknown to older loaders";
+      continue;
+    }
+    const std::string name = variable.substr(0, variable.find('='));
+    EXPECT_TRUE(probe_failed(result, VKC_ERROR_NO_VULKAN_DRIVER,
+                             {"driver", "unset", (name + "='").c_str()}));
+  }
+}
+
+// A file of some other program, written half. Where the loader reads on, so does the library.
+TEST(Environment, BrokenManifest) {
+  const auto folder = std::filesystem::path(testing::TempDir()) / "vulkan_compute_manifests";
+  for (const char* kind : {"icd.d", "implicit_layer.d", "explicit_layer.d"}) {
+    for (const char* text : {"{", "{\"file_format_version\": \"1.0.0\", \"ICD\": {\"libr"}) {
+      std::filesystem::remove_all(folder);
+      std::filesystem::create_directories(folder / "vulkan" / kind);
+      const std::string file = folder / "vulkan" / kind / "half.json";
+      std::ofstream(file) << text;
+      const auto result = probe("XDG_DATA_HOME='" + folder.string() + "'", 1);
+      if (result.output == "VKC_SUCCESS\n") continue;
+      EXPECT_TRUE(probe_failed(result, VKC_ERROR_VULKAN, {"manifest", file.c_str(), "remove"}));
+    }
+  }
+  std::filesystem::remove_all(folder);
+}
+
+// Limits of processes, and of containers: all is done, or the limit is named within seconds. What
+// the library does itself needs no thread.
+TEST(Environment, FewThreads) {
+  uint32_t failures = 0;
+  for (int threads = 0;; ++threads) {
+    ASSERT_LT(threads, 200) << "threads are never enough";
+    const auto result =
+        run_command("VKC_FAULT_THREADS=" + std::to_string(threads) + " LD_PRELOAD='" +
+                    VKC_FEW_THREADS "' timeout 60 '" VKC_PROBE "' walk");
+    if (result.output.ends_with("VKC_SUCCESS\n")) {
+      EXPECT_EQ(result.output, "0 1 2\nVKC_SUCCESS\n");
+      if (threads > 2) break;  // more do no harm
+      continue;
+    }
+    ++failures;
+    const bool lost = result.output.starts_with("VKC_ERROR_DEVICE_LOST\n");
+    EXPECT_TRUE(probe_failed(result, lost ? VKC_ERROR_DEVICE_LOST : VKC_ERROR_VULKAN,
+                             {"no more threads", "ulimit -u", "container"}))
+        << threads << " threads";
+  }
+  std::printf("%u limits were too low\n", failures);
 }
 
 TEST(Environment, NoValidationLayer) {

@@ -29,8 +29,8 @@ struct Outcome {
 Outcome wait(const std::function<bool(int asked, nanoseconds most)>& ask) {
   const auto begin = Clock::time;
   int asked = 0;
-  const bool answered =
-      vkc::wait_patiently<Clock>([&](nanoseconds most) { return ask(++asked, most); });
+  const bool answered = vkc::wait_patiently<Clock>(
+      vkc::kPatience, [&](nanoseconds most) { return ask(++asked, most); });
   return {answered, Clock::time - begin, asked};
 }
 

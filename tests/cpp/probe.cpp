@@ -4,6 +4,7 @@
 //
 //   probe create VALIDATION            makes a context with VkcOptions.validation, 0 or 1
 //   probe upload NUMBER DIMENSION      uploads embeddings of this size, of which there is only one
+//   probe walk                         also prints the walk from the first of three embeddings
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -20,8 +21,8 @@ int main(int argc, char** argv) {
   VkcOptions options{.struct_size = sizeof(VkcOptions), .validation = 0, .device = nullptr};
   if (command == "create" && argc == 3) {
     options.validation = number(2);
-  } else if (command != "upload" || argc != 4) {
-    std::fprintf(stderr, "usage: probe create VALIDATION | probe upload NUMBER DIMENSION\n");
+  } else if (!(command == "upload" && argc == 4) && !(command == "walk" && argc == 2)) {
+    std::fprintf(stderr, "usage: probe create VALIDATION | upload NUMBER DIMENSION | walk\n");
     return 2;
   }
   VkComputeContext* ctx = nullptr;
@@ -29,6 +30,13 @@ int main(int argc, char** argv) {
   if (result == VKC_SUCCESS && command == "upload") {
     const float one = 1;
     result = vkc_upload_embeddings(ctx, &one, number(2), number(3));
+  }
+  if (result == VKC_SUCCESS && command == "walk") {
+    const float embeddings[] = {1, 0, 0, 1, 0.5F, 1};
+    uint32_t walk[3] = {};
+    result = vkc_upload_embeddings(ctx, embeddings, 3, 2);
+    if (result == VKC_SUCCESS) result = vkc_compute_diversity_sequence(ctx, 0, walk);
+    if (result == VKC_SUCCESS) std::printf("%u %u %u\n", walk[0], walk[1], walk[2]);
   }
   std::printf("%s\n", vkc_result_name(result));
   if (result != VKC_SUCCESS) std::printf("%s\n", vkc_last_error());
