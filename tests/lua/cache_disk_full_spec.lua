@@ -30,7 +30,7 @@ describe("a full disk", function()
   end
 
   local function assert_fails(words, text, code)
-    assert.are.equal(1, code, text)
+    assert.are.equal(2, code, text)
     assert.is_truthy(text:find("error: ", 1, true), text)
     assert.is_truthy(text:find(words, 1, true), text)
   end

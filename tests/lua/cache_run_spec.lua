@@ -16,7 +16,7 @@ describe("compute-diversity-cache.lua", function()
   before_each(function() cache_helper.remove(path) end)
 
   local function assert_refused(words, output, code)
-    assert.are.equal(1, code, output)
+    assert.are.equal(2, code, output)
     assert.is_truthy(output:find("error: ", 1, true), output)
     assert.is_truthy(output:find(words, 1, true), ("%q is not in: %s"):format(words, output))
   end

@@ -50,7 +50,7 @@ describe("a run that is stopped", function()
     cache_helper.await(function() return cache_helper.journalled(path) >= 5 end, "rows")
     local child = tonumber(cache_helper.contents(("/proc/%d/task/%d/children"):format(pid, pid)):match("%d+"))
     cache_helper.kill(child)
-    assert.are.same({ "exited", 1 }, { cache_helper.wait(pid) })
+    assert.are.same({ "exited", 2 }, { cache_helper.wait(pid) })
     assert.is_truthy(cache_helper.contents(output):find("the computing process ended (killed 9)", 1, true))
     assert_goes_on(cache_helper.journalled(path))
   end)
@@ -66,7 +66,7 @@ describe("a run that is stopped", function()
         VK_ADD_LAYER_PATH = folder, VK_INSTANCE_LAYERS = layer,
         VKC_FAULT_LOSE_AT_SUBMIT = submission,
       }, place.input, path, "--batch", "1")
-      assert.are.equal(1, code, text)
+      assert.are.equal(2, code, text)
       assert.is_truthy(text:find("VKC_ERROR_DEVICE_LOST", 1, true), text)
       done = cache_helper.journalled(path)
       if done > 3 then break end

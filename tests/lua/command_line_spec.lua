@@ -35,15 +35,17 @@ describe("vulkan-compute", function()
     return output, code, text
   end
 
+  -- Results, and the notes and progress of standard error.
   local function succeed(...)
     local output, code, errors = run(...)
-    assert.are.same({ 0, "" }, { code, errors }, output .. errors)
-    return output
+    assert.are.equal(0, code, output .. errors)
+    return output, errors
   end
 
   -- One document, and nothing else.
   local function document(...)
-    local output = succeed(...)
+    local output, errors = succeed(...)
+    assert.are.equal("", errors)
     assert.are.equal(1, select(2, output:gsub("\n", "")), output)
     return cjson.decode(output)
   end
@@ -52,8 +54,8 @@ describe("vulkan-compute", function()
   local function fail(words, ...)
     local output, code, errors = run(...)
     -- What the embeddings were found to be may have been told by then.
-    output = output:gsub("^[^\n]+ embeddings of [^\n]+\n", "")
-    assert.are.same({ "", 1 }, { output, code }, output .. errors)
+    errors = errors:gsub("^[^\n]+, [%d,]+ embeddings of [%d,]+ number[^\n]*\n", "")
+    assert.are.same({ "", 2 }, { output, code }, output .. errors)
     assert.is_truthy(errors:match("^error: [^\n]+\n$"), errors)
     assert.is_truthy(errors:find(words, 1, true), ("%q is not in: %s"):format(words, errors))
   end
@@ -97,7 +99,7 @@ describe("vulkan-compute", function()
   it("devices says so where there is no driver", function()
     local output, code = cache_helper.shell("VK_DRIVER_FILES=/none VK_ICD_FILENAMES=/none "
       .. helper.quoted(PROGRAM, "devices", "--json"))
-    assert.are.equal(1, code, output)
+    assert.are.equal(2, code, output)
     assert.is_truthy(output:match("^error: [^\n]+\n$"), output)
   end)
 
@@ -134,8 +136,8 @@ describe("vulkan-compute", function()
     local answer = document("diversity-sequence", input, "--start", 3, "--json")
     assert.are.same(document("diversity-sequence", place.input, "--start", 3, "--json").sequence, answer.sequence)
     assert.is_truthy(answer.input:find("JSON, 130 embeddings of 9 numbers", 1, true), answer.input)
-    local text = succeed("cache", input, path)
-    assert.is_truthy(text:find(input .. ": JSON, 130 embeddings of 9 numbers", 1, true), text)
+    local _, notes = succeed("cache", input, path)
+    assert.is_truthy(notes:find(input .. ": JSON, 130 embeddings of 9 numbers", 1, true), notes)
     assert.is_true(cache_helper.contents(path) == place.expected)
 
     cache_helper.write(input, '{"embeddings": [' .. table.concat(lists, ",") .. ",null]}")
@@ -180,7 +182,7 @@ describe("vulkan-compute", function()
       assert.is_truthy(bytes:find(("'<f4', 'fortran_order': False, 'shape': (%d, %d)"):format(n, n), 1, true))
       assert.are.same({ "out.npy" }, cache_helper.names(folder))
     end
-    assert.are.equal("", (succeed("similarity", place.input, path, "--quiet")))
+    assert.are.same({ "", "" }, { succeed("similarity", place.input, path, "--quiet") })
     local answer = document("similarity", place.input, path, "--json")
     assert.are.same({ path, n, d, false, "float32", #cache_helper.contents(path) }, { answer.path,
       answer.n, answer.d, answer.centered, answer.dtype, answer.bytes })
@@ -215,7 +217,7 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
     -- Files limited in size stand for the disk: in this shell's units of 512 bytes.
     local command = helper.quoted(PROGRAM, "similarity", place.input, path, "--quiet")
     local output, code = cache_helper.shell("ulimit -f 100; " .. command)
-    assert.are.equal(1, code, output)
+    assert.are.equal(2, code, output)
     assert.is_truthy(output:match("^error: cannot reserve %d+ bytes for [^\n]+: File too large\n$"), output)
     assert.is_true(cache_helper.contents(path) == earlier)
     assert.are.same({ "out.npy" }, cache_helper.names(folder))
@@ -295,7 +297,7 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
     assert.are.same({ "finished", n, n }, { answer.outcome, answer.total, answer.computed })
     assert.is_true(cache_helper.contents(path):sub(-#expected) == expected)
     assert.are.equal("finished", document("check", path, "--json").state)
-    assert.are.equal("verified", document("verify", path, place.input, "--json").outcome)
+    assert.are.equal("verified", document("verify", place.input, path, "--json").outcome)
     succeed("export", path, folder .. "/out.json")
     local exported = cjson.decode(cache_helper.contents(folder .. "/out.json"))
     assert.are.equal(7, #exported.neighbors["0"])
@@ -313,31 +315,94 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
 
   it("verify finds damage and repairs it", function()
     cache_helper.copy(place.finished, path)
-    local text = succeed("verify", path, place.input)
+    local text = succeed("verify", place.input, path)
     assert.is_truthy(text:match("; verified\n$"), text)
-    local answer = document("verify", path, place.input, "--json")
+    local answer = document("verify", place.input, path, "--json")
     assert.are.same({ "verified", {}, {} }, { answer.outcome, answer.problems, answer.damaged })
 
     cache_helper.flip(path, #place.expected - n * 4 * (n - 5) + 4)
-    local output, code, errors = run("verify", path, place.input, "--json")
+    local output, code, errors = run("verify", place.input, path, "--json")
     assert.are.same({ 1, "" }, { code, errors })
     answer = cjson.decode(output)
     assert.are.same({ "damaged", { 5 } }, { answer.outcome, answer.damaged })
-    output, code = run("verify", path, place.input)
+    output, code = run("verify", place.input, path)
     assert.are.equal(1, code)
-    assert.is_truthy(output:find("\nPROBLEM: checksums do not fit in rows 5\n", 1, true), output)
+    assert.is_truthy(output:find("PROBLEM: checksums do not fit in rows 5\n", 1, true), output)
 
-    answer = document("verify", path, place.input, "--repair", "--json")
+    answer = document("verify", place.input, path, "--repair", "--json")
     assert.are.same({ "repaired", { 5 }, {} }, { answer.outcome, answer.damaged, answer.remaining })
     assert.is_true(cache_helper.contents(path) == place.expected)
-    fail("what differs: n", "verify", path, cache_helper.PSALMS, "--quiet")
-    fail("there is no cache", "verify", folder .. "/none.npy", place.input)
+    output, code = run("verify", cache_helper.PSALMS, path)
+    assert.are.equal(1, code)
+    assert.is_truthy(output:find("what differs: n", 1, true), output)
+    output, code, errors = run("verify", place.input, folder .. "/none.npy")
+    assert.are.same({ "", 1 }, { output, code })
+    assert.is_truthy(errors:find("there is no cache", 1, true), errors)
+  end)
+
+  it("verify takes the order of release 0.1, and says which it is now", function()
+    local NOTE = "note: the order is now EMBEDDINGS CACHE, as for the other commands\n"
+    cache_helper.copy(place.finished, path)
+    local expected = succeed("verify", place.input, path)
+    local output, notes = succeed("verify", path, place.input)
+    assert.are.equal(expected, output)
+    assert.are.equal(1, select(2, notes:gsub(NOTE, "")), notes)
+    assert.is_falsy(select(2, succeed("verify", place.input, path)):find(NOTE, 1, true))
+    -- One that is not finished, too; there the file named is not there.
+    local growing = place.folder .. "/growing.npy"
+    cache_helper.make_partial(place, growing, 20)
+    notes = select(2, succeed("verify", growing, place.input))
+    assert.is_truthy(notes:find(NOTE, 1, true), notes)
+    cache_helper.remove(growing)
+    assert.are.same({ "", "" }, { succeed("verify", path, place.input, "--quiet") })
+  end)
+
+  it("verify tells apart what is not well and what it could not do", function()
+    cache_helper.copy(place.finished, path)
+    local function code_of(...) return (select(2, run("verify", ...))) end
+    assert.are.equal(0, code_of(place.input, path))
+    assert.are.equal(1, code_of(cache_helper.PSALMS, path))
+    assert.are.equal("other", cjson.decode((run("verify", cache_helper.PSALMS, path, "--json"))).outcome)
+    assert.are.equal(2, code_of(place.input, path, "--device", "none"))
+    assert.are.equal(2, code_of(folder .. "/none", path))
+    assert.are.equal(1, code_of(place.input, folder .. "/none"))
+    assert.are.equal(2, code_of(place.input))
+    cache_helper.flip(path .. ".json", 90)
+    assert.are.equal(1, code_of(place.input, path))
+  end)
+
+  it("--status, --verify and --repair of cache and neighbors go on working, unsaid", function()
+    cache_helper.copy(place.finished, path)
+    for _, command in ipairs({ "cache", "neighbors" }) do
+      local help = succeed(command, "--help")
+      for _, alias in ipairs({ "status", "verify", "repair" }) do
+        assert.is_falsy(help:find("--" .. alias, 1, true), help)
+      end
+    end
+    assert.are.equal(succeed("check", path), succeed("cache", place.input, path, "--status"))
+    assert.is_truthy(succeed("cache", place.input, path, "--verify"):find("; verified\n", 1, true))
+    cache_helper.flip(path, #place.expected - 3)
+    assert.is_truthy(succeed("cache", place.input, path, "--verify", "--repair"):find("; repaired\n", 1, true))
+    assert.is_true(cache_helper.contents(path) == place.expected)
+  end)
+
+  it("results go to standard output, progress and notes to standard error", function()
+    local output, notes = succeed("cache", place.input, path)
+    assert.is_truthy(output:find("^finished: "), output)
+    assert.is_truthy(notes:find("opening the device", 1, true), notes)
+    assert.is_falsy(notes:find("finished", 1, true), notes)
+    output, notes = succeed("verify", place.input, path)
+    assert.are.equal(1, select(2, output:gsub("\n", "")), output)
+    assert.is_truthy(notes:find("^[^\n]+ embeddings of "), notes)
+    output, notes = succeed("similarity", place.input, path .. ".s")
+    assert.is_truthy(output:find("^finished: "), output)
+    assert.is_truthy(notes:find("of 130 rows", 1, true), notes)
   end)
 
   it("export writes what export-diversity-cache.lua writes, and never over the cache", function()
     local by_script = folder .. "/script.json"
     assert.are.same({ "", 0 }, { cache_helper.run(cache_helper.EXPORT, place.finished, by_script) })
-    assert.are.equal("", (succeed("export", place.finished, folder .. "/out.json")))
+    assert.are.same({ "", "" }, { succeed("export", place.finished, folder .. "/out.json") })
     local text = cache_helper.contents(folder .. "/out.json")
     assert.is_true(text == cache_helper.contents(by_script))
     local answer = document("export", place.finished, folder .. "/out.bin", "--binary", "--json")
@@ -402,12 +467,12 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
   end)
 
   it("tells what memory a cache takes before it computes, and refuses what does not fit", function()
-    local text = succeed("cache", place.input, path)
-    assert.is_truthy(text:find("\nmemory: at most .-\nbuilding the similarity matrix"), text)
+    local _, notes = succeed("cache", place.input, path)
+    assert.is_truthy(notes:find("\nmemory: at most .-\nbuilding the similarity matrix"), notes)
     local many = folder .. "/many.f32"
     helper.execute("truncate", "-s", "800000", many)
     local _, code, errors = run("cache", many, folder .. "/many.npy", "--dim", "1", "--length", "2")
-    assert.are.equal(1, code)
+    assert.are.equal(2, code)
     assert.is_truthy(errors:find("memory: at most 160.0%d GB of the device"), errors)
     assert.is_truthy(errors:find("does not fit", 1, true), errors)
   end)
@@ -456,11 +521,12 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
 
   it("stops a cache where nobody reads its progress, and keeps the rows", function()
     local cache = helper.quoted(PROGRAM, "cache", cache_helper.PSALMS, path, "--batch", 1)
-    assert.are.equal(141, unread(cache, "grep -m 1 'of 2461 rows'"))
+    assert.are.equal(141, unread(cache .. " 2>&1", "grep -m 1 'of 2461 rows'"))
     local status = document("check", path, "--json")
     assert.are.equal("stopped", status.state)
     assert.is_true(status.done > 0)
-    assert.are.equal(141, unread(helper.quoted(PROGRAM, "similarity", cache_helper.PSALMS, path .. ".s"), "true"))
+    local similarity = helper.quoted(PROGRAM, "similarity", cache_helper.PSALMS, path .. ".s")
+    assert.are.equal(141, unread(similarity .. " 2>&1", "true"))
     assert.is_false(cache_helper.exists(path .. ".s") or cache_helper.exists(path .. ".s.new"))
   end)
 
@@ -469,7 +535,7 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
       { "--help" }, { "cache", "--help" }, { "--version" },
       { "diversity-sequence", place.input, "--start", 3 } }) do
       local output, code = cache_helper.shell(helper.quoted(PROGRAM, unpack(words)) .. " >/dev/full")
-      assert.are.same({ "error: cannot write to standard output: No space left on device\n", 1 }, { output, code })
+      assert.are.same({ "error: cannot write to standard output: No space left on device\n", 2 }, { output, code })
     end
   end)
 
@@ -481,13 +547,13 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
     local output = run("check", strange)
     assert.is_truthy(output:find("^[^\n]*" .. shown:gsub("%p", "%%%0") .. ": missing\n"), output)
     cache_helper.write_embeddings(strange, place.embeddings, 5, d)
-    local text = succeed("cache", strange, strange .. ".c")
-    assert.is_truthy(text:find("^" .. shown:gsub("%p", "%%%0") .. ": %.npy of float32"), text)
-    assert.is_truthy(text:find("\nfinished: " .. shown .. ".c\n", 1, true), text)
-    text = succeed("verify", strange .. ".c", strange)
-    assert.is_truthy(text:find("\n" .. shown .. ".c: 5 of 5 rows", 1, true), text)
+    local text, notes = succeed("cache", strange, strange .. ".c")
+    assert.is_truthy(notes:find("^" .. shown:gsub("%p", "%%%0") .. ": %.npy of float32"), notes)
+    assert.is_truthy(text:find("finished: " .. shown .. ".c\n", 1, true), text)
+    text = succeed("verify", strange, strange .. ".c")
+    assert.is_truthy(text:find(shown .. ".c: 5 of 5 rows", 1, true), text)
     text = succeed("similarity", strange, strange .. ".s")
-    assert.is_truthy(text:find("\nfinished: " .. shown .. ".s\n", 1, true), text)
+    assert.is_truthy(text:find("finished: " .. shown .. ".s\n", 1, true), text)
   end)
 
   it("writes JSON that is UTF-8, whatever a name is", function()
@@ -511,7 +577,7 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
     -- Without /usr/local, where an installed copy has it.
     local output, code = cache_helper.shell("LUA_PATH='/usr/share/lua/5.1/?.lua;/usr/share/lua/5.1/?/init.lua' "
       .. helper.quoted(folder .. "/bin/vulkan-compute", "devices"))
-    assert.are.equal(1, code)
+    assert.are.equal(2, code)
     assert.is_truthy(output:find("error: module 'vk_compute.cli.check' not found", 1, true), output)
     assert.is_truthy(output:match("%(Debian: lua%-argparse [^\n]+\n$"), output)
   end)

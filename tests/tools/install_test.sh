@@ -62,7 +62,7 @@ use_command() {
   PATH=$prefix/bin:$PATH
   expect "--version" "vulkan-compute $version (definition 1)" "$(vulkan-compute --version)"
   vulkan-compute cache "$work/psalms.npy" "$work/cache.npy" --length 3 --quiet
-  vulkan-compute verify "$work/cache.npy" "$work/psalms.npy"
+  vulkan-compute verify "$work/psalms.npy" "$work/cache.npy"
   expect "the manual" "vulkan-compute(1)" "$(sed -n 's/^\.TH VULKAN-COMPUTE 1 .*/vulkan-compute(1)/p' \
     "$prefix/share/man/man1/vulkan-compute.1")"
 }

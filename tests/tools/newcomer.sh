@@ -47,9 +47,9 @@ LUA
 use devices
 use cache embeddings.json diversity.npy
 use check diversity.npy
-use verify diversity.npy embeddings.json
+use verify embeddings.json diversity.npy
 use neighbors embeddings.json neighbors.npy --k 10
-use verify neighbors.npy embeddings.json
+use verify embeddings.json neighbors.npy
 use export diversity.npy diversity.json
 use export neighbors.npy neighbors.json
 
@@ -62,8 +62,8 @@ grep -q -e "--force" refusal || fail "no remedy in: $(cat refusal)"
 # A byte that was changed is found, and put right.
 cp diversity.npy good.npy
 printf '\377' | dd of=diversity.npy bs=1 seek=1000 conv=notrunc status=none
-if use verify diversity.npy embeddings.json; then fail "a damaged cache was verified"; fi
-use verify diversity.npy embeddings.json --repair
+if use verify embeddings.json diversity.npy; then fail "a damaged cache was verified"; fi
+use verify embeddings.json diversity.npy --repair
 cmp diversity.npy good.npy
 
 # Every walk goes through everything once, from its start to the item least like it; and the nearest

@@ -35,6 +35,17 @@ function file_kind.holds_ids(path)
   return header ~= nil and header.descr == "<u4"
 end
 
+--- Whether a file is a cache or the metadata of one, so that it cannot hold embeddings.
+function file_kind.is_of_cache(path)
+  local info = files.stat(path)
+  return info ~= nil and files.is_regular(info) and (file_kind.holds_ids(path) or metadata.begins(path))
+end
+
+--- Whether a path is that of a cache, finished or growing.
+function file_kind.is_cache(path)
+  return file_kind.is_of_cache(path) or files.stat(layout.paths(path).journal) ~= nil
+end
+
 --- What lies at a path, in words.
 -- @tparam string path
 -- @treturn string such as "a directory", "a finished cache", "a .npy file of <f4, shape (3, 4)", "JSON"

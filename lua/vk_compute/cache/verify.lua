@@ -3,7 +3,6 @@
 
 local ffi = require("ffi")
 local time = require("posix.time")
-local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
@@ -19,17 +18,15 @@ local verify = {}
 
 local SAMPLE = 16  -- rows
 
-local function check_identity(job, what)
+-- What of a cache is not as the embeddings and the job demand, in words; nil where all is.
+local function difference_from(job, what)
   local asked = identity.of(job.embeddings, setmetatable({ definition_version = job.vk.definition_version() }, {
     __index = function(_, name)
       if job[name] ~= nil then return job[name] end
       return what[name]
     end,
   }))
-  local difference = identity.difference(what, asked)
-  if difference then
-    fail("%s was made from something else; what differs: %s", job.path, difference)
-  end
+  return identity.difference(what, asked)
 end
 
 -- Compares rows with their checksums and looks at the ids of each. The damaged rows; problems are added.
@@ -131,17 +128,19 @@ end
 
 local function verify_once(job)
   local from = source.open(job.path)
-  check_identity(job, from.what)
-  local problems, damaged, sampled = examine(job, from)
-  local remaining
-  if job.repair and problems[1] then
-    repair.run(job, from, damaged)
-    remaining = examine(job, source.open(job.path))
+  local result = { finished = from.finished, total = from.what.n, done = from.done }
+  local difference = difference_from(job, from.what)
+  if difference then
+    result.is_other, result.damaged, result.sampled = true, {}, 0
+    result.problems = { ("%s was made from something else; what differs: %s"):format(job.path, difference) }
+    return result
   end
-  return {
-    finished = from.finished, total = from.what.n, done = from.done, damaged = damaged,
-    problems = problems, sampled = sampled, remaining = remaining,
-  }
+  result.problems, result.damaged, result.sampled = examine(job, from)
+  if job.repair and result.problems[1] then
+    repair.run(job, from, result.damaged)
+    result.remaining = examine(job, source.open(job.path))
+  end
+  return result
 end
 
 --- Verifies a cache, finished or not. A writer may be at work, unless something is to be repaired. Must
@@ -156,7 +155,7 @@ end
 -- - `stop`: function () -> how often the user has asked to stop
 -- @treturn table `finished`, `total`, `done` (rows there were), `damaged` (rows), `problems` (texts),
 -- `sampled` (rows computed and compared), `remaining` (problems left after a repair; nil where nothing
--- was repaired)
+-- was repaired), `is_other`: true where the cache was made from something else; then nothing more is examined
 function verify.run(job)
   local held = job.repair and repair.lock(job.path)
   local finished = layout.paths(job.path).finished

@@ -26,16 +26,15 @@ local function declare(parser, kind, texts)
   parser:option("--batch", "bring to disk after at most so many rows (default: about half a second's)")
     :argname("ROWS"):convert(options_of.count)
   parser:flag("--force", "start over, whatever is there; never over EMBEDDINGS, nor over a link, pipe or device")
-  parser:flag("--status", "only tell how CACHE stands")
-  parser:flag("--verify", "only verify CACHE: checksums, every row, a sample computed again")
-  parser:flag("--repair", "with --verify: put right what is damaged")
+  -- What check and verify do. Scripts made for earlier releases use these.
+  for _, alias in ipairs({ "--status", "--verify", "--repair" }) do parser:flag(alias):hidden(true) end
   options_of.quiet(parser)
   options_of.json(parser)
 end
 
 local function tell_stopped(options, result)
   -- Even where it is to be quiet: the work is not done.
-  output.new({ json = options.json }):say(
+  output.new({ json = options.json }):note(
     ("stopped: %.0f of %.0f rows are kept. To go on, run the same command again"):format(result.done,
       result.total))
 end
@@ -64,7 +63,7 @@ local function compute(kind, options)
     device = options.device, force = options.force,
     batch = options.batch,
     report = function(state) out:progress(state) end,
-    plan = function(plan) out:say(plan_text(plan)) end,
+    plan = function(plan) out:note(plan_text(plan)) end,
     notice = function(text) out:notice(text) end,
     stop = stop.count,
   })
@@ -103,8 +102,8 @@ return function(kind, texts)
       .. " goes on where it was when started again. CACHE.json, beside it, says what it was made from."
       .. " Until all is done the rows are in CACHE.partial, and CACHE.journal tells which. Files that are"
       .. " there and belong to no cache are replaced only with --force.",
-    epilog = "Exit codes: 0 done; 1 failed, refused or found damaged; 2 wrong use; 130 stopped with"
-      .. " Ctrl-C.",
+    epilog = "Exit codes: 0 done; 2 failed, refused or called wrongly; 130 stopped with Ctrl-C: then the same"
+      .. " command goes on.",
     declare = function(parser) declare(parser, kind, texts) end,
     main = function(options) return main(kind, options) end,
   }

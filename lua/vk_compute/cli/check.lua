@@ -2,6 +2,7 @@
 -- @module vk_compute.cli.check
 
 local time = require("posix.time")
+local unistd = require("posix.unistd")
 local cache = require("vk_compute.cache")
 local command = require("vk_compute.cli.command")
 local output = require("vk_compute.cli.output")
@@ -11,7 +12,8 @@ local check = {
   summary = "tell how a cache stands",
   description = "Tells how CACHE stands: rows done, rate, time left, who is writing, whether anything"
     .. " is wrong. It only reads: a running computation is not disturbed.",
-  epilog = "Exit codes: 0 no problem known; 1 a problem, or no such cache; 2 wrong use.",
+  epilog = "Exit codes: 0 no problem known; 1 a problem, or no such cache; 2 the command failed, or was called"
+    .. " wrongly.",
 }
 
 function check.declare(parser)
@@ -22,14 +24,15 @@ end
 
 --- The exit code for a status.
 function check.exit_code(status)
-  return (status.problems[1] or status.state == "missing") and command.EXIT_FAILED or 0
+  return (status.problems[1] or status.state == "missing") and command.EXIT_NOT_WELL or 0
 end
 
+local on_terminal = unistd.isatty(1) == 1
 local CLEAR_SCREEN, REDRAW = "\27[2J\27[H", "\27[H\27[J"
 
 local function show(options, status, is_first)
   if options.json then return output.write(output.json(status) .. "\n") end
-  local redraw = options.watch and output.on_terminal and (is_first and CLEAR_SCREEN or REDRAW) or ""
+  local redraw = options.watch and on_terminal and (is_first and CLEAR_SCREEN or REDRAW) or ""
   output.write(redraw .. table.concat(messages.status(status), "\n") .. "\n")
 end
 

@@ -4,11 +4,11 @@
 local printable = require("vk_compute.system.printable")
 
 local command = {
-  EXIT_FAILED = 1,
-  EXIT_WRONG_USE = 2,
+  EXIT_NOT_WELL = 1,  -- the command did its work, and what it looked at is damaged, missing or does not fit
+  EXIT_FAILED = 2,    -- it could not do its work, or was called wrongly
   EXIT_BROKEN_PIPE = 141,  -- as a shell shows a program that SIGPIPE ended
 
-  --- Raised where nobody reads standard output any more: `command.run` then ends without a word.
+  --- Raised where nobody reads the output any more: `command.run` then ends without a word.
   BROKEN_PIPE = setmetatable({}, { __tostring = function() return "broken pipe" end }),
 }
 
@@ -16,7 +16,12 @@ local command = {
 -- @tparam string message what was wrong
 function command.refuse_use(message)
   io.stderr:write(message, "\n")
-  os.exit(command.EXIT_WRONG_USE)
+  os.exit(command.EXIT_FAILED)
+end
+
+--- Raises an error that ends the program with another exit code than EXIT_FAILED.
+function command.fail_with(exit_code, problem)
+  error({ message = command.message_of(problem), exit_code = exit_code }, 0)
 end
 
 --- Reads the arguments. Where they are wrong, says so and ends the program.
@@ -29,8 +34,8 @@ function command.parse(parser)
   return parser:parse()
 end
 
--- Errors of wrong use carry the script's name and line, which tell its user nothing.
-local function message_of(problem)
+--- What an error says. Errors of wrong use carry the script's name and line, which tell its user nothing.
+function command.message_of(problem)
   if type(problem) == "table" then return problem.message end
   local file, rest = problem:match("^(.-):%d+: (.*)$")
   file = file and file:gsub("^%.%.%.", "")
@@ -44,9 +49,9 @@ function command.run(main, on_error)
   local ok, result = pcall(main)
   if ok then os.exit(result) end
   if result == command.BROKEN_PIPE then os.exit(command.EXIT_BROKEN_PIPE) end
-  local code = on_error and on_error() or command.EXIT_FAILED
+  local code = on_error and on_error() or type(result) == "table" and result.exit_code or command.EXIT_FAILED
   io.stdout:flush()
-  io.stderr:write("error: ", printable.line(message_of(result)), "\n")
+  io.stderr:write("error: ", printable.line(command.message_of(result)), "\n")
   os.exit(code)
 end
 

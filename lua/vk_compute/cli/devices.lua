@@ -9,7 +9,7 @@ local devices = {
   summary = "list the devices there are",
   description = "Lists the devices of all Vulkan drivers. --device of the other commands takes their"
     .. " indices, which count from 0.",
-  epilog = "Exit codes: 0 done; 1 no Vulkan loader, no driver, or none with a device; 2 wrong use.",
+  epilog = "Exit codes: 0 done; 2 no Vulkan loader, no driver, or none with a device, or called wrongly.",
 }
 
 function devices.declare(parser)

@@ -15,7 +15,7 @@ local export = {
     .. " an earlier export as JSON, or with --force.",
   epilog = 'JSON: {"metadata": {..}, "sequences": {"0": [0, ..], ..}}, of neighbours "neighbors".'
     .. " Binary: uint32 n, then the rows, uint32, little-endian. Ids count from 0."
-    .. "\n\nExit codes: 0 done; 1 failed, not finished or damaged; 2 wrong use; 130 stopped with Ctrl-C.",
+    .. "\n\nExit codes: 0 done; 2 failed, refused or called wrongly; 130 stopped with Ctrl-C.",
 }
 
 function export.declare(parser)

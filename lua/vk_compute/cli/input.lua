@@ -4,8 +4,6 @@
 local embedding_file = require("vk_compute.formats.embedding_file")
 local fail = require("vk_compute.system.fail")
 local file_kind = require("vk_compute.cache.file_kind")
-local files = require("vk_compute.system.files")
-local metadata = require("vk_compute.cache.metadata")
 local options_of = require("vk_compute.cli.options")
 local printable = require("vk_compute.system.printable")
 local vk = require("vk_compute")
@@ -29,8 +27,7 @@ end
 -- @tparam[opt] string order its arguments, where it has more than one
 function input.check(options, order)
   local path = options.EMBEDDINGS
-  local info = files.stat(path)
-  if info and files.is_regular(info) and (file_kind.holds_ids(path) or metadata.begins(path)) then
+  if file_kind.is_of_cache(path) then
     fail("%s looks like a cache of ids, not embeddings%s", path, order and ": the order is " .. order or "")
   end
 end
@@ -44,7 +41,7 @@ function input.read(options, out)
     n = options.rows, d = options.dim, skip_missing = options.skip_missing,
   })
   if out then
-    out:say(("%s: %s"):format(printable.line(embeddings.path), printable.line(embeddings.description)))
+    out:note(("%s: %s"):format(printable.line(embeddings.path), printable.line(embeddings.description)))
   end
   return embeddings
 end

@@ -1,4 +1,5 @@
---- What commands write to standard output: text, or one JSON document.
+--- What commands write: results to standard output, as text or as one JSON document; progress and notes to
+-- standard error.
 -- @module vk_compute.cli.output
 
 local cjson = require("cjson")
@@ -18,15 +19,13 @@ local PLAIN_INTERVAL, BAR_INTERVAL = 0.8, 0.1  -- seconds between lines, between
 -- A reader that has gone shows as an error here, so that work in hand can be put right.
 signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
---- Whether standard output is a terminal.
-output.on_terminal = unistd.isatty(1) == 1
-
-local bar_shown = false
+-- Whether the bar, which is on standard error, is on a terminal, and is there.
+local bar_possible, bar_shown = unistd.isatty(2) == 1, false
 
 -- Returns nil, or what went wrong.
-local function try_write(text)
-  local ok, message, number = io.stdout:write(text)
-  if ok then ok, message, number = io.stdout:flush() end
+local function try_write(stream, text)
+  local ok, message, number = stream:write(text)
+  if ok then ok, message, number = stream:flush() end
   if ok then return nil end
   if number == errno.EPIPE then error(command.BROKEN_PIPE, 0) end
   return message
@@ -34,7 +33,7 @@ end
 
 --- Writes text, as it is. Raises where it cannot be written.
 function output.write(text)
-  local problem = try_write(text)
+  local problem = try_write(io.stdout, text)
   if problem then fail("cannot write to standard output: %s", problem) end
 end
 
@@ -47,14 +46,20 @@ end
 
 --- Ends a line that progress is shown on.
 function output.end_line()
-  if bar_shown then io.stdout:write("\n") end
+  if bar_shown then io.stderr:write("\n") end
+  bar_shown = false
+end
+
+-- Takes the bar away, so that other text has its line.
+local function remove_bar()
+  if bar_shown then try_write(io.stderr, "\r\27[K") end
   bar_shown = false
 end
 
 local Output = {}
 Output.__index = Output
 
---- Where a command's results go.
+--- Where a command's results and notes go.
 -- @tparam table options `quiet`: nothing but errors; `json`: only the document
 -- @treturn Output
 function output.new(options)
@@ -64,21 +69,26 @@ function output.new(options)
   }, Output)
 end
 
---- Writes lines of text, unless it is to be silent.
+--- Writes lines of a result to standard output, unless it is to be silent.
 function Output:say(text)
   if self.silent then return end
-  if bar_shown then
-    text = "\r\27[K" .. text
-    bar_shown = false
-  end
+  remove_bar()
   output.write(text .. "\n")
+end
+
+--- Writes a line that is not the result to standard error, unless it is to be silent. That it cannot be shown is
+-- no reason to stop working.
+function Output:note(text)
+  if self.silent then return end
+  remove_bar()
+  try_write(io.stderr, text .. "\n")
 end
 
 --- Tells of something that was found wrong and corrected: at once, or as member `notices` of the
 -- document.
 function Output:notice(text)
   self.notices[#self.notices + 1] = text
-  self:say(printable.line(text))
+  self:note(printable.line(text))
 end
 
 --- Shows how far the work is: a line now and then, or on a terminal a bar. To be called as often as
@@ -87,14 +97,14 @@ end
 function Output:progress(state)
   if self.silent then return end
   local at = clock.monotonic()
-  local interval = output.on_terminal and BAR_INTERVAL or PLAIN_INTERVAL
+  local interval = bar_possible and BAR_INTERVAL or PLAIN_INTERVAL
   if at - self.last_shown < interval and state.phase == self.last_phase then return end
   self.last_shown, self.last_phase = at, state.phase
-  if output.on_terminal then
-    try_write("\r" .. messages.bar(state) .. "\27[K")
+  if bar_possible then
+    try_write(io.stderr, "\r" .. messages.bar(state) .. "\27[K")
     bar_shown = true
   else
-    try_write(messages.line(state) .. "\n")
+    try_write(io.stderr, messages.line(state) .. "\n")
   end
 end
 

@@ -1,6 +1,7 @@
 --- vulkan-compute plan.
 -- @module vk_compute.cli.plan
 
+local command = require("vk_compute.cli.command")
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
 local plan_text = require("vk_compute.ffi.plan_text")
@@ -10,7 +11,7 @@ local plan = {
   summary = "tell what memory some work will take",
   description = "Tells what memory of the device and of the host some work on embeddings takes, and"
     .. " whether that fits. Computes nothing.",
-  epilog = "Exit codes: 0 it fits; 1 it does not, or failed; 2 wrong use.",
+  epilog = "Exit codes: 0 it fits; 1 it does not; 2 the command failed, or was called wrongly.",
 }
 
 function plan.declare(parser)
@@ -36,7 +37,7 @@ function plan.main(options)
   out:say(plan_text(result))
   out:document(result)
   context:shutdown()
-  return result.fits and 0 or 1
+  return result.fits and 0 or command.EXIT_NOT_WELL
 end
 
 return plan

@@ -29,7 +29,7 @@ local report = {
     .. " 100 the nearest; where several are equal each has the mean of their ranks. Ranks below 10 are the farthest"
     .. " tenth, above 90 the nearest. Cosines are those of the embeddings as they are, also where CACHE was made with"
     .. " --center, so that caches made either way are measured alike; --center judges by centred ones.\n"
-    .. "Exit codes: 0 done; 1 failed or refused; 2 wrong use; 130 stopped with Ctrl-C.",
+    .. "Exit codes: 0 done; 2 failed, refused or called wrongly; 130 stopped with Ctrl-C.",
 }
 
 local function cosine_below_one(text)

@@ -19,7 +19,7 @@ local similarity = {
     .. " come, so memory stays small; the file appears under its name when it is complete. An OUTPUT that"
     .. " is there is replaced only where it is a similarity matrix, or with --force. With --between and without OUTPUT"
     .. " it prints the similarity of each pair of some items.",
-  epilog = "Exit codes: 0 done; 1 failed or refused; 2 wrong use; 130 stopped with Ctrl-C: then"
+  epilog = "Exit codes: 0 done; 2 failed, refused or called wrongly; 130 stopped with Ctrl-C: then"
     .. " nothing is kept.",
 }
 

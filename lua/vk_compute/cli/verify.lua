@@ -2,7 +2,9 @@
 -- @module vk_compute.cli.verify
 
 local cache = require("vk_compute.cache")
+local check = require("vk_compute.cli.check")
 local command = require("vk_compute.cli.command")
+local file_kind = require("vk_compute.cache.file_kind")
 local input = require("vk_compute.cli.input")
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
@@ -14,13 +16,13 @@ local verify = {
   summary = "verify a cache, and repair it",
   description = "Verifies CACHE against the EMBEDDINGS it was made from: checksums, every row, a"
     .. " sample of rows computed again. A cache that is not finished is verified as far as it goes.",
-  epilog = "Exit codes: 0 all is right, or was put right; 1 damaged, made from something else, or"
-    .. " failed; 2 wrong use; 130 stopped with Ctrl-C.",
+  epilog = "Exit codes: 0 all is right, or was put right; 1 damaged, or made from something else; 2 the command"
+    .. " failed, or was called wrongly; 130 stopped with Ctrl-C.",
 }
 
 function verify.declare(parser)
-  parser:argument("CACHE", "the file to verify")
   input.declare(parser)
+  parser:argument("CACHE", "the file to verify")
   parser:flag("--center", "demand that it was made with --center")
   parser:option("--length", "demand so many ids a row"):argname("K"):convert(options_of.count)
   options_of.device(parser)
@@ -29,17 +31,34 @@ function verify.declare(parser)
   options_of.json(parser)
 end
 
+local ENDINGS = {
+  damaged = "damaged: --repair puts it right",
+  other = "it is not the cache of these embeddings with these options",
+}
+
 local function outcome_of(result)
+  if result.is_other then return "other" end
   if result.remaining then return result.remaining[1] and "damaged" or "repaired" end
   return result.problems[1] and "damaged" or "verified"
+end
+
+-- In release 0.1 the order was CACHE EMBEDDINGS. The files tell which is meant.
+local function heed_former_order(options)
+  local first, second = options.EMBEDDINGS, options.CACHE
+  if file_kind.is_cache(first) and not file_kind.is_cache(second) then
+    options.EMBEDDINGS, options.CACHE = second, first
+    if options.quiet then return end
+    io.stderr:write("note: the order is now EMBEDDINGS CACHE, as for the other commands\n")
+  end
 end
 
 -- kind: what the cache must be of, where given.
 function verify.main(options, kind)
   stop.catch()
-  input.check(options, kind and "EMBEDDINGS CACHE" or "CACHE EMBEDDINGS")
+  heed_former_order(options)
+  input.check(options, "EMBEDDINGS CACHE")
   local out = output.new(options)
-  local result = cache.verify({
+  local ok, result = pcall(cache.verify, {
     vk = vk, kind = kind, path = options.CACHE, embeddings = input.read(options, out), length = options.length,
     centered = options.center or nil, device = options.device, repair = options.repair,
     report = function(phase, done, total)
@@ -48,16 +67,20 @@ function verify.main(options, kind)
     end,
     stop = stop.count,
   })
+  if not ok then
+    local is_well = check.exit_code(cache.status(options.CACHE)) == 0
+    command.fail_with(is_well and command.EXIT_FAILED or command.EXIT_NOT_WELL, result)
+  end
   local outcome = outcome_of(result)
   for _, problem in ipairs(result.problems) do out:say("PROBLEM: " .. printable.line(problem)) end
   for _, problem in ipairs(result.remaining or {}) do out:say("STILL A PROBLEM: " .. printable.line(problem)) end
   out:say(("%s: %.0f of %.0f rows, %.0f of them computed again and compared; %s"):format(
     printable.line(options.CACHE),
     result.done, result.total, result.sampled,
-    outcome == "damaged" and not options.repair and "damaged: --repair puts it right" or outcome))
+    not options.repair and ENDINGS[outcome] or outcome))
   result.outcome, result.path = outcome, options.CACHE
   out:document(result)
-  return outcome == "damaged" and command.EXIT_FAILED or 0
+  return (outcome == "damaged" or outcome == "other") and command.EXIT_NOT_WELL or 0
 end
 
 return verify
