@@ -37,6 +37,7 @@ end
 local arguments = require("vk_compute.system.arguments")
 local embeddings = require("vk_compute.ffi.embeddings")
 local errors = require("vk_compute.system.errors")
+local keep = require("vk_compute.system.keep")
 local library = require("vk_compute.ffi.library")
 local memory = require("vk_compute.ffi.memory")
 local view = require("vk_compute.ffi.view")
@@ -362,6 +363,7 @@ function Context:upload_embeddings(source, n, d, options)
   settings.center = given.center and 1 or 0
   check(lib, lib.vkc_upload_embeddings_with(handle, data, rows, cols, settings))
   self.uploads = self.uploads + 1
+  keep(source)
 end
 
 --- Describes what is uploaded.

@@ -8,7 +8,7 @@ describe("the lock", function()
 
   setup(function()
     folder = helper.temporary_folder()
-    path = folder .. "/lock"
+    path = folder .. "/file.lock"
   end)
   teardown(function() helper.execute("rm", "-rf", folder) end)
 
@@ -25,9 +25,9 @@ describe("the lock", function()
   it("keeps others out, and tells them who holds it", function()
     local held = assert(lock.acquire(path))
     assert.are.equal(("nil %d\n"):format(unistd.getpid()), elsewhere([[
-      local held, pid = lock.acquire(path)
-      print(tostring(held) .. " " .. pid)]]))
-    assert.are.equal(unistd.getpid() .. "\n", elsewhere("print(lock.holder(path))"))
+      local held, holder = lock.acquire(path)
+      print(tostring(held) .. " " .. holder.pid)]]))
+    assert.are.equal(("process %d\n"):format(unistd.getpid()), elsewhere("print(lock.name(lock.holder(path)))"))
     lock.release(held)
     assert.are.equal("nil\n", elsewhere("print(lock.holder(path))"))
     assert.is_false(cache_helper.exists(path))
@@ -35,11 +35,63 @@ describe("the lock", function()
 
   it("keeps this process out too", function()
     local held = assert(lock.acquire(path))
-    assert.are.same({ nil, unistd.getpid() }, { lock.acquire(path) })
-    assert.are.equal(unistd.getpid(), lock.holder(path))
+    assert.are.same({ nil, { pid = unistd.getpid() } }, { lock.acquire(path) })
+    assert.are.same({ pid = unistd.getpid() }, lock.holder(path))
     -- Asking did not lose it.
-    assert.are.equal(unistd.getpid() .. "\n", elsewhere("print(lock.holder(path))"))
+    assert.are.equal(unistd.getpid() .. "\n", elsewhere("print(lock.holder(path).pid)"))
     lock.release(held)
+  end)
+
+  it("is recognised by its file: process ids are the same in several containers", function()
+    -- Another holder with this process's id, which has removed the file and made it again after it was opened here.
+    local getpid, open = unistd.getpid, require("posix.fcntl").open
+    local held = assert(lock.acquire(path))
+    local first = cache_helper.contents(path)
+    assert.are.equal(tostring(getpid()), first:match("^%d+"))
+    lock.release(held)
+    local replaced = 0
+    require("posix.fcntl").open = function(name, flags, ...)
+      if name == path and replaced < 3 and require("bit").band(flags, require("posix.fcntl").O_RDWR) == 0 then
+        replaced = replaced + 1
+        os.remove(path)
+        cache_helper.write(path, first)
+      end
+      return open(name, flags, ...)
+    end
+    local ok, again = pcall(lock.acquire, path)
+    require("posix.fcntl").open = open
+    assert.is_true(ok, again)
+    assert.are.equal(3, replaced)
+    lock.release(again)
+  end)
+
+  it("names the host of a holder, and gives no advice to stop what is on another", function()
+    local held = assert(lock.acquire(path))
+    assert.is_nil(lock.holder(path).host)
+    -- By another process: this one would lose the lock by closing the file.
+    local script = "cd '%s' && sed 's/ [^ ]* / elsewhere /' file.lock >other; cat other >file.lock; rm other"
+    cache_helper.shell(script:format(folder))
+    assert.are.equal(("process %d on elsewhere\n"):format(unistd.getpid()),
+      elsewhere("print(lock.name(lock.holder(path)))"))
+    local message = elsewhere([[
+      print(select(2, pcall(require("vk_compute.cache.target").locked, path:gsub("%.lock$", ""), print)))]])
+    assert.is_truthy(message:find("on elsewhere is writing", 1, true), message)
+    assert.is_truthy(message:find("stop it there\n", 1, true), message)
+    assert.is_nil(message:find("kill", 1, true), message)
+    lock.release(held)
+  end)
+
+  it("may hold anything that a loss of power leaves of it", function()
+    for _, left in ipairs({ "", ("\0"):rep(40), "123", "123\n", "123 host", "123 host 0123456789abcdef\n" }) do
+      cache_helper.write(path, left)
+      assert.is_true(lock.begins(path), left)
+      lock.release(assert(lock.acquire(path)))
+    end
+    for _, other in ipairs({ "somebody's", "12x", ("\0"):rep(4096), "1 2\nmore" }) do
+      cache_helper.write(path, other)
+      assert.is_false(lock.begins(path), other)
+    end
+    os.remove(path)
   end)
 
   it("does not outlive a process", function()

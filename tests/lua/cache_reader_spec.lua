@@ -54,6 +54,33 @@ describe("load_diversity_cache", function()
     assert.are.same(rows[4], view:totable())
   end)
 
+  it("keeps what it copies from, whatever the collector does", function()
+    for _, jit in ipairs({ "on", "off" }) do
+      local output, code = helper.run_script(([[
+        package.path = %q .. package.path
+        local ffi = require("ffi")
+        local vk = require("vk_compute")
+        local path, input, n, d = %q, %q, %d, %d
+        collectgarbage("setpause", 0)
+        collectgarbage("setstepmul", 1000000)
+        jit.%s()
+        local sum = 0
+        for k = 0, 79 do sum = sum + vk.load_diversity_cache(path):row(k %% n)[2] end
+        for _ = 1, 3 do
+          vk.load_diversity_cache(path, { embeddings = input }):close()
+          vk.load_diversity_cache(path, { embeddings = vk.read_embeddings(input) }):close()
+        end
+        vk.init()
+        for _ = 1, 3 do vk.upload_embeddings(vk.read_embeddings(input)) end
+        print(sum, table.concat(vk.compute_diversity_sequence(3), " "))
+      ]]):format(helper.ROOT .. "/lua/?.lua;", path, place.input, n, d, jit), {})
+      assert.are.equal(0, code, output)
+      local sum = 0
+      for k = 0, 79 do sum = sum + rows[k % n + 1][2] end
+      assert.are.equal(sum .. "\t" .. table.concat(rows[4], " ") .. "\n", output)
+    end
+  end)
+
   it("unmaps the file", function()
     for _ = 1, 3 do collectgarbage() end  -- views of earlier tests
     local function mapped()

@@ -36,6 +36,35 @@ describe("a run that is stopped", function()
     end)
   end
 
+  it("with all the processes of its group, as batch systems do, is stopped as by Ctrl-C", function()
+    local pid = cache_helper.start_script(output, "-e", "require('posix.unistd').setpid('p', 0, 0)\n"
+      .. "arg = { [0] = table.remove(arg, 1), unpack(arg) }\ndofile(arg[0])", "-",
+      cache_helper.COMPUTE, place.input, path, "--batch", "1")
+    cache_helper.await(function() return cache_helper.journalled(path) >= 5 end, "rows")
+    assert.are.equal(0, signal.killpg(pid, signal.SIGTERM))
+    assert.are.same({ "exited", 143 }, { cache_helper.wait(pid) })
+    local done = cache_helper.journalled(path)
+    local text = cache_helper.contents(output)
+    assert.is_truthy(text:find(("stopped: %d of %d rows are kept"):format(done, n), 1, true), text)
+    assert_goes_on(done)
+  end)
+
+  it("by kill -9 in the middle of starting over leaves no reserved space beside the finished cache", function()
+    cache_helper.copy(place.finished, path)
+    -- Between the reservation and the journal; and with a journal that lists no rows.
+    cache_helper.write(path .. ".partial", ("\0"):rep(#place.expected))
+    local text = cache_helper.must_compute(place.input, path)
+    assert.is_truthy(text:find("already finished", 1, true), text)
+    assert.is_false(cache_helper.exists(path .. ".partial"))
+    local what = require("vk_compute.cache.metadata").read(path .. ".json")
+    cache_helper.write(path .. ".partial", ("\0"):rep(#place.expected))
+    require("vk_compute.cache.journal").create(path .. ".journal", what, {}):close()
+    text = cache_helper.must_compute(place.input, path)
+    assert.is_truthy(text:find("already finished", 1, true), text)
+    assert.is_false(cache_helper.exists(path .. ".partial") or cache_helper.exists(path .. ".journal"))
+    assert.is_true(cache_helper.contents(path) == place.expected)
+  end)
+
   it("before its first rows leaves nothing", function()
     local pid = cache_helper.start(output, cache_helper.PSALMS, path)
     cache_helper.await(function() return cache_helper.exists(path .. ".journal") end, "a journal")

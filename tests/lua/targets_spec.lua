@@ -150,20 +150,52 @@ describe("the target of", function()
       assert.are.same({}, cache_helper.names(readonly))
     end)
 
-    it(name .. " minds a file that has the name of its temporary one", function()
-      local temporary = target() .. (name:find("^[cn]") and ".json.new" or ".new")
-      write(temporary, "somebody's")
-      refuse(temporary .. " exists, and ", words(target()))
+    it(name .. " writes under a name of its own, and removes what earlier processes left under such a name", function()
+      local kept = { target() .. ".new", target() .. ".json.new", target() .. ".mine.new", target() .. ".1234567.new" }
+      for _, path in ipairs(kept) do write(path, "somebody's") end
+      local left = target() .. (name:find("^[cn]") and ".json" or "") .. ".a1B2c3.new"
+      write(left, "cut o")
+      succeed(words(target()))
+      for _, path in ipairs(kept) do assert.are.equal("somebody's", contents(path)) end
+      assert.is_false(cache_helper.exists(left))
+    end)
+
+    it(name .. " keeps the permissions of what it replaces", function()
+      write(target(), "")
+      helper.execute("chmod", "640", target())
       succeed(words(target(), "--force"))
-      assert.is_false(cache_helper.exists(temporary))
+      assert.are.equal(tonumber("640", 8), bit.band(stat.stat(target()).st_mode, tonumber("777", 8)))
+      os.remove(target())
+      succeed(words(target(), "--force"))
+      assert.are.equal(tonumber("644", 8), bit.band(stat.stat(target()).st_mode, tonumber("777", 8)))
+    end)
+
+    it(name .. " is refused where the file is another user's, in a folder that others may write in", function()
+      if unistd.geteuid() ~= 0 then return end  -- only root can give files away
+      local suffixes = name:find("^[cn]") and { "", ".json", ".partial", ".journal", ".lock" } or { "", ".lock" }
+      for _, mode in ipairs({ "1777", "777" }) do
+        helper.execute("chmod", mode, folder)
+        for _, suffix in ipairs(suffixes) do
+          write(target() .. suffix, "")
+          helper.execute("chown", "nobody", target() .. suffix)
+          refuse(target() .. suffix .. " belongs to the user nobody", words(target()))
+          refuse(target() .. suffix .. " belongs to the user nobody", words(target(), "--force"))
+          os.remove(target() .. suffix)
+        end
+      end
+      -- A folder of that user's is that user's to spoil.
+      helper.execute("chmod", "755", folder)
+      helper.execute("chown", "nobody", folder)
+      write(target(), "")
+      helper.execute("chown", "nobody", target())
+      succeed(words(target()))
     end)
   end
 
   for _, name in ipairs({ "cache", "neighbors", "similarity" }) do
     it(name .. " overwrites no other file that has the name of one beside it", function()
       local path = folder .. "/target.npy"
-      local suffixes = name == "similarity" and { ".new", ".lock" }
-        or { ".json", ".partial", ".lock", ".json.new", ".journal.new" }
+      local suffixes = name == "similarity" and { ".lock" } or { ".json", ".partial", ".lock" }
       for _, suffix in ipairs(suffixes) do
         write(path .. suffix, '{"posts": 1}')
         refuse(path .. suffix .. " exists, and is JSON, not a ", WRITERS[name](path))
@@ -204,7 +236,7 @@ describe("the target of", function()
   it("cache is no other's file that has the name of a part of it, even where there are rows to go on from", function()
     local growing = folder .. "/growing.npy"
     cache_helper.make_partial(place, growing, 1)
-    for _, suffix in ipairs({ "", ".json", ".json.new", ".journal.new" }) do
+    for _, suffix in ipairs({ "", ".json" }) do
       write(growing .. suffix, '{"mine": 1}')
       refuse(growing .. suffix .. " exists, and ", "cache", input, growing)
       os.remove(growing .. suffix)
@@ -233,14 +265,6 @@ describe("the target of", function()
       end
       os.remove(path .. suffix)
     end
-  end)
-
-  it("export --binary says what may have left its temporary file; similarity knows its own", function()
-    write(folder .. "/out.bin.new", "\12\0\0\0")
-    refuse("remove it if a run that was interrupted left it", "export", finished, folder .. "/out.bin", "--binary")
-    write(folder .. "/matrix.npy.new", ("\0"):rep(500))
-    succeed("similarity", input, folder .. "/matrix.npy", "--quiet")
-    assert.is_nil(contents(folder .. "/matrix.npy.new"))
   end)
 
   it("verify --repair is no other's file that has the name of its lock", function()

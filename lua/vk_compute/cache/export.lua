@@ -36,24 +36,20 @@ end
 local function check_output(path, output, parts, force)
   local inputs = {}
   for _, own in pairs(layout.paths(path)) do inputs[#inputs + 1] = own end
+  inputs[#inputs + 1] = target.lock(path)
   target.check(output, {
     what = "an export", example = parts.example, force = force,
     inputs = inputs, input_is = "belongs to the cache " .. path,
-    files = {
-      { path = output, is_earlier = parts.is_earlier },
-      { path = files.temporary(output), is_earlier = parts.is_earlier, is_temporary = true },
-    },
+    files = { { path = output, is_earlier = parts.is_earlier } },
   })
 end
 
 -- Calls parts.begin(put, what), each(put, row, pointer), finish(put): put(data, bytes) appends to the output.
-local function write(path, output, options, parts)
-  local stop = options.stop
-  local from = source.open(path)
-  check_output(path, output, parts, options.force)
+local function write(from, path, output, stop, parts)
   if not from.finished then
     fail("%s is not finished: %.0f of %.0f rows are done", path, from.done, from.what.n)
   end
+  files.remove_temporaries(output)
   files.replace_with(output, function(put)
     parts.begin(put, from.what)
     rows.each(from.file, from.place, from.what.n, function(row, pointer)
@@ -65,6 +61,16 @@ local function write(path, output, options, parts)
       if stop and stop() > 0 then fail("stopped: %s was not written", output) end
     end)
     parts.finish(put)
+  end)
+end
+
+local function export_to(path, output, options, parts)
+  local from = source.open(path)
+  check_output(path, output, parts, options.force)
+  target.locked(output, function()
+    -- Another export may have been written in between.
+    check_output(path, output, parts, options.force)
+    write(from, path, output, options.stop, parts)
   end)
 end
 
@@ -98,7 +104,7 @@ function export.json(path, output, options)
   options = options or {}
   local names, values, list, length = nil, nil, {}, nil
   local function put_text(put, text) put(text, #text) end
-  write(path, output, options, {
+  export_to(path, output, options, {
     example = "diversity.json", is_earlier = is_json,
     begin = function(put, what)
       length = what.length
@@ -126,7 +132,7 @@ end
 -- a file of any kind
 function export.binary(path, output, options)
   local row_bytes
-  write(path, output, options or {}, {
+  export_to(path, output, options or {}, {
     example = "diversity.bin", is_earlier = is_binary,
     begin = function(put, what)
       row_bytes = what.length * 4

@@ -29,11 +29,12 @@ local function line_of(json, key)
   return ("%s %s\n"):format(xxhash.hex64(signed, #signed), json)
 end
 
--- The object of a line without its line feed, or nil where the checksum does not fit.
+-- The object of a line without its line feed, or nil where the checksum does not fit or it is no object.
 local function object_of(line, key)
   local json = line:sub(18)
   if line_of(json, key) ~= line .. "\n" then return nil end
-  return cjson.decode(json)
+  local ok, object = pcall(cjson.decode, json)
+  return ok and type(object) == "table" and object or nil
 end
 
 local function header_line(what)
@@ -58,6 +59,25 @@ local function rows_line(what, rows, checksum_of, time)
     table.concat(checksums), time), what.fingerprint)
 end
 
+-- A checksum is no proof against those who make one themselves, so what a record says is looked at, too.
+local function is_rows(record, n)
+  if type(record.rows) ~= "table" or type(record.checksums) ~= "string" then return false end
+  local count = 0
+  for _, range in ipairs(record.rows) do
+    local first, number = unpack(type(range) == "table" and range or {})
+    if type(first) ~= "number" or type(number) ~= "number" or first % 1 ~= 0 or number % 1 ~= 0 or first < 0
+      or number < 1 or first + number > n then
+      return false
+    end
+    count = count + number
+  end
+  return 16 * count == #record.checksums and not record.checksums:find("%X")
+end
+
+local function is_run(run)
+  return type(run) == "table" and type(run.device) == "string"
+end
+
 local function add_rows(state, record)
   local place = 1
   for _, range in ipairs(record.rows) do
@@ -69,13 +89,30 @@ local function add_rows(state, record)
   end
 end
 
+-- Adds what a record says; false where it says nothing that can be.
 local function add_record(state, record)
-  if record.rows then
+  if type(record.time) ~= "number" then return false end
+  if is_rows(record, state.what.n) then
     add_rows(state, record)
     state.samples[#state.samples + 1] = { time = record.time, done = state.done }
-  elseif record.run then
+  elseif is_run(record.run) then
     state.run = record.run
     state.samples = { { time = record.time, done = state.done } }
+  else
+    return false
+  end
+  return true
+end
+
+-- Gives the lines of a text one after the other, without a last one that has no end.
+local function lines_of(text)
+  local first = 1
+  return function()
+    local feed = text:find("\n", first, true)
+    if not feed then return nil end
+    local line = text:sub(first, feed - 1)
+    first = feed + 1
+    return line
   end
 end
 
@@ -103,24 +140,22 @@ end
 -- - `what`: the identity, or nil where the first line is damaged and nothing shows it
 -- - `checksums`: row -> XXH3-64 of the row, for rows on disk; `done`: their number
 -- - `run`: the last run's record; `samples`: `{time=, done=}` of its progress
--- - `damaged_lines`: lines that cannot be believed, the torn last one not counted
+-- - `lines`: complete ones after the first; `damaged_lines`: those that cannot be believed
 -- - `torn`: whether the last line is incomplete; `header_damaged`; `bytes`: the file's length
 function journal.read(path, expected)
   local text = files.contents(path)
   if not text then return nil end
   local state = {
-    path = path, checksums = {}, done = 0, samples = {}, damaged_lines = 0, bytes = #text,
+    path = path, checksums = {}, done = 0, samples = {}, lines = 0, damaged_lines = 0, bytes = #text,
     torn = text:sub(-1) ~= "\n", header_damaged = false,
   }
-  local header, rest = text:match("^(.-)\n(.*)$")
-  read_header(state, header or "", expected)
-  if not state.what then return state end
-
+  local next_line = lines_of(text)
+  read_header(state, next_line() or "", expected)
   local believed = 0
-  for line in (rest or ""):gmatch("(.-)\n") do
-    local record = object_of(line, state.what.fingerprint)
-    if record then
-      add_record(state, record)
+  for line in next_line do
+    state.lines = state.lines + 1
+    local record = state.what and object_of(line, state.what.fingerprint)
+    if record and add_record(state, record) then
       believed = believed + 1
     else
       state.damaged_lines = state.damaged_lines + 1
@@ -128,11 +163,6 @@ function journal.read(path, expected)
   end
   if state.header_damaged and believed == 0 then state.what = nil end
   return state
-end
-
---- Whether a file begins as journals do.
-function journal.begins(path)
-  return files.head(path, 64):find('^%x+ {"journal":') ~= nil
 end
 
 local Writer = {}

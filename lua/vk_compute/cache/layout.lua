@@ -7,7 +7,7 @@
 -- - NAME.json      beside it: what it was made from, its checksums (see metadata.lua)
 -- - NAME.partial   while it grows: the same layout as NAME, space reserved first
 -- - NAME.journal   while it grows: which rows of NAME.partial are on disk (see journal.lua)
--- - NAME.lock      while there is a writer (see lock.lua)
+-- - NAME.lock      while there is a writer (see target.lua)
 -- @module vk_compute.cache.layout
 
 local files = require("vk_compute.system.files")
@@ -23,7 +23,6 @@ function layout.paths(path)
     metadata = path .. ".json",
     partial = path .. ".partial",
     journal = path .. ".journal",
-    lock = path .. ".lock",
   }
 end
 

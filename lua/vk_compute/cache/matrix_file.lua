@@ -5,7 +5,7 @@ local ffi = require("ffi")
 local clock = require("vk_compute.system.clock")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
-local lock = require("vk_compute.system.lock")
+local keep = require("vk_compute.system.keep")
 local npy = require("vk_compute.formats.npy_header")
 local target = require("vk_compute.cache.target")
 
@@ -35,11 +35,6 @@ local function is_matrix(path)
   return ok and result
 end
 
--- Whether a file is a matrix, or the space that is reserved for one before it has a header.
-local function is_growing_matrix(path)
-  return is_matrix(path) or not files.head(path, 64):find("%Z")
-end
-
 --- Raises where a matrix may not be written: see @{vk_compute.cache.target}. To be called before any work.
 -- @tparam string path of the matrix
 -- @tparam string embeddings path of the file that it is computed from
@@ -48,11 +43,7 @@ function matrix_file.check_path(path, embeddings, force)
   target.check(path, {
     what = "a similarity matrix", example = "similarity.npy", force = force,
     inputs = { embeddings }, input_is = "holds the embeddings",
-    files = {
-      { path = path, is_earlier = is_matrix },
-      { path = files.temporary(path), is_earlier = is_growing_matrix },
-      { path = path .. ".lock", is_earlier = lock.begins },
-    },
+    files = { { path = path, is_earlier = is_matrix } },
   })
 end
 
@@ -80,27 +71,17 @@ local function each_batch(context, n, path, put, report, stop)
     count = math.min(count, most)
   end
   heed_stop()
+  keep(memory)
 end
 
---- Takes the path for one process, until the function given returns.
--- @tparam string path of the matrix
--- @tparam function work does all that is to be done meanwhile
-function matrix_file.with_lock(path, work)
-  local ok, held, pid = pcall(lock.acquire, path .. ".lock")
-  if not ok then fail("cannot write in %s: %s", files.directory(path), held) end
-  if not held then fail("process %d is writing %s: wait for it", pid, path) end
-  local succeeded, problem = pcall(work)
-  lock.release(held)
-  if not succeeded then error(problem, 0) end
-end
-
---- Computes the similarity matrix and writes it. To be called within with_lock.
+--- Computes the similarity matrix and writes it. To be called within target.locked.
 -- @tparam string path
 -- @tparam Context context that the embeddings are uploaded to
 -- @tparam table options `report`: function (done): told how many rows there are; `stop`: function () -> how often
 -- the user has asked to stop
 -- @raise what cannot be computed or written; that it was stopped. Then whatever was there is still there
 function matrix_file.write(path, context, options)
+  files.remove_temporaries(path)
   local n = context:embeddings_info().num_embeddings
   local header = npy.float32_header(n, n)
   files.replace_with(path, function(put)

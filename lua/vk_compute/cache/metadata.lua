@@ -54,8 +54,8 @@ end
 
 -- The fields, or nil and what is wrong.
 local function decode(text)
-  local body = text:match('^(.*),\n  "checksum": "%x+"\n}\n$')
-  if not body or with_checksum(body) ~= text then
+  local body = text:sub(1, -1 - #with_checksum(""))
+  if with_checksum(body) ~= text then
     return nil, "its checksum does not fit: it is damaged"
   end
   local ok, fields = pcall(cjson.decode, text)
@@ -68,8 +68,9 @@ local function decode(text)
     return nil, ("it has format version %s, and version %d is known here"):format(
       tostring(fields.format_version), metadata.FORMAT_VERSION)
   end
-  if not identity.complete(fields) or type(fields.row_checksums) ~= "string"
-    or #fields.row_checksums ~= 16 * fields.n or type(fields.rows_checksum) ~= "string" then
+  local fit = identity.complete(fields)
+  for _, name in ipairs(MEMBERS) do fit = fit and type(fields[name]) == "string" end
+  if not fit or #fields.row_checksums ~= 16 * fields.n or fields.row_checksums:find("%X") then
     return nil, "its members do not fit each other"
   end
   return fields
@@ -85,9 +86,11 @@ end
 -- @treturn table its members, and `kind` (a name in kinds.lua); or nil and what is wrong with it; nil
 -- and nil where there is none
 function metadata.read(path)
-  local text = files.contents(path)
-  if not text then return nil end
-  local fields, problem = decode(text)
+  local info = files.stat(path)
+  if not info then return nil end
+  -- A file that begins otherwise may be of any size.
+  local is_other = files.is_regular(info) and not metadata.begins(path)
+  local fields, problem = decode(is_other and "" or files.contents(path))
   if not fields then return nil, ("%s cannot be used: %s"):format(path, problem) end
   return fields
 end

@@ -8,37 +8,38 @@ local rows = require("vk_compute.cache.rows")
 
 local partial = {}
 
-local function reserve(fd, path, place, is_new)
+local function reserve(fd, path, place)
   local ok, message = pcall(files.reserve, fd, path, place.file_bytes)
   if ok then return end
-  if is_new then pcall(files.remove, path) end
   local directory = files.directory(path)
   local free = statvfs.statvfs(directory)
   fail("%s (%.0f bytes are free in %s): make room, or name a cache file elsewhere", message,
     free and free.f_bavail * free.f_frsize or 0, directory)
 end
 
---- Opens it, makes it where it is missing, and sees to its length and its header.
+--- Opens it, makes it where it is missing, and sees to its length and its header. That these are on disk is for
+-- those who rely on it: rows are synced before they are listed, and the file before it gets its final name.
 -- @tparam string path
 -- @tparam table place as from layout.of
 -- @tparam function notice (text), told what had to be corrected
+-- @tparam number mode permissions of a new one
 -- @treturn number file descriptor
-function partial.open(path, place, notice)
+function partial.open(path, place, notice, mode)
   local before = files.stat(path)
-  local fd = files.open(path, "create")
+  local fd = files.open(path, before and "write" or "new")
   local ok, message = pcall(function()
+    if not before then files.set_mode(fd, path, mode) end
     if before and before.st_size ~= place.file_bytes then
       notice(("%s is %.0f bytes long and should be %.0f: corrected"):format(path, before.st_size,
         place.file_bytes))
       if before.st_size > place.file_bytes then files.resize(fd, path, place.file_bytes) end
     end
-    reserve(fd, path, place, not before)
+    reserve(fd, path, place)
     files.write(fd, path, place.header, #place.header, 0)
-    files.sync(fd, path)
-    files.sync_names(path)
   end)
   if not ok then
     files.close(fd)
+    if not before then pcall(files.remove, path) end
     error(message, 0)
   end
   return fd

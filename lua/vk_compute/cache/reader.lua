@@ -28,7 +28,10 @@ local function read_embeddings(given)
     data, n, d = embeddings.read(given)
   end
   local of_file = type(given) == "table" and type(given.ids) == "table"
-  return { data = data, n = n, d = d, bytes = n * d * 4, path = of_file and given.path, ids = of_file and given.ids }
+  return {
+    data = data, n = n, d = d, bytes = n * d * 4, owner = given,
+    path = of_file and given.path, ids = of_file and given.ids,
+  }
 end
 
 local function check_embeddings(path, what, read)

@@ -7,27 +7,22 @@ local journal = require("vk_compute.cache.journal")
 local layout = require("vk_compute.cache.layout")
 local lock = require("vk_compute.system.lock")
 local partial = require("vk_compute.cache.partial")
+local target = require("vk_compute.cache.target")
 local recompute = require("vk_compute.cache.recompute")
 local xxhash = require("vk_compute.system.xxhash")
 
 local repair = {}
 
---- Takes the lock of a cache that is to be repaired; to be given to repair.unlock.
-function repair.lock(path)
-  local lock_path = layout.paths(path).lock
+--- Holds the lock of a cache while work() runs.
+-- @return what work returns
+function repair.locked(path, work)
+  local lock_path = target.lock(path)
   local info = files.link_stat(lock_path)
   if info and not (files.is_regular(info) and lock.begins(lock_path)) then
     fail("%s exists, and is no lock of %s: move it away", lock_path, path)
   end
-  local held, pid = lock.acquire(lock_path)
-  if not held then
-    local writer = pid == 0 and "a process of another container" or "process " .. pid
-    fail("%s is writing %s: it cannot be repaired now", writer, path)
-  end
-  return held
+  return target.locked(path, work)
 end
-
-repair.unlock = lock.release
 
 -- Puts back what the checksums say was there.
 local function repair_finished(job, from, damaged)
@@ -37,8 +32,8 @@ local function repair_finished(job, from, damaged)
     files.write(fd, from.file, place.header, #place.header, 0)
     recompute(job, from.what, damaged, function(row, pointer)
       if xxhash.hex64(pointer, place.row_bytes) ~= from.checksum_of(row) then
-        fail("the device computes row %.0f otherwise than its checksum in %s.json tells: it or the one "
-          .. "that made the cache is at fault; --force computes all rows anew", row, job.path)
+        fail("the device computes row %.0f otherwise than its checksum in %s.json tells: it or the one that made the "
+          .. "cache is at fault. Verify with another --device, which tells", row, job.path)
       end
       files.write(fd, from.file, pointer, place.row_bytes, #place.header + row * place.row_bytes)
     end)
@@ -49,7 +44,7 @@ end
 -- Takes damaged rows off the journal: the next run computes them.
 local function repair_partial(job, from, damaged)
   local function ignore() end
-  files.close(partial.open(from.file, from.place, ignore))
+  files.close(partial.open(from.file, from.place, ignore, files.mode(from.file)))
   for _, row in ipairs(damaged) do from.journal.checksums[row] = nil end
   journal.create(layout.paths(job.path).journal, from.what, from.journal.checksums):close()
 end

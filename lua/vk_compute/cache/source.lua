@@ -16,8 +16,10 @@ local function of_finished(paths)
     fail("%s is not a cache: it is %s", paths.finished, file_kind.of(paths.finished))
   end
   if not fields then
-    fail("%s cannot be trusted: %s. Compute it anew, with --force", paths.finished,
-      problem or ("there is no %s that says what it is"):format(paths.metadata))
+    fail("%s cannot be trusted: %s. %s", paths.finished,
+      problem or ("there is no %s that says what it is"):format(paths.metadata),
+      files.stat(paths.journal) and "Run the computation again, it finds out what can be kept"
+        or "Compute it anew, under another name")
   end
   return {
     file = paths.finished, finished = true, what = fields, place = layout.of(fields),

@@ -8,6 +8,7 @@ local journal = require("vk_compute.cache.journal")
 local layout = require("vk_compute.cache.layout")
 local lock = require("vk_compute.system.lock")
 local metadata = require("vk_compute.cache.metadata")
+local target = require("vk_compute.cache.target")
 local rate = require("vk_compute.cache.rate")
 
 local status = {}
@@ -53,7 +54,7 @@ local function read_growing(result, paths, state)
   if result.rate then result.eta = (result.total - result.done) / result.rate end
   local quiet = last and os.time() - last.time or 0
   if quiet > QUIET_SECONDS then
-    add(result, ("process %d has listed no rows for %.0f s"):format(result.writer, quiet))
+    add(result, ("%s has listed no rows for %.0f s"):format(result.writer_name, quiet))
   end
 end
 
@@ -82,7 +83,8 @@ end
 --
 -- - `path`; `state`: "missing", "running", "stopped", "finished" or "not a cache"
 -- - `problems`: texts; empty where nothing is known to be wrong. Rows are not read: see verify.run
--- - `writer`: process id, where there is one (0: in another container)
+-- - `writer`: process id, where there is one (0: in another container); `writer_host`, where it is another;
+--   `writer_name`: the same in words
 -- - the fields of its identity, and `fingerprint`: see identity.lua
 -- - `done`, `total` (rows); `device`
 -- - `rate` (rows a second), `eta` (seconds), `updated` (seconds since 1970), of one that grows;
@@ -91,7 +93,9 @@ end
 -- What is not known is nil.
 function status.read(path)
   local paths = layout.paths(path)
-  local result = { path = path, problems = {}, writer = lock.holder(paths.lock) }
+  local result = { path = path, problems = {}, }
+  local holder = lock.holder(target.lock(path))
+  if holder then result.writer, result.writer_host, result.writer_name = holder.pid, holder.host, lock.name(holder) end
   local state = journal.read(paths.journal)
   -- After the last step but one of a run, its journal is still there, and the partial file not.
   if state and (files.stat(paths.partial) or not files.stat(paths.finished)) then

@@ -7,7 +7,6 @@ local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local journal = require("vk_compute.cache.journal")
 local layout = require("vk_compute.cache.layout")
-local lock = require("vk_compute.system.lock")
 local metadata = require("vk_compute.cache.metadata")
 local rows = require("vk_compute.cache.rows")
 local target = require("vk_compute.cache.target")
@@ -50,9 +49,6 @@ function survey.check_path(path, kind, input, force)
     files = {
       file(paths.finished, is_finished), file(paths.metadata, metadata.begins),
       file(paths.partial, has_journal and any or begins_partial), file(paths.journal, any),
-      file(paths.lock, lock.begins),
-      file(files.temporary(paths.metadata), metadata.begins),
-      file(files.temporary(paths.journal), journal.begins),
     },
   })
 end
@@ -60,8 +56,8 @@ end
 local function refuse_difference(cached, asked, file)
   local difference = identity.difference(cached, asked)
   if difference then
-    fail("%s was made from something else; what differs: %s. Use the same again, name another "
-      .. "cache file, or start over with --force", file, difference)
+    fail("%s was made from something else; what differs: %s. Use the same again, or name another cache file; "
+      .. "--force gives up the rows there are", file, difference)
   end
 end
 
@@ -73,7 +69,7 @@ end
 function survey.finished(paths, asked, report)
   local fields, problem = metadata.read(paths.metadata)
   if not fields then
-    fail("%s exists, but %s: name another cache file, or start over with --force", paths.finished,
+    fail("%s exists, but %s: name another cache file, or move it away", paths.finished,
       problem or ("there is no %s that says what it is"):format(paths.metadata))
   end
   refuse_difference(fields, asked, paths.finished)
@@ -109,12 +105,21 @@ function survey.look(job, paths, asked, report)
     return nil
   end
   local state = journal.read(paths.journal, asked)
+  if state and not state.what and state.lines == 0 then
+    job.notice(("%s lists no rows"):format(paths.journal))
+    files.remove(paths.journal)
+    state = nil
+  end
   local has_partial = files.stat(paths.partial) ~= nil
   local finished = files.stat(paths.finished)
   -- An empty file is there for a name to be taken, unless it was a cache once.
   local has_finished = finished ~= nil and (finished.st_size > 0 or files.stat(paths.metadata) ~= nil)
   if not state then
-    if has_finished then return nil, survey.finished(paths, asked, report) end
+    if has_finished then
+      local fields = survey.finished(paths, asked, report)
+      files.remove(paths.partial)
+      return nil, fields
+    end
     if has_partial then
       job.notice(("%s has no journal, so nothing in it can be believed: all rows are computed")
         :format(paths.partial))
@@ -123,22 +128,27 @@ function survey.look(job, paths, asked, report)
   end
 
   if not state.what then
-    fail("%s is damaged, and nothing in it shows that it is of these embeddings: name another cache "
-      .. "file, or start over with --force", paths.journal)
+    fail("%s is damaged, and nothing in it shows that it is of these embeddings: give those that it is of, and the "
+      .. "same options, or name another cache file", paths.journal)
   end
   local has_nothing = state.done == 0 and state.damaged_lines == 0
-  if has_nothing and identity.difference(state.what, asked) then
+  if has_nothing and (has_finished or identity.difference(state.what, asked)) then
     files.remove(paths.journal)
     files.remove(paths.partial)
     return survey.look(job, paths, asked, report)
   end
   refuse_difference(state.what, asked, paths.partial)
   if has_partial then return state end
-  if has_finished then
-    -- Stopped between the last two steps: only the journal was still to be removed.
+  if has_finished and metadata.read(paths.metadata) then
+    -- Stopped in the last steps: only the journal is still to be removed, once the file's name is on disk.
     local fields = survey.finished(paths, asked, report)
+    files.sync_names(paths.finished)
     files.remove(paths.journal)
     return nil, fields
+  elseif has_finished then
+    -- It got its name, but its metadata did not stay. The journal knows its rows.
+    files.rename(paths.finished, paths.partial)
+    return state
   end
   job.notice(("%s is missing: all rows are computed"):format(paths.partial))
   files.remove(paths.journal)

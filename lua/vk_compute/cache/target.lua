@@ -2,15 +2,22 @@
 --
 -- The rule is the same for all that write: a file is replaced where it is recognisably an earlier result of
 -- the same kind, or empty, or where the user says so with `--force`. What is no ordinary file (links,
--- directories, pipes, devices) is never replaced, and neither is what the result is made from.
+-- directories, pipes, devices) is never replaced, and neither is what the result is made from, nor, in a folder
+-- that others may write in, a file of another user.
 -- @module vk_compute.cache.target
 
+local bit = require("bit")
+local pwd = require("posix.pwd")
+local unistd = require("posix.unistd")
 local fail = require("vk_compute.system.fail")
 local file_kind = require("vk_compute.cache.file_kind")
 local files = require("vk_compute.system.files")
+local lock = require("vk_compute.system.lock")
 local stdlib = require("posix.stdlib")
 
 local target = {}
+
+local STICKY = 2 ^ 9
 
 local function check_directory(path, how)
   if path == "" then fail("the name of the file for %s is empty: give one, such as %s", how.what, how.example) end
@@ -22,6 +29,22 @@ local function check_directory(path, how)
     fail("there is no directory %s for %s: make it first", directory, path)
   end
   files.check_writable(directory)
+end
+
+local function user_name(uid)
+  local entry = pwd.getpwuid(uid)
+  return entry and entry.pw_name or ("%d"):format(uid)
+end
+
+-- A file of another user could be changed by that user while we write it, or could not be replaced at the end. One
+-- that belongs to whom the folder belongs to is as safe as the folder.
+local function check_owner(path, info, how)
+  local me = unistd.geteuid()
+  local directory = files.stat(files.directory(path))
+  local is_sticky = bit.band(directory.st_mode, STICKY) ~= 0 and me ~= 0
+  if info.st_uid == me or (info.st_uid == directory.st_uid and not is_sticky) then return end
+  fail("%s belongs to the user %s: name a file for %s that is in a folder of your own", path, user_name(info.st_uid),
+    how.what)
 end
 
 local function check_type(file, how)
@@ -39,6 +62,7 @@ local function check_type(file, how)
     fail("%s is %s, and only files are replaced: name %s for %s", file.path, files.type_name(info), remedy,
       how.what)
   end
+  check_owner(file.path, info, how)
 end
 
 local function check_contents(file, how)
@@ -46,9 +70,8 @@ local function check_contents(file, how)
   if not info or how.force or info.st_size == 0 then return end
   local is_earlier, problem = file.is_earlier(file.path)
   if not is_earlier then
-    fail("%s exists, and %s: %sname another file, or replace it with --force", file.path,
-      problem or ("is %s, not %s"):format(file_kind.of(file.path), how.what),
-      file.is_temporary and "remove it if a run that was interrupted left it, " or "")
+    fail("%s exists, and %s: name another file, or replace it with --force", file.path,
+      problem or ("is %s, not %s"):format(file_kind.of(file.path), how.what))
   end
 end
 
@@ -57,16 +80,39 @@ end
 -- @tparam table how
 --
 -- - `what`: the result, in words; `example`: a file name
--- - `files`: all that is written, tables of `path`, `is_earlier`: function (path) -> whether the file there
---   is an earlier result, and what else it is if that is known; and `is_temporary`: whether only
---   interrupted runs leave it
+-- - `files`: all that is written but the lock, tables of `path` and `is_earlier`: function (path) -> whether the
+--   file there is an earlier result, and what else it is if that is known
 -- - `inputs`: paths of what it is made from; `input_is`: what to say of these
 -- - `force`: whether files of any kind may be replaced
 function target.check(path, how)
   check_directory(path, how)
   -- First all types: contents are told by other files, too.
-  for _, file in ipairs(how.files) do check_type(file, how) end
-  for _, file in ipairs(how.files) do check_contents(file, how) end
+  local all = { { path = target.lock(path), is_earlier = lock.begins }, unpack(how.files) }
+  for _, file in ipairs(all) do check_type(file, how) end
+  for _, file in ipairs(all) do check_contents(file, how) end
+end
+
+--- The lock file of a result.
+function target.lock(path)
+  return path .. ".lock"
+end
+
+--- Holds the lock of a result while work() runs. Raises where another process holds it.
+-- @tparam string path of the result
+-- @tparam function work
+-- @return what work returns
+function target.locked(path, work)
+  local ok, held, holder = pcall(lock.acquire, target.lock(path))
+  if not ok then fail("cannot write in %s: %s", files.directory(path), held) end
+  if not held then
+    local is_elsewhere = holder.host or holder.pid == 0
+    fail("%s is writing %s: wait for it, or stop it%s", lock.name(holder), path,
+      is_elsewhere and " there" or (" (kill -INT %d)"):format(holder.pid))
+  end
+  local succeeded, result = pcall(work)
+  lock.release(held)
+  if not succeeded then error(result, 0) end
+  return result
 end
 
 return target

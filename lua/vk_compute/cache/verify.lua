@@ -2,12 +2,12 @@
 -- @module vk_compute.cache.verify
 
 local ffi = require("ffi")
-local time = require("posix.time")
 local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
 local libc = require("vk_compute.system.libc")
+local random = require("vk_compute.system.random")
 local repair = require("vk_compute.cache.repair")
 local recompute = require("vk_compute.cache.recompute")
 local rows = require("vk_compute.cache.rows")
@@ -29,8 +29,19 @@ local function difference_from(job, what)
   return identity.difference(what, asked)
 end
 
+-- Findings are `problems`, texts, and whether they are `repairable`: whether a repair puts all of them right.
+
+local function add(findings, text)
+  findings.problems[#findings.problems + 1] = text
+end
+
+local function add_lasting(findings, text)
+  add(findings, text)
+  findings.repairable = false
+end
+
 -- Compares rows with their checksums and looks at the ids of each. The damaged rows; problems are added.
-local function check_rows(job, from, problems)
+local function check_rows(job, from, findings)
   local what, place = from.what, from.place
   local row_check = kinds[what.kind].new_check(what.n, what.length)
   local whole = xxhash.stream128()
@@ -42,28 +53,17 @@ local function check_rows(job, from, problems)
     local fits = xxhash.hex64(pointer, place.row_bytes) == checksum
     local wrong = row_check(pointer, row)
     if fits and wrong then
-      problems[#problems + 1] = ("row %.0f cannot be, though its checksum fits: %s"):format(row, wrong)
+      add_lasting(findings, ("row %.0f cannot be, though its checksum fits: %s"):format(row, wrong))
     elseif not fits then
       damaged[#damaged + 1] = row
     end
   end, function(done) job.report("checking", done, what.n) end)
   if damaged[1] then
-    problems[#problems + 1] = ("checksums do not fit in rows %s"):format(rows.list(damaged))
+    add(findings, ("checksums do not fit in rows %s"):format(rows.list(damaged)))
   elseif from.finished and whole:hex() ~= what.rows_checksum then
-    problems[#problems + 1] = "the checksum of all rows does not fit"
+    add_lasting(findings, "the checksum of all rows does not fit")
   end
   return damaged
-end
-
--- Random numbers (below) -> 0 to below - 1. Not those of math.random: what it gives is the program's, which may
--- have seeded it.
-local function generator()
-  local now = time.clock_gettime(time.CLOCK_REALTIME)
-  local state = (now.tv_sec + now.tv_nsec) % (2 ^ 31 - 2) + 1
-  return function(below)
-    state = state * 16807 % (2 ^ 31 - 1)
-    return state % below
-  end
 end
 
 -- A sample of rows that are done and not known to be damaged, in order.
@@ -74,9 +74,8 @@ local function sample_of(from, damaged)
   for row = 0, from.what.n - 1 do
     if from.checksum_of(row) and not left_out[row] then candidates[#candidates + 1] = row end
   end
-  local random = generator()
   for k = 1, math.min(SAMPLE, #candidates) do
-    local other = k + random(#candidates - k + 1)
+    local other = k + random.below(#candidates - k + 1)
     candidates[k], candidates[other] = candidates[other], candidates[k]
   end
   for k = #candidates, SAMPLE + 1, -1 do candidates[k] = nil end
@@ -85,7 +84,7 @@ local function sample_of(from, damaged)
 end
 
 -- Returns how many rows were compared.
-local function check_sample(job, from, damaged, problems)
+local function check_sample(job, from, damaged, findings)
   local sample = sample_of(from, damaged)
   local place = from.place
   local buffer = ffi.new("uint32_t[?]", from.what.length)
@@ -97,48 +96,46 @@ local function check_sample(job, from, damaged, problems)
     end)
   end)
   if other[1] then
-    problems[#problems + 1] = ("the device computes rows %s otherwise: it or the one that made the "
-      .. "cache is at fault; --force computes all rows anew"):format(rows.list(other))
+    add_lasting(findings, ("the device computes rows %s otherwise: it or the one that made the cache is at fault. "
+      .. "Verify with another --device, which tells"):format(rows.list(other)))
   end
   return #sample
 end
 
 -- What is wrong with the file as a whole.
-local function check_file(from, problems)
+local function check_file(from, findings)
   local size = files.stat(from.file).st_size
   if size ~= from.place.file_bytes then
-    problems[#problems + 1] = ("%s is %.0f bytes long and should be %.0f"):format(from.file, size,
-      from.place.file_bytes)
+    add(findings, ("%s is %.0f bytes long and should be %.0f"):format(from.file, size,
+      from.place.file_bytes))
   end
   if not layout.has_header(from.file, from.place) then
-    problems[#problems + 1] = ("the header of %s is damaged"):format(from.file)
+    add(findings, ("the header of %s is damaged"):format(from.file))
   end
   if from.journal and (from.journal.damaged_lines > 0 or from.journal.torn) then
-    problems[#problems + 1] = "the journal has lines that cannot be believed; their rows do not count"
+    add(findings, "the journal has lines that cannot be believed; their rows do not count")
   end
 end
 
 local function examine(job, from)
-  local problems = {}
-  check_file(from, problems)
-  local damaged = check_rows(job, from, problems)
-  local sampled = check_sample(job, from, damaged, problems)
-  return problems, damaged, sampled
+  local findings = { problems = {}, repairable = true }
+  check_file(from, findings)
+  findings.damaged = check_rows(job, from, findings)
+  findings.sampled = check_sample(job, from, findings.damaged, findings)
+  return findings
 end
 
 local function verify_once(job)
   local from = source.open(job.path)
-  local result = { finished = from.finished, total = from.what.n, done = from.done }
   local difference = difference_from(job, from.what)
-  if difference then
-    result.is_other, result.damaged, result.sampled = true, {}, 0
-    result.problems = { ("%s was made from something else; what differs: %s"):format(job.path, difference) }
-    return result
-  end
-  result.problems, result.damaged, result.sampled = examine(job, from)
-  if job.repair and result.problems[1] then
+  local result = difference and {
+    is_other = true, damaged = {}, sampled = 0, repairable = false,
+    problems = { ("%s was made from something else; what differs: %s"):format(job.path, difference) },
+  } or examine(job, from)
+  result.finished, result.total, result.done = from.finished, from.what.n, from.done
+  if job.repair and result.problems[1] and not difference then
     repair.run(job, from, result.damaged)
-    result.remaining = examine(job, source.open(job.path))
+    result.remaining = examine(job, source.open(job.path)).problems
   end
   return result
 end
@@ -157,13 +154,12 @@ end
 -- `sampled` (rows computed and compared), `remaining` (problems left after a repair; nil where nothing
 -- was repaired), `is_other`: true where the cache was made from something else; then nothing more is examined
 function verify.run(job)
-  local held = job.repair and repair.lock(job.path)
+  if job.repair then return repair.locked(job.path, function() return verify_once(job) end) end
   local finished = layout.paths(job.path).finished
   local growing = not files.stat(finished)
   local ok, result = pcall(verify_once, job)
   -- A writer may have given the file its final name in between.
-  if not ok and growing and files.stat(finished) then ok, result = pcall(verify_once, job) end
-  if held then repair.unlock(held) end
+  if not ok and growing and files.stat(finished) then return verify_once(job) end
   if not ok then error(result, 0) end
   return result
 end

@@ -2,7 +2,8 @@
 --
 -- What holds at every moment, whatever ends the process:
 --
--- - a row that the journal lists is on disk in NAME.partial, for it is listed after that;
+-- - a row that the journal lists is on disk in NAME.partial, for it is listed after that, and the names of both
+--   are, for that is seen to before the first row;
 -- - NAME appears by renaming a NAME.partial whose every row was read back and fits its checksum;
 -- - NAME.json, when it lies beside a NAME, is that file's: it is put there before NAME, and an older
 --   NAME is removed before that.
@@ -17,11 +18,11 @@ local identity = require("vk_compute.cache.identity")
 local journal = require("vk_compute.cache.journal")
 local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
-local lock = require("vk_compute.system.lock")
 local metadata = require("vk_compute.cache.metadata")
 local partial = require("vk_compute.cache.partial")
 local rate = require("vk_compute.cache.rate")
 local survey = require("vk_compute.cache.survey")
+local target = require("vk_compute.cache.target")
 local xxhash = require("vk_compute.system.xxhash")
 
 local writer = {}
@@ -65,7 +66,7 @@ end
 -- Opens NAME.partial and NAME.journal. state is the journal's, or nil to begin.
 function Run:open(state)
   self.done = state and state.done or 0
-  self.fd = partial.open(self.paths.partial, self.place, self.job.notice)
+  self.fd = partial.open(self.paths.partial, self.place, self.job.notice, files.mode(self.paths.finished))
   self.checksums = state and state.checksums or {}
   local dropped = 0
   if state then
@@ -81,6 +82,8 @@ function Run:open(state)
     end
   end
   if state and not state.torn and state.damaged_lines == 0 and dropped == 0 then
+    -- A run that was killed may have made the names that are there and not have synced them.
+    files.sync_names(self.paths.journal)
     self.journal = journal.append_to(self.paths.journal, self.what, state.bytes)
   else
     self.journal = journal.create(self.paths.journal, self.what, self.checksums)
@@ -194,6 +197,7 @@ end
 function Run:publish(rows_checksum)
   self:report("finishing")
   local paths = self.paths
+  files.sync(self.fd, paths.partial)
   local list = {}
   for row = 0, self.what.n - 1 do list[row + 1] = self.checksums[row] end
   if files.stat(paths.finished) then
@@ -241,26 +245,14 @@ function Run:close()
       pcall(files.remove, self.paths.partial)
     end
   end
-  lock.release(self.held)
 end
 
-local function new_run(job, paths, what, held)
+local function new_run(job, paths, what)
   return setmetatable({
-    job = job, paths = paths, what = what, held = held, place = layout.of(what),
+    job = job, paths = paths, what = what, place = layout.of(what),
     row_check = kinds[what.kind].new_check(what.n, what.length), began = clock.monotonic(),
     samples = {}, checksums = {}, done = 0, kept = 0, computed = 0,
   }, Run)
-end
-
-local function take_lock(paths)
-  local ok, held, pid = pcall(lock.acquire, paths.lock)
-  if not ok then fail("cannot write in %s: %s", files.directory(paths.finished), held) end
-  if pid == 0 then
-    fail("a process of another container is writing %s: wait for it, or stop it there", paths.finished)
-  elseif not held then
-    fail("process %d is writing %s: wait for it, or stop it (kill -INT %d)", pid, paths.finished, pid)
-  end
-  return held
 end
 
 local function result_of(run, outcome)
@@ -284,6 +276,26 @@ local function ids_of_row(kind, wanted, n)
   return length
 end
 
+local function run_locked(job, paths, what)
+  files.remove_temporaries(paths.metadata)
+  files.remove_temporaries(paths.journal)
+  local run = new_run(job, paths, what)
+  local ok, result = pcall(function()
+    local state, finished = survey.look(job, paths, what, run:checking())
+    if finished then
+      run.done, run.kept, run.device = what.n, what.n, finished.device
+      return result_of(run, "already finished")
+    end
+    -- The device takes a while to open; the files are seen to meanwhile.
+    if not state or state.done < what.n then run:start_process() end
+    run:open(state)
+    return result_of(run, run:go() and "finished" or "stopped")
+  end)
+  run:close()
+  if not ok then error(result, 0) end
+  return result
+end
+
 --- Computes a cache, from the beginning or from where an earlier run stopped. Must not be called in a
 -- process that has made a context (see compute_process.lua).
 -- @tparam table job
@@ -305,30 +317,15 @@ end
 -- @treturn table `outcome` ("finished", "stopped" or "already finished"), `total`, `done`, `kept` (rows
 -- of earlier runs), `computed`, `seconds`, `device`, `fingerprint`
 function writer.run(job)
-  local paths = layout.paths(job.path)
-  local name = job.kind or "diversity"
-  local kind = kinds[name]
+  local kind = kinds[job.kind or "diversity"]
   survey.check_path(job.path, kind, job.embeddings.path, job.force)
   local length = ids_of_row(kind, job.length, job.embeddings.n)
-  local held = take_lock(paths)
-  local what = identity.of(job.embeddings, setmetatable({
-    length = length, centered = job.centered or false, definition_version = job.vk.definition_version(),
-  }, { __index = job }))
-  local run = new_run(job, paths, what, held)
-  local ok, result = pcall(function()
-    local state, finished = survey.look(job, paths, what, run:checking())
-    if finished then
-      run.done, run.kept, run.device = what.n, what.n, finished.device
-      return result_of(run, "already finished")
-    end
-    -- The device takes a while to open; the files are seen to meanwhile.
-    if not state or state.done < what.n then run:start_process() end
-    run:open(state)
-    return result_of(run, run:go() and "finished" or "stopped")
+  return target.locked(job.path, function()
+    local what = identity.of(job.embeddings, setmetatable({
+      length = length, centered = job.centered or false, definition_version = job.vk.definition_version(),
+    }, { __index = job }))
+    return run_locked(job, layout.paths(job.path), what)
   end)
-  run:close()
-  if not ok then error(result, 0) end
-  return result
 end
 
 return writer

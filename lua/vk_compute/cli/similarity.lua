@@ -11,6 +11,7 @@ local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
 local printable = require("vk_compute.system.printable")
 local stop = require("vk_compute.cli.stop")
+local target = require("vk_compute.cache.target")
 
 local similarity = {
   summary = "compute the similarity matrix into a file, or print single similarities",
@@ -97,7 +98,7 @@ function similarity.main(options)
   local out = output.new(options)
   input.check(options, "EMBEDDINGS OUTPUT")
   matrix_file.check_path(options.OUTPUT, options.EMBEDDINGS, options.force)
-  matrix_file.with_lock(options.OUTPUT, function() compute(options, out) end)
+  target.locked(options.OUTPUT, function() compute(options, out) end)
   return 0
 end
 

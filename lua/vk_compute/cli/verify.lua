@@ -33,6 +33,7 @@ end
 
 local ENDINGS = {
   damaged = "damaged: --repair puts it right",
+  lasting = "damaged, and --repair does not put all of it right",
   other = "it is not the cache of these embeddings with these options",
 }
 
@@ -77,7 +78,7 @@ function verify.main(options, kind)
   out:say(("%s: %.0f of %.0f rows, %.0f of them computed again and compared; %s"):format(
     printable.line(options.CACHE),
     result.done, result.total, result.sampled,
-    not options.repair and ENDINGS[outcome] or outcome))
+    not options.repair and ENDINGS[outcome == "damaged" and not result.repairable and "lasting" or outcome] or outcome))
   result.outcome, result.path = outcome, options.CACHE
   out:document(result)
   return (outcome == "damaged" or outcome == "other") and command.EXIT_NOT_WELL or 0

@@ -17,10 +17,11 @@ local new_table = require("table.new")
 
 local view = {}
 
-local function to_list(data, offset, length)
+-- The owner of the data is given and returned so that it stays reachable while they are copied.
+local function to_list(data, offset, length, owner)
   local list = new_table(length, 0)
   for k = 1, length do list[k] = data[offset + k - 1] end
-  return list
+  return list, owner
 end
 
 local function check_index(index, size, what)
@@ -38,7 +39,7 @@ function List.__index(self, key)
 end
 
 function list_methods:totable()
-  return to_list(self.data, 0, self.length)
+  return (to_list(self.data, 0, self.length, self))
 end
 
 local grid_methods = {}
@@ -52,7 +53,7 @@ end
 
 function grid_methods:totable()
   local rows = new_table(self.rows, 0)
-  for r = 1, self.rows do rows[r] = to_list(self.data, (r - 1) * self.cols, self.cols) end
+  for r = 1, self.rows do rows[r] = to_list(self.data, (r - 1) * self.cols, self.cols, self) end
   return rows
 end
 

@@ -3,6 +3,8 @@
 -- @module vk_compute.system.files
 
 local ffi = require("ffi")
+local bit = require("bit")
+local dirent = require("posix.dirent")
 local errno = require("posix.errno")
 local fcntl = require("posix.fcntl")
 local stat = require("posix.sys.stat")
@@ -12,6 +14,11 @@ local C = require("vk_compute.system.libc")
 
 local PROT_READ, PROT_WRITE = 1, 2
 local MAP_SHARED, MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE = 0x01, 0x02, 0x20, 0x4000
+local PERMISSIONS = tonumber("777", 8)
+-- What LuaJIT can hold in a string, about.
+local MAX_CONTENTS = 2 ^ 31 - 2 ^ 20
+-- lua-posix does not name it; on ARM and POWER it is another bit.
+local O_NOFOLLOW = jit.arch:find("^[ap]") and 2 ^ 15 or 2 ^ 17
 local FILE_MODE = tonumber("644", 8)
 
 local files = {}
@@ -33,7 +40,7 @@ local function info_or_nil(info, message, number)
   fail("%s", message)
 end
 
---- What lies at a path: the fields st_size, st_dev, st_ino, st_mode and st_mtime, or nil where
+--- What lies at a path: the fields st_size, st_dev, st_ino, st_mode, st_uid and st_mtime, or nil where
 -- there is nothing.
 function files.stat(path)
   return info_or_nil(stat.stat(path))
@@ -78,15 +85,21 @@ function files.check_writable(directory)
   if not ok then fail("cannot write in %s: %s", directory, reason(number)) end
 end
 
+local HOW = {
+  read = fcntl.O_RDONLY,
+  write = fcntl.O_RDWR + O_NOFOLLOW,
+  create = fcntl.O_RDWR + O_NOFOLLOW + fcntl.O_CREAT,
+  new = fcntl.O_RDWR + O_NOFOLLOW + fcntl.O_CREAT + fcntl.O_EXCL,
+}
+
 --- Opens a file.
 -- @tparam string path
--- @tparam string how "read", "write" (an existing file) or "create" (write; made where missing)
+-- @tparam string how "read", "write" (an existing file), "create" (write; made where missing) or "new" (write; must
+-- be missing). Where it may be written, it must not be a link
 -- @treturn number file descriptor
 function files.open(path, how)
   -- Not waiting: a pipe that lies where a file is looked for would be waited for without end.
-  local flags = fcntl.O_CLOEXEC + fcntl.O_NONBLOCK
-    + (how == "read" and fcntl.O_RDONLY or fcntl.O_RDWR)
-    + (how == "create" and fcntl.O_CREAT or 0)
+  local flags = fcntl.O_CLOEXEC + fcntl.O_NONBLOCK + HOW[how]
   local fd, message = fcntl.open(path, flags, FILE_MODE)
   if not fd then fail("cannot open %s", message) end
   return fd
@@ -158,6 +171,10 @@ function files.contents(path)
   local info = files.stat(path)
   if not info then return nil end
   if not files.is_regular(info) then fail("%s is %s, not a file", path, files.type_name(info)) end
+  if info.st_size > MAX_CONTENTS then
+    fail("%s is %.0f bytes long, and at most %.0f can be read: it is not what its name says", path, info.st_size,
+      MAX_CONTENTS)
+  end
   return files.head(path, info.st_size)
 end
 
@@ -206,36 +223,68 @@ function files.rename(from, to)
   if not ok then fail("cannot rename %s to %s: %s", from, to, message) end
 end
 
---- The name under which files.replace_with writes a file that is to be at a path.
-function files.temporary(path)
-  return path .. ".new"
+--- The permissions of a file that is to be at a path: those of the file there, else those of a new one.
+function files.mode(path)
+  local info = files.link_stat(path)
+  if info and files.is_regular(info) then return bit.band(info.st_mode, PERMISSIONS) end
+  local mask = stat.umask(0)
+  stat.umask(mask)
+  return bit.band(FILE_MODE, bit.bnot(mask))
 end
 
---- Puts a file at a path: complete and on disk, or not at all. Whatever was there is lost: whether it may be
--- is for @{vk_compute.cache.target} to tell.
+--- Gives an open file permissions.
+function files.set_mode(fd, path, mode)
+  if C.fchmod(fd, mode) ~= 0 then fail("cannot set the permissions of %s: %s", path, reason(ffi.errno())) end
+end
+
+-- Files being written whole have names of their own, PATH.XXXXXX.new.
+local SUFFIX = ".new"
+
+-- Makes a new file for what is to be at a path; gives its descriptor and its name.
+local function new_temporary(path)
+  local name = path .. ".XXXXXX" .. SUFFIX
+  local buffer = ffi.new("char[?]", #name + 1, name)
+  local fd = C.mkostemps(buffer, #SUFFIX, fcntl.O_CLOEXEC)
+  if fd < 0 then fail("cannot make a file in %s: %s", files.directory(path), reason(ffi.errno())) end
+  return fd, ffi.string(buffer)
+end
+
+--- Removes what processes that were killed left of files to be at a path. To be called where nobody writes one.
+function files.remove_temporaries(path)
+  local directory, name = files.directory(path), path:match("[^/]*$")
+  for entry in dirent.files(directory) do
+    if entry:sub(1, #name) == name and entry:sub(#name + 1):find("^%.%w%w%w%w%w%w%.new$") then
+      local left = directory .. "/" .. entry
+      local info = files.link_stat(left)
+      if info and files.is_regular(info) and info.st_uid == unistd.geteuid() then files.remove(left) end
+    end
+  end
+end
+
+--- Puts a file at a path: complete and on disk, or not at all. Whatever was there is lost, but for its permissions:
+-- whether it may be is for @{vk_compute.cache.target} to tell.
 -- @tparam string path
 -- @tparam function fill (put): writes the file by calling put(data, bytes), data a string or a pointer
 -- @tparam[opt] number length the file's, to reserve the space before fill is called
 function files.replace_with(path, fill, length)
-  local temporary = files.temporary(path)
-  local fd = files.open(temporary, "create")
+  local fd, temporary = new_temporary(path)
   local offset = 0
   local function put(data, bytes)
     files.write(fd, temporary, data, bytes, offset)
     offset = offset + bytes
   end
   local ok, message = pcall(function()
-    files.resize(fd, temporary, 0)
+    files.set_mode(fd, temporary, files.mode(path))
     if length then files.reserve(fd, temporary, length) end
     fill(put)
     files.sync(fd, temporary)
+    files.rename(temporary, path)
   end)
   files.close(fd)
   if not ok then
     pcall(files.remove, temporary)
     error(message, 0)
   end
-  files.rename(temporary, path)
   files.sync_names(path)
 end
 

@@ -19,6 +19,8 @@ if not pcall(ffi.typeof, "vk_compute_sigset") then
   ssize_t pread(int fd, void *buffer, size_t bytes, int64_t offset);
   ssize_t pwrite(int fd, const void *buffer, size_t bytes, int64_t offset);
   int ftruncate(int fd, int64_t bytes);
+  int mkostemps(char *name, int suffix_bytes, int flags);
+  int fchmod(int fd, unsigned mode);
   int posix_fallocate(int fd, int64_t offset, int64_t bytes);
   void *mmap(void *address, size_t bytes, int protection, int flags, int fd, int64_t offset);
   int munmap(void *address, size_t bytes);

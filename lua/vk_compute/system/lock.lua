@@ -1,40 +1,61 @@
---- One writer of a cache at a time.
+--- One writer of a file at a time.
 --
--- The lock is a POSIX record lock, which the system drops when the process ends, however it ends:
--- a file left behind by a dead process locks nothing. Its holder's process id comes from the system
--- too. The id written in the file serves to notice that the file was replaced in between.
+-- The lock is a POSIX record lock, which the system drops when the process ends, however it ends: a file left behind
+-- by a dead process locks nothing. The file holds who has the lock: process, host, and a number drawn for this
+-- one time. An earlier holder may have removed the file after it was opened here, and another process may hold a new
+-- file of that name: the number tells whether the name still leads to the file that was locked. Process ids do not,
+-- since they are the same in several containers.
 --
--- A process loses such a lock when it closes any descriptor of the file: hence no other part opens
--- a lock file.
+-- A process loses such a lock when it closes any descriptor of the file: hence no other part opens a lock file.
 -- @module vk_compute.system.lock
 
 local ffi = require("ffi")
 local errno = require("posix.errno")
 local fcntl = require("posix.fcntl")
 local unistd = require("posix.unistd")
+local utsname = require("posix.sys.utsname")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
+local random = require("vk_compute.system.random")
 
 local lock = {}
 
 -- Lock files that this process holds: path -> true.
 local held_here = {}
 
+local MOST_BYTES = 512
+
+local function this_host()
+  return (utsname.uname().nodename:gsub("[^%w._-]", "_"))
+end
+
 local function whole_file()
   return { l_type = fcntl.F_WRLCK, l_whence = 0, l_start = 0, l_len = 0 }
 end
 
---- The process id of the writer, or nil where there is none. 0 stands for a process that cannot be
--- seen from here (in another container).
+--- Who holds a lock.
 -- @tparam string path of the lock file
+-- @treturn table `pid`, 0 where the process cannot be seen from here; `host`, nil where it is this one. Nil where
+-- nobody holds it
 function lock.holder(path)
-  if held_here[path] then return unistd.getpid() end
+  if held_here[path] then return { pid = unistd.getpid() } end
   local opened, fd = pcall(files.open, path, "read")
   if not opened then return nil end
   local query = whole_file()
   local ok = fcntl.fcntl(fd, fcntl.F_GETLK, query)
+  local buffer = ffi.new("char[?]", MOST_BYTES)
+  local read, got = pcall(files.read, fd, path, buffer, MOST_BYTES, 0)
   files.close(fd)
-  if ok and query.l_type ~= fcntl.F_UNLCK then return query.l_pid end
+  if not ok or query.l_type == fcntl.F_UNLCK then return nil end
+  local pid, host = (read and ffi.string(buffer, got) or ""):match("^(%d+) (%S+) ")
+  if host and host ~= this_host() then return { pid = tonumber(pid), host = host } end
+  return { pid = math.max(query.l_pid, 0) }
+end
+
+--- A holder in words: "process 12", "process 12 on HOST", "a process of another container".
+function lock.name(holder)
+  if holder.host then return ("process %d on %s"):format(holder.pid, holder.host) end
+  return holder.pid == 0 and "a process of another container" or "process " .. holder.pid
 end
 
 local function has_contents(fd, path, expected)
@@ -42,7 +63,7 @@ local function has_contents(fd, path, expected)
   return ffi.string(buffer, files.read(fd, path, buffer, #expected + 1, 0)) == expected
 end
 
--- Returns the open descriptors, or nil and the holder's id, or nil where it is worth another try.
+-- Returns the open descriptors, or nil and the holder, or nil where it is worth another try.
 local function try(path)
   local fds = { files.open(path, "create") }
   local function close()
@@ -52,44 +73,47 @@ local function try(path)
   if not locked then
     close()
     if number ~= errno.EAGAIN and number ~= errno.EACCES then
-      fail("cannot lock %s: %s. Put the cache on a file system that has locks", path, problem)
+      fail("cannot lock %s: %s. Name a file on a file system that has locks", path, problem)
     end
     return nil, lock.holder(path)
   end
-  local own_id = ("%d\n"):format(unistd.getpid())
+  local own = ("%d %s %s\n"):format(unistd.getpid(), this_host(), random.hex(16))
   local ok, is_own = pcall(function()
     files.resize(fds[1], path, 0)
-    files.write(fds[1], path, own_id, #own_id, 0)
-    -- An earlier holder may have removed the file after it was opened here: then another writer
-    -- locks another file of this name.
+    files.write(fds[1], path, own, #own, 0)
     local fd, message, code = fcntl.open(path, fcntl.O_RDONLY + fcntl.O_CLOEXEC)
     if not fd and code == errno.ENOENT then return false end
     if not fd then fail("cannot open %s", message) end
     fds[2] = fd
-    return has_contents(fd, path, own_id)
+    return has_contents(fd, path, own)
   end)
   if ok and is_own then return fds end
+  if not ok and files.is_same("/proc/self/fd/" .. fds[1], path) then pcall(files.remove, path) end
   close()
   if not ok then error(is_own, 0) end
 end
 
---- Whether a file is one of a lock: it holds a process id.
+--- Whether a file is one of a lock: it holds a process id, and what follows it; or nothing but zeros, as files may
+-- after a loss of power.
 function lock.begins(path)
-  return held_here[path] or files.head(path, 32):find("^%d*\n?$") ~= nil
+  if held_here[path] then return true end
+  local text = files.head(path, MOST_BYTES)
+  return #text < MOST_BYTES
+    and (text:find("^%d*\n?$") or text:find("^%d+ [%w._ -]*\n?$") or text:find("^%z*$")) ~= nil
 end
 
 --- Takes the lock, and makes its file, in place of any that lies there: see @{vk_compute.cache.target}.
 -- @tparam string path of the lock file
--- @treturn table to be given to lock.release; or nil and the holder's process id
+-- @treturn table to be given to lock.release; or nil and the holder, as from lock.holder
 function lock.acquire(path)
-  if held_here[path] then return nil, unistd.getpid() end
   while true do
-    local fds, pid = try(path)
+    if held_here[path] then return nil, lock.holder(path) end
+    local fds, holder = try(path)
     if fds then
       held_here[path] = true
       return { fds = fds, path = path }
     end
-    if pid then return nil, pid end
+    if holder then return nil, holder end
   end
 end
 
