@@ -70,16 +70,14 @@ void download_rows(Staging& staging, RowSource& source, uint32_t first, uint32_t
   const uint32_t n = source.embeddings().n;
   const DownloadSizes sizes(staging.device(), n, count, source.choose(count));
   RowSource::Loan rows = source.borrow(sizes.rows);
-  const DeviceMatrix& any = rows.at(0, first).matrix;
-  const bool mapped = any.is_mapped();
-  const uint32_t pitch = any.pitch();
+  const DeviceRows any = rows.at(0, first);
+  const bool mapped = any.matrix.is_mapped();
+  const uint32_t pitch = any.matrix.pitch();
   Staging::Loan halves = staging.borrow(sizes.staging_bytes);
   std::vector<uint32_t> ids(count);
   std::iota(ids.begin(), ids.end(), first);
   // In the order of the rows: one copy of many adjacent rows is faster than a copy of each.
-  if (sizes.rows.whole) {
-    std::ranges::sort(ids, {}, [&](uint32_t id) { return rows.at(0, first).row_of(id); });
-  }
+  if (any.reordered) std::ranges::sort(ids, {}, [&](uint32_t id) { return any.row_of(id); });
   HostThreads threads;
   const auto start = [&](std::size_t which, const Piece<uint32_t>& piece) {
     const uint32_t from = first + piece.first;
