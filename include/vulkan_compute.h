@@ -309,23 +309,40 @@ VKC_API VkcResult vkc_compute_diversity_sequences(VkComputeContext* ctx, const u
                                                   uint32_t count, uint32_t length,
                                                   uint32_t* output);
 
-/* How the next item of a sequence is chosen. */
+/* How the next item of a sequence is chosen. In the formulae C_ij is as in point 4 of the
+ * definition, s is the start, M_j the greatest C_ij over items i already chosen, and L =
+ * llrint(lambda * 2^30). Every order is exact, and of equal items the one with the lowest id is
+ * next. Weights (point 6) count in the first only. */
 typedef enum VkcOrder {
-  VKC_ORDER_CENTROID = 0 /* as point 6 of the definition says: the farthest from the centroid */
+  /* A varied tour of everything. Point 6 of the definition: the farthest from the centroid of those
+   * chosen, known as greedy Max-Sum diversification (or dispersion). */
+  VKC_ORDER_CENTROID = 0,
+  /* As unlike the start as can be, and unlike one another: the smallest
+   *   L * C_sj + (2^30 - L) * M_j,
+   * where s counts among the chosen of M_j. lambda 0 is the farthest-first traversal, also known as
+   * greedy k-center (Gonzalez 1985) and greedy MaxMin diversification; lambda 1 gives the items
+   * least like s, in order. */
+  VKC_ORDER_AWAY = 1,
+  /* Like the start, but not like one another: the smallest
+   *   -L * C_sj + (2^30 - L) * M_j,
+   * where s does not count among the chosen of M_j, and M_j is 0 as long as nothing else is chosen.
+   * That is maximal marginal relevance (Carbonell and Goldstein 1998); lambda 1 gives the nearest
+   * neighbours of s. */
+  VKC_ORDER_TOWARD = 2
 } VkcOrder;
 
 /* Which sequences to compute. Members left 0, but for struct_size, stand for the defaults. */
 typedef struct VkcSequenceOptions {
   uint32_t struct_size; /* set by the caller to sizeof(VkcSequenceOptions) */
   uint32_t order;       /* a VkcOrder */
-  float lambda;         /* of orders that have one; 0 for VKC_ORDER_CENTROID */
+  float lambda;         /* 0 to 1, how much the start counts; 0 for VKC_ORDER_CENTROID */
 } VkcSequenceOptions;
 /* All 0, but for struct_size. */
 #define VKC_SEQUENCE_OPTIONS_INIT \
   { sizeof(VkcSequenceOptions), 0, 0 }
 
 /* vkc_compute_diversity_sequences with options; options may be NULL. Further error:
- * INVALID_ARGUMENT. */
+ * INVALID_ARGUMENT (an order that does not exist, a lambda that it does not have). */
 VKC_API VkcResult vkc_compute_diversity_sequences_with(VkComputeContext* ctx,
                                                        const uint32_t* starts, uint32_t count,
                                                        uint32_t length,
@@ -338,6 +355,11 @@ VKC_API VkcResult vkc_compute_diversity_sequences_with(VkComputeContext* ctx,
  * before each call.
  * Errors: NULL_POINTER, NO_EMBEDDINGS, INVALID_LENGTH. */
 VKC_API VkcResult vkc_recommended_batch(VkComputeContext* ctx, uint32_t length, uint32_t* count);
+
+/* The same for vkc_compute_diversity_sequences_with; options may be NULL. Orders differ in speed.
+ * Further error: INVALID_ARGUMENT. */
+VKC_API VkcResult vkc_recommended_batch_with(VkComputeContext* ctx, uint32_t length,
+                                             const VkcSequenceOptions* options, uint32_t* count);
 
 /* ---- Nearest neighbours ---------------------------------------------------------------------- */
 
@@ -420,11 +442,12 @@ typedef struct VkcMemoryPlan {
  * this size and then do this work, and whether that fits.
  *
  * The context is taken to be empty: what it holds by now counts as not available. Peaks are upper
- * bounds where they depend on the embeddings; they leave out what the driver takes for itself and
- * its compiled kernels (tens of MB on a CPU), and nothing else over a few kB. A later call may find
- * less available than there is now: it is refused with the numbers of that moment.
- * Errors: NULL_POINTER, INVALID_ARGUMENT (struct_size, work, embedding_dim), EMPTY_EMBEDDINGS,
- * ITEM_OUT_OF_RANGE (similarity or neighbours: count is above n), INVALID_LENGTH. */
+ * bounds where they depend on the embeddings or, in VKC_WORK_DIVERSITY, on the order; they leave
+ * out what the driver takes for itself and its compiled kernels (tens of MB on a CPU), and nothing
+ * else over a few kB. A later call may find less available than there is now: it is refused with
+ * the numbers of that moment. Errors: NULL_POINTER, INVALID_ARGUMENT (struct_size, work,
+ * embedding_dim), EMPTY_EMBEDDINGS, ITEM_OUT_OF_RANGE (similarity or neighbours: count is above n),
+ * INVALID_LENGTH. */
 VKC_API VkcResult vkc_plan_memory(VkComputeContext* ctx, const VkcPlanRequest* request,
                                   VkcMemoryPlan* plan);
 

@@ -531,19 +531,22 @@ local function every_start(n)
 end
 
 -- How many starts to pass next. The library judges length here, before memory is taken for it.
-local function recommended_batch(handle, lib, length)
+local function recommended_batch(handle, lib, length, how)
   local count = ffi.new("uint32_t[1]")
-  check(lib, lib.vkc_recommended_batch(handle, length, count))
+  check(lib, lib.vkc_recommended_batch_with(handle, length, how, count))
   return count[0]
 end
 
 --- How many sequences a call should compute to take about half a second, as measured so far.
 -- @tparam number length ids of each sequence, 1 to n
+-- @tparam[opt] table options `order`, `lambda`: see @{Context:compute_diversity_sequence}
 -- @treturn number 1 or more
--- @raise no embeddings; a length of 0 or above n; what does not fit
-function Context:recommended_batch(length)
+-- @raise no embeddings; a length of 0 or above n; no such order; what does not fit
+function Context:recommended_batch(length, options)
   local handle, lib = open(self)
-  return recommended_batch(handle, lib, arguments.uint32(length, "length"))
+  length = arguments.uint32(length, "length")
+  options = arguments.options(options, { order = "string", lambda = "number" })
+  return recommended_batch(handle, lib, length, sequence_options(options))
 end
 
 --- Computes the first length ids of the diversity sequences from several starts, in one call of the
@@ -563,7 +566,7 @@ function Context:compute_diversity_sequences(starts, length, options)
   length = length == nil and embeddings_info(handle, lib).num_embeddings
     or arguments.uint32(length, "length")
   local ids, count = read_ids(starts, "starts", options.count and arguments.uint32(options.count, "option count"))
-  recommended_batch(handle, lib, length)
+  recommended_batch(handle, lib, length, how)
   local data = result_memory(options, "uint32_t", count, length, "the diversity sequences")
   check(lib, lib.vkc_compute_diversity_sequences_with(handle, ids, count, length, how, data))
   local sequences = view.grid(data, count, length)
@@ -642,7 +645,7 @@ function Context:compute_all_diversity_sequences(options)
   end
   local n = embeddings_info(handle, lib).num_embeddings
   local length = options.length and arguments.uint32(options.length, "option length") or n
-  recommended_batch(handle, lib, length)
+  recommended_batch(handle, lib, length, how)
   local starts, total
   if options.starts then
     starts, total = read_ids(options.starts, "starts")
@@ -668,7 +671,7 @@ function Context:compute_all_diversity_sequences(options)
   local done = 0
   local wanted = goes_on(0, 0, 0)
   while wanted and done < total do
-    local count = math.min(recommended_batch(handle, lib, length), total - done)
+    local count = math.min(recommended_batch(handle, lib, length, how), total - done)
     local rows = on_batch and batch_memory(count)
     check(lib, lib.vkc_compute_diversity_sequences_with(handle, starts + done, count, length, how,
       rows and rows.data or all + done * length))

@@ -78,15 +78,17 @@ struct WalkPush {
   DeviceAddress ids;       // uint [n]: the id of the item in each row
   DeviceAddress rows;      // uint [n]: the row of each id
   DeviceAddress slots;     // uint [workgroups]: which walk's state a workgroup goes on with
-  DeviceAddress sums;      // [walks][matrix_pitch]: A_j in int64, or the lower 32 bits of it
-  DeviceAddress latest;    // uint [walks]: the row of the latest item chosen, not yet in the sums
+  DeviceAddress states;    // [walks][matrix_pitch], of 64 bits each or, in sums of 32 bits, of 32
+  DeviceAddress latest;    // uint [walks]: the row of the latest item chosen, not yet in the states
   DeviceAddress chosen;    // uint [workgroups][steps]: out, the ids of the items chosen
   DeviceAddress overflow;  // uint: out, 1 where sums of 32 bits were too short, else unchanged
   uint n;
   uint matrix_pitch;
   uint block_shift;  // a block has 2^block_shift rows
   uint steps;
-  uint fresh;  // 1: the walks are at their start, and the sums hold nothing yet
+  uint fresh;   // 1: the walks are at their start, and the states hold nothing yet
+  int lambda;   // of orders that have one, in fixed point
+  uint toward;  // 1: the order is `toward`
 };
 
 // A neighbour is a key of 32 + id_bits bits: 2^30 less its cosine, and below that its id. So the

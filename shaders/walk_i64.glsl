@@ -1,5 +1,6 @@
-// Walks whose sums are int64.
-#include "walk.glsl"
+// The order `centroid` with sums of 64 bits. An item's state is its sum.
+#include "walk_states.glsl"
+#include "walk_sums.glsl"
 
 // A packed sum is A_j * 2^ID_BITS + the item's id. So no two are equal, and the smallest is the one
 // to choose, also on a tie. With more than 2^ID_BITS items, sums are A_j, rows are in the order of
@@ -7,26 +8,20 @@
 layout(constant_id = PACKED_ID) const bool PACKED = true;
 layout(constant_id = REORDERED_ID) const bool REORDERED = false;  // only where PACKED
 
-layout(buffer_reference, std430, buffer_reference_align = 16) buffer Sums {
-  i64vec4 at[];
-};
-
-// The sum of an item when it is chosen, and of padding. Sums of candidates stay below 2^60 in
+// The state of an item when it is chosen, and of padding. Sums of candidates stay below 2^60 in
 // magnitude, and so does what is added to this one while the walk goes on.
 const int64_t NOT_A_CANDIDATE = int64_t(1) << 61;
 
+// Cosines that change no state.
+const int NO_COSINE = 0;
+
+// Whether the first step takes in the row of the start.
+bool start_counts() { return true; }
+
 bool any_candidate(i64vec4 sums) { return any(lessThan(sums, i64vec4(NOT_A_CANDIDATE / 2))); }
 
-i64vec4 contributions(ivec4 cosines, int weight) {
-  i64vec4 all;
-  [[unroll]] for (uint c = 0; c < 4; ++c) {
-    all[c] = int64_t(contribution(cosines[c], weight)) << (PACKED ? ID_BITS : 0u);
-  }
-  return all;
-}
-
-// The sums of four items, from `column` on, before the first row is added.
-i64vec4 first_sums(uint column) {
+// The states of four items, from `column` on, before the first step; `cosines`: with the start.
+i64vec4 first_states(uint column, ivec4 cosines) {
   i64vec4 sums;
   [[unroll]] for (uint c = 0; c < 4; ++c) {
     const uint row = column + c;
@@ -36,6 +31,16 @@ i64vec4 first_sums(uint column) {
   }
   return sums;
 }
+
+i64vec4 next_states(i64vec4 sums, ivec4 cosines, int weight) {
+  [[unroll]] for (uint c = 0; c < 4; ++c) {
+    sums[c] += int64_t(contribution(cosines[c], weight)) << (PACKED ? ID_BITS : 0u);
+  }
+  return sums;
+}
+
+// The states with those of chosen items marked.
+i64vec4 without(i64vec4 sums, bvec4 chosen) { return mix(sums, i64vec4(NOT_A_CANDIDATE), chosen); }
 
 struct Candidate {
   int64_t sum;
@@ -60,18 +65,16 @@ Candidate better_of_four(Candidate best, i64vec4 sums, uint column) {
   return best;
 }
 
-// The best candidate of the subgroup. In reductions of 32 bits, which devices have instructions for,
-// where one of 64 bits would be a tree of shuffles.
+// The best candidate of the subgroup.
 Candidate best_of_subgroup(Candidate mine) {
-  const int high = int(mine.sum >> 32);
-  const int least_high = subgroupMin(high);
-  const uint low = high == least_high ? uint(mine.sum) : 0xffffffffu;
-  const uint least_low = subgroupMin(low);
   Candidate best = mine;
-  best.sum = (int64_t(least_high) << 32) | int64_t(uint64_t(least_low));
+  best.sum = least_of_subgroup(mine.sum);
   if (!PACKED) best.row = subgroupMin(mine.sum == best.sum ? mine.row : 0xffffffffu);
   return best;
 }
+
+// The same with all that the choice among candidates of several invocations takes.
+Candidate identified(Candidate best) { return best; }
 
 uint id_of(Candidate best) {
   return PACKED ? uint(best.sum) & ((1u << ID_BITS) - 1) : best.row;

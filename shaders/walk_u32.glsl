@@ -7,6 +7,7 @@
 // Every step checks that they do. Where they do not, push.overflow is set, and the walks must be
 // computed anew with int64 sums. Embeddings without a common direction stay far from that.
 #include "walk.glsl"
+#include "walk_sums.glsl"
 
 const uint RANGE = (1u << 31) - 1;
 const uint CHOSEN = 0xffffffffu;  // in place of the sum of a chosen item, or padding

@@ -16,7 +16,7 @@ void main() {
   const uint vectors = push.matrix_pitch / 4;
   const uint vectors_of_lane = vectors / INVOCATIONS;
   const uint slot = Uints(push.slots).at[gl_WorkGroupID.x];
-  Sums state = Sums(push.sums + uint64_t(slot) * push.matrix_pitch * 4);
+  Sums state = Sums(push.states + uint64_t(slot) * push.matrix_pitch * 4);
   Uints latest = Uints(push.latest);
   Uints chosen = Uints(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
 
@@ -38,7 +38,7 @@ void main() {
   for (uint step = 0; step < push.steps; ++step) {
     const uint block = block_of(latest_row);
     const uint first_texel = row_in_block(latest_row) * vectors;
-    const int weight = WEIGHTED ? Ints(push.weights).at[latest_row] : FIXED_POINT_ONE;
+    const int weight = weight_of(latest_row);
     const bvec4 is_latest = equal(uvec4(latest_row & 3), uvec4(0, 1, 2, 3));
     const uint shift = uint(FIXED_POINT_ONE) - least;
     Candidate best = no_candidate();

@@ -17,7 +17,7 @@ void main() {
   const uint invocation = gl_LocalInvocationIndex;
   const uint vectors = push.matrix_pitch / 4;
   const uint slot = Uints(push.slots).at[gl_WorkGroupID.x];
-  Sums state = Sums(push.sums + uint64_t(slot) * push.matrix_pitch * 4);
+  Sums state = Sums(push.states + uint64_t(slot) * push.matrix_pitch * 4);
   Uints latest = Uints(push.latest);
   Uints chosen = Uints(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
 
@@ -43,7 +43,7 @@ void main() {
   uint latest_row = latest.at[slot];
   for (uint step = 0; step < push.steps; ++step) {
     MatrixRow row = row_of_matrix(latest_row, first_block);
-    const int weight = WEIGHTED ? Ints(push.weights).at[latest_row] : FIXED_POINT_ONE;
+    const int weight = weight_of(latest_row);
     if (step % LOOK == 0) {
       live = 0;
       [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {

@@ -155,17 +155,6 @@ vkc::Work work_of(const VkcPlanRequest& request) {
   return work;
 }
 
-void require_order(const VkcSequenceOptions& options) {
-  if (options.order != VKC_ORDER_CENTROID) {
-    fail(VKC_ERROR_INVALID_ARGUMENT, "VkcSequenceOptions.order is ", options.order,
-         " and must be a VkcOrder: 0 (VKC_ORDER_CENTROID)");
-  }
-  if (options.lambda != 0) {
-    fail(VKC_ERROR_INVALID_ARGUMENT, "VkcSequenceOptions.lambda is ", options.lambda,
-         " and must be 0: VKC_ORDER_CENTROID has none");
-  }
-}
-
 // Runs body as the one call in progress on a context.
 template <typename Body>
 VkcResult on_context(VkComputeContext* ctx, Body body) noexcept {
@@ -315,7 +304,7 @@ VkcResult vkc_compute_diversity_sequence(VkComputeContext* ctx, uint32_t start,
     const uint32_t n = context.require_embeddings();
     require_pointer(output_sequence, "output_sequence");
     require_item(start, n, "start");
-    context.diversity_sequences({&start, 1}, n, output_sequence);
+    context.diversity_sequences({&start, 1}, n, {}, output_sequence);
   });
 }
 
@@ -329,23 +318,29 @@ VkcResult vkc_compute_diversity_sequences_with(VkComputeContext* ctx, const uint
                                                const VkcSequenceOptions* options,
                                                uint32_t* output) {
   return on_context(ctx, [&](VkComputeContext& context) {
-    require_order(vkc::read_options(options));
+    const vkc::Order order = vkc::make_order(vkc::read_options(options));
     const uint32_t n = context.require_embeddings();
     require_length(length, n);
     if (count == 0) return;
     require_pointer(starts, "starts");
     require_pointer(output, "output");
     require_items(starts, count, n, "starts");
-    context.diversity_sequences({starts, count}, length, output);
+    context.diversity_sequences({starts, count}, length, order, output);
   });
 }
 
 VkcResult vkc_recommended_batch(VkComputeContext* ctx, uint32_t length, uint32_t* count) {
+  return vkc_recommended_batch_with(ctx, length, nullptr, count);
+}
+
+VkcResult vkc_recommended_batch_with(VkComputeContext* ctx, uint32_t length,
+                                     const VkcSequenceOptions* options, uint32_t* count) {
   return on_context(ctx, [&](const VkComputeContext& context) {
+    const vkc::Order order = vkc::make_order(vkc::read_options(options));
     const uint32_t n = context.require_embeddings();
     require_pointer(count, "count");
     require_length(length, n);
-    *count = context.recommended_batch(length);
+    *count = context.recommended_batch(length, order);
   });
 }
 

@@ -61,7 +61,7 @@ void VkComputeContext::pair_similarities(const uint32_t* first, const uint32_t* 
 }
 
 void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uint32_t length,
-                                           uint32_t* output) {
+                                           const vkc::Order& order, uint32_t* output) {
   if (!resident_->rows.has_whole()) {
     // Checked first: the matrix can take minutes, in vain if it leaves no room for the walks.
     vkc::require_fit(device_, resident_->embeddings.n,
@@ -73,15 +73,15 @@ void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uin
         std::make_unique<vkc::Walks>(device_, resident_->embeddings, resident_->rows.whole(),
                                      vkc::fastest_variant(device_, resident_->embeddings));
   }
-  const double seconds = seconds_of([&] { resident_->walks->walk(starts, length, output); });
-  resident_->walk_batches.measured(seconds, uint64_t{length - 1} * starts.size());
+  const double seconds = seconds_of([&] { resident_->walks->walk(starts, length, order, output); });
+  resident_->walk_batches.at(order.rule).measured(seconds, uint64_t{length - 1} * starts.size());
 }
 
-uint32_t VkComputeContext::recommended_batch(uint32_t length) const {
+uint32_t VkComputeContext::recommended_batch(uint32_t length, const vkc::Order& order) const {
   const uint32_t n = resident_->embeddings.n;
   // With fewer walks a GPU would be partly idle, and the rate measured too low.
   const uint64_t fewest = std::min(n, device_.limits().is_cpu ? 1U : kFewestGpuWalks);
-  const uint64_t steps = resident_->walk_batches.next(uint64_t{n} * length);
+  const uint64_t steps = resident_->walk_batches.at(order.rule).next(uint64_t{n} * length);
   return static_cast<uint32_t>(std::max(steps / length, fewest));
 }
 

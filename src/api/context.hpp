@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "api/plan.hpp"
 #include "similarity/device_embeddings.hpp"
@@ -35,8 +36,9 @@ struct VkComputeContext {
   void similarity_rows(uint32_t first, uint32_t count, float* output);
   void pair_similarities(const uint32_t* first, const uint32_t* second, uint64_t count,
                          float* output);
-  void diversity_sequences(std::span<const uint32_t> starts, uint32_t length, uint32_t* output);
-  [[nodiscard]] uint32_t recommended_batch(uint32_t length) const;
+  void diversity_sequences(std::span<const uint32_t> starts, uint32_t length,
+                           const vkc::Order& order, uint32_t* output);
+  [[nodiscard]] uint32_t recommended_batch(uint32_t length, const vkc::Order& order) const;
   void nearest_neighbors(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
                          float* similarities);
   [[nodiscard]] uint32_t recommended_neighbors_batch() const;
@@ -55,7 +57,8 @@ struct VkComputeContext {
     Resident(vkc::Staging& staging, const float* values, uint32_t n, uint32_t d, bool center)
         : embeddings(staging, values, n, d, center),
           rows(staging, embeddings),
-          walk_batches(vkc::kBatchSeconds, vkc::expected_walk_rate(staging.device(), n)),
+          walk_batches(vkc::kOrders,
+                       {vkc::kBatchSeconds, vkc::expected_walk_rate(staging.device(), n)}),
           neighbor_batches(vkc::kBatchSeconds,
                            vkc::Neighbors::expected_rate(staging.device(), embeddings)) {}
 
@@ -64,7 +67,7 @@ struct VkComputeContext {
     std::unique_ptr<vkc::Walks> walks;          // made when first needed
     std::unique_ptr<vkc::Neighbors> neighbors;  // likewise
     std::unique_ptr<vkc::Pairs> pairs;          // likewise
-    vkc::Pacer walk_batches;                    // steps of all walks together
+    std::vector<vkc::Pacer> walk_batches;       // of each order: steps of all walks together
     vkc::Pacer neighbor_batches;                // items
   };
 

@@ -7,6 +7,8 @@
 #include "shaders/similarity_texel.h"
 #include "shaders/walk_i64_cpu.h"
 #include "shaders/walk_i64_gpu.h"
+#include "shaders/walk_scores_cpu.h"
+#include "shaders/walk_scores_gpu.h"
 #include "shaders/walk_u32_cpu.h"
 #include "shaders/walk_u32_gpu.h"
 
@@ -18,6 +20,8 @@ const KernelCode similarity_shared{::similarity_shared, sizeof(SimilarityPush)};
 const KernelCode similarity_texel{::similarity_texel, sizeof(SimilarityPush)};
 const KernelCode walk_i64_cpu{::walk_i64_cpu, sizeof(WalkPush)};
 const KernelCode walk_i64_gpu{::walk_i64_gpu, sizeof(WalkPush)};
+const KernelCode walk_scores_cpu{::walk_scores_cpu, sizeof(WalkPush)};
+const KernelCode walk_scores_gpu{::walk_scores_gpu, sizeof(WalkPush)};
 const KernelCode walk_u32_cpu{::walk_u32_cpu, sizeof(WalkPush)};
 const KernelCode walk_u32_gpu{::walk_u32_gpu, sizeof(WalkPush)};
 

@@ -12,6 +12,8 @@ extern const KernelCode similarity_shared;  // for GPUs
 extern const KernelCode similarity_texel;   // where shaders run on the CPU
 extern const KernelCode walk_i64_cpu;
 extern const KernelCode walk_i64_gpu;
+extern const KernelCode walk_scores_cpu;
+extern const KernelCode walk_scores_gpu;
 extern const KernelCode walk_u32_cpu;
 extern const KernelCode walk_u32_gpu;
 

@@ -90,7 +90,7 @@ void WalkGroup::advance(const Kernel& kernel, const WalkJob& job) {
                          .ids = embeddings_.order.ids(),
                          .rows = embeddings_.order.rows(),
                          .slots = inputs_.address(),
-                         .sums = state_.address(),
+                         .states = state_.address(),
                          .latest = inputs_.address() + slot_bytes,
                          .chosen = chosen_.address(),
                          .overflow = inputs_.address() + 2 * slot_bytes,
@@ -98,7 +98,9 @@ void WalkGroup::advance(const Kernel& kernel, const WalkJob& job) {
                          .matrix_pitch = matrix_.pitch(),
                          .block_shift = matrix_.block_shift(),
                          .steps = steps_,
-                         .fresh = fresh ? 1U : 0U},
+                         .fresh = fresh ? 1U : 0U,
+                         .lambda = job.order.lambda,
+                         .toward = job.order.rule == VKC_ORDER_TOWARD ? 1U : 0U},
                 count);
   full_barrier(commands);
   commands.copyBuffer(chosen_.handle(), chosen_staging_.handle(),

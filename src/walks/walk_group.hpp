@@ -12,6 +12,7 @@
 #include "vulkan/kernel.hpp"
 #include "vulkan/pacer.hpp"
 #include "vulkan/submission.hpp"
+#include "walks/orders.hpp"
 
 namespace vkc {
 
@@ -34,6 +35,7 @@ struct WalkGroupSizes {
 struct WalkJob {
   std::span<const uint32_t> starts;
   uint32_t length;
+  Order order;
   uint32_t* output;
   MergedWalks* merged;  // nullptr: walks are not compared
   HostThreads& threads;
@@ -68,7 +70,7 @@ class WalkGroup {
   const DeviceMatrix& matrix_;
   WalkGroupSizes sizes_;
   uint32_t most_steps_;
-  Buffer state_;  // [capacity][matrix pitch]: the sums
+  Buffer state_;  // [capacity][matrix pitch], by the kernel
   Buffer inputs_;
   Buffer inputs_staging_;  // the same
   Buffer chosen_;          // uint32 [walks][steps]

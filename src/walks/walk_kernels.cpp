@@ -61,6 +61,8 @@ const KernelCode& code_of(WalkVariant variant, bool on_cpu) {
       return on_cpu ? kernels::walk_i64_cpu : kernels::walk_i64_gpu;
     case WalkVariant::kU32:
       return on_cpu ? kernels::walk_u32_cpu : kernels::walk_u32_gpu;
+    case WalkVariant::kScores:
+      return on_cpu ? kernels::walk_scores_cpu : kernels::walk_scores_gpu;
   }
   fail(VKC_ERROR_INTERNAL, "no kernel walks so");
 }
@@ -78,11 +80,9 @@ Kernel make_walk_kernel(const Device& device, const DeviceEmbeddings& embeddings
   const bool on_cpu = device.limits().is_cpu;
   KernelVariant kernel{code_of(variant, on_cpu)};
   const auto add = [&](uint32_t id, uint32_t value) { kernel.constants.push_back({id, value}); };
-  add(WEIGHTED_ID, embeddings.weighted ? 1 : 0);
-  if (variant == WalkVariant::kI64) {
-    add(PACKED_ID, embeddings.n <= kMostOrdered ? 1 : 0);
-    add(REORDERED_ID, embeddings.order.is_reordered() ? 1 : 0);
-  }
+  if (variant != WalkVariant::kScores) add(WEIGHTED_ID, embeddings.weighted ? 1 : 0);
+  if (variant != WalkVariant::kU32) add(REORDERED_ID, embeddings.order.is_reordered() ? 1 : 0);
+  if (variant == WalkVariant::kI64) add(PACKED_ID, embeddings.n <= kMostOrdered ? 1 : 0);
   if (on_cpu) {
     const uint32_t lanes = device.limits().subgroup_size;
     add(WORKGROUP_SIZE_ID, lanes);

@@ -9,13 +9,14 @@
 
 namespace vkc {
 
-// How a kernel holds the sums A_j. All give the same sequences.
+// What a kernel keeps for each item.
 enum class WalkVariant {
-  kI64,  // in 64 bits: any embeddings
-  kU32   // in 32 bits: rows in the order of ids, and sums that stay close together
+  kI64,    // the sum A_j of the order `centroid`, in 64 bits: any embeddings
+  kU32,    // the same in 32 bits: rows in the order of ids, and sums that stay close together
+  kScores  // what the scores of all other orders are made of
 };
 
-// The fastest for some embeddings on a device.
+// The fastest of those for the order `centroid`, which give the same sequences.
 WalkVariant fastest_variant(const Device& device, const DeviceEmbeddings& embeddings);
 
 // few: the walks are so few that they leave a GPU's processors idle, and each had better be fast by

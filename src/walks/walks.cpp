@@ -59,11 +59,14 @@ Walks::Walks(const Device& device, const DeviceEmbeddings& embeddings, const Dev
       variant_(embeddings.order.is_reordered() ? WalkVariant::kI64 : variant),
       merging_(merging) {}
 
-const Kernel& Walks::kernel_for(std::size_t count) {
-  const bool few = are_few_walks(device_, count);
-  std::optional<Kernel>& kernel = few ? kernel_for_few_ : kernel_for_many_;
-  if (!kernel) kernel.emplace(make_walk_kernel(device_, embeddings_, matrix_, variant_, few));
-  return *kernel;
+const Kernel& Walks::kernel_for(const WalkJob& job) {
+  const bool few = are_few_walks(device_, job.starts.size());
+  const WalkVariant variant =
+      job.order.rule == VKC_ORDER_CENTROID ? variant_ : WalkVariant::kScores;
+  const auto found = kernels_.find({variant, few});
+  if (found != kernels_.end()) return found->second;
+  Kernel kernel = make_walk_kernel(device_, embeddings_, matrix_, variant, few);
+  return kernels_.emplace(std::pair{variant, few}, std::move(kernel)).first->second;
 }
 
 void Walks::make_groups(std::size_t count, uint32_t length) {
@@ -75,21 +78,21 @@ void Walks::make_groups(std::size_t count, uint32_t length) {
   }
 }
 
-void Walks::walk(std::span<const uint32_t> starts, uint32_t length, uint32_t* output) {
+void Walks::walk(std::span<const uint32_t> starts, uint32_t length, const Order& order,
+                 uint32_t* output) {
   if (length == 1) {  // no step to take
     std::copy(starts.begin(), starts.end(), output);
     return;
   }
   make_groups(starts.size(), length);
   try {
-    if (!walk_all(starts, length, output)) {
+    if (!walk_all(starts, length, order, output)) {
       // These embeddings need sums of 64 bits, in this call and those to come.
       variant_ = WalkVariant::kI64;
       groups_.clear();  // waits for what is still in flight
-      kernel_for_few_.reset();
-      kernel_for_many_.reset();
+      kernels_.clear();
       make_groups(starts.size(), length);
-      walk_all(starts, length, output);
+      walk_all(starts, length, order, output);
     }
   } catch (...) {
     groups_.clear();  // the next call must not go on with these walks
@@ -97,19 +100,21 @@ void Walks::walk(std::span<const uint32_t> starts, uint32_t length, uint32_t* ou
   }
 }
 
-bool Walks::walk_all(std::span<const uint32_t> starts, uint32_t length, uint32_t* output) {
+bool Walks::walk_all(std::span<const uint32_t> starts, uint32_t length, const Order& order,
+                     uint32_t* output) {
   std::unique_ptr<MergedWalks> merged;
-  if (merging_ && MergedWalks::can_merge(starts.size(), length)) {
+  if (merging_ && order.forgets_start() && MergedWalks::can_merge(starts.size(), length)) {
     merged = std::make_unique<MergedWalks>(embeddings_.n, static_cast<uint32_t>(starts.size()),
                                            length, output);
   }
   HostThreads threads;
   WalkJob job{.starts = starts,
               .length = length,
+              .order = order,
               .output = output,
               .merged = merged.get(),
               .threads = threads};
-  if (!run(kernel_for(starts.size()), job)) return false;
+  if (!run(kernel_for(job), job)) return false;
   if (merged) merged->finish(threads);
   return true;
 }

@@ -2,14 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
-#include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "similarity/device_embeddings.hpp"
 #include "similarity/device_matrix.hpp"
 #include "vulkan/kernel.hpp"
+#include "walks/orders.hpp"
 #include "walks/walk_group.hpp"
 #include "walks/walk_kernels.hpp"
 
@@ -33,31 +35,33 @@ struct WalkSizes {
 
 class Walks {
  public:
-  // Where rows are not in the order of ids, or sums of 32 bits turn out too short, walks go on with
-  // sums of 64 bits. Without merging, walks that have chosen the same items go on side by side.
+  // variant: of the order `centroid`. Where rows are not in the order of ids, or sums of 32 bits
+  // turn out too short, walks go on with sums of 64 bits. Without merging, walks that have chosen
+  // the same items go on side by side.
   Walks(const Device& device, const DeviceEmbeddings& embeddings, const DeviceMatrix& matrix,
         WalkVariant variant, bool merging = true);
 
   // The first `length` items of the sequence from each start, into output: starts x length.
-  void walk(std::span<const uint32_t> starts, uint32_t length, uint32_t* output);
+  void walk(std::span<const uint32_t> starts, uint32_t length, const Order& order,
+            uint32_t* output);
 
-  // The variant that the next walks begin with.
+  // The variant that the next walks of the order `centroid` begin with.
   [[nodiscard]] WalkVariant variant() const { return variant_; }
 
  private:
-  const Kernel& kernel_for(std::size_t count);
+  const Kernel& kernel_for(const WalkJob& job);
   void make_groups(std::size_t count, uint32_t length);
   // Both return false where sums of 32 bits were too short: what they computed does not hold.
   bool run(const Kernel& kernel, WalkJob& job);
-  bool walk_all(std::span<const uint32_t> starts, uint32_t length, uint32_t* output);
+  bool walk_all(std::span<const uint32_t> starts, uint32_t length, const Order& order,
+                uint32_t* output);
 
   const Device& device_;
   const DeviceEmbeddings& embeddings_;
   const DeviceMatrix& matrix_;
   WalkVariant variant_;
   bool merging_;
-  std::optional<Kernel> kernel_for_few_;
-  std::optional<Kernel> kernel_for_many_;
+  std::map<std::pair<WalkVariant, bool>, Kernel> kernels_;  // by variant and whether for few walks
   std::vector<std::unique_ptr<WalkGroup>> groups_;
 };
 

@@ -155,4 +155,29 @@ void Exact::check_walk(const uint32_t* sequence, uint32_t length) {
   }
 }
 
+void Exact::check_away(const uint32_t* sequence, uint32_t length, float lambda) {
+  const uint32_t n = units_.n;
+  const int64_t share = std::llrint(lambda * static_cast<double>(reference::kOne));
+  const std::vector<int32_t> with_start = cosines(sequence[0]);
+  std::vector<int32_t> greatest = with_start;
+  std::vector<bool> chosen(n, false);
+  for (uint32_t k = 0; k + 1 < compared_items(length); ++k) {
+    chosen[sequence[k]] = true;
+    const std::vector<int32_t>& row = cosines(sequence[k]);
+    uint32_t best = n;
+    int64_t least = 0;
+    for (uint32_t j = 0; j < n; ++j) {
+      greatest[j] = std::max(greatest[j], row[j]);
+      const int64_t score = share * with_start[j] + (reference::kOne - share) * greatest[j];
+      if (chosen[j] || (best < n && score >= least)) continue;
+      best = j;
+      least = score;
+    }
+    if (sequence[k + 1] != best) {
+      differs("item " + std::to_string(k + 1) + " away from " + std::to_string(sequence[0]),
+              sequence[k + 1], best);
+    }
+  }
+}
+
 }  // namespace bench

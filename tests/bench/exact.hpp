@@ -28,6 +28,7 @@ class Exact {
   void check_matrix(const float* matrix, float tolerance = 0);
   void check_cosines(const int32_t* matrix);  // as Peer::similarity_int gives them
   void check_walk(const uint32_t* sequence, uint32_t length);
+  void check_away(const uint32_t* sequence, uint32_t length, float lambda);  // of that order
   void check_neighbors(const uint32_t* ids, uint32_t k);  // n x k, of the sampled items
   [[nodiscard]] uint32_t compared_items(uint32_t length) const;
 

@@ -40,7 +40,7 @@ std::string range_text(const std::vector<double>& seconds) {
 
 // What a figure's name means to people.
 std::string label(const Figure& figure) {
-  constexpr std::array<std::array<const char*, 2>, 11> kLabels = {{
+  constexpr std::array<std::array<const char*, 2>, 13> kLabels = {{
       {"all_walks_without_reuse", "all walks, without reuse of equal sets"},
       {"nearest_neighbors_of_matrix", "nearest neighbours"},
       {"nearest_neighbors", "nearest neighbours"},
@@ -52,6 +52,8 @@ std::string label(const Figure& figure) {
       {"similarity_to_memory", "similarity matrix into the caller's memory"},
       {"one_walk", "one walk"},
       {"all_walks", "all walks"},
+      {"away_walks_short", "walks in the order `away`"},
+      {"away_walks", "walks in the order `away`"},
   }};
   std::string text = figure.name;
   for (const auto& [name, words] : kLabels) {

@@ -88,7 +88,9 @@ class Measurement {
     use_peers(openblas);
     std::vector<Figure> figures = {similarity_kernel(), measure_upload(), similarity_to_memory()};
     for (Figure& figure : walks()) figures.push_back(std::move(figure));
-    figures.push_back(walks_without_reuse(figures.back()));
+    const Figure all_walks = figures.back();
+    figures.push_back(walks_without_reuse(all_walks));
+    for (Figure& figure : away_walks(all_walks)) figures.push_back(std::move(figure));
     if (n_ > 1) {
       for (Figure& figure : nearest_neighbors(figures.front()))
         figures.push_back(std::move(figure));
@@ -172,7 +174,7 @@ class Measurement {
   void add_walk_floors(Figure& figure) {
     const std::string floor = "streaming floor";
     const double bytes =
-        static_cast<double>(n_) * sizeof(int32_t) * length_ * figure.subject.starts;
+        static_cast<double>(n_) * sizeof(int32_t) * figure.subject.length * figure.subject.starts;
     if (ctx_->device().limits().is_cpu) {
       add_floor(figure, floor + " by memcpy", bytes, report_.host_copy.bytes_per_second);
     }
@@ -385,7 +387,7 @@ class Measurement {
     const uint32_t count = all_walks.subject.starts;
     const std::vector<uint32_t> starts = spread_starts(n_, count);
     std::vector<uint32_t> output(std::size_t{count} * length_);
-    const auto walk = [&] { walks.walk(starts, length_, output.data()); };
+    const auto walk = [&] { walks.walk(starts, length_, {}, output.data()); };
     Figure figure = measure("all_walks_without_reuse", all_walks.subject,
                             {{"ours", [&] { return timed_call(walk); }, static_cast<double>(count),
                               of_all(count, n_)}});
@@ -394,6 +396,34 @@ class Measurement {
         {"with reuse", all_walks.seconds, median(figure.seconds) / median(all_walks.seconds), ""});
     check_walks(output, {});
     return figure;
+  }
+
+  // In the order `away`, as short as a page of links takes them and as long as the other walks.
+  std::vector<Figure> away_walks(const Figure& all_walks) {
+    constexpr uint32_t kPage = 11;
+    constexpr float kLambda = 0.5F;
+    std::vector<Figure> figures;
+    const auto add = [&](const std::string& name, uint32_t count, uint32_t length) {
+      const std::vector<uint32_t> starts = spread_starts(n_, count);
+      std::vector<uint32_t> output(std::size_t{count} * length);
+      const VkcSequenceOptions options{sizeof options, VKC_ORDER_AWAY, kLambda};
+      const auto walk = [&] {
+        require(vkc_compute_diversity_sequences_with(ctx_, starts.data(), count, length, &options,
+                                                     output.data()));
+      };
+      Figure figure = measure(
+          name, subject(count, length),
+          {{"ours", [&] { return timed_call(walk); }, static_cast<double>(count),
+            "length " + std::to_string(length) + (count == n_ ? "" : ", " + of_all(count, n_))}});
+      add_walk_floors(figure);
+      for (const std::size_t w : {0U, count / 2, count - 1}) {
+        exact_.check_away(output.data() + w * length, length, kLambda);
+      }
+      figures.push_back(std::move(figure));
+    };
+    add("away_walks_short", n_, std::min(kPage, length_));
+    add("away_walks", all_walks.subject.starts, length_);
+    return figures;
   }
 
   // With the matrix, and with what makes it or its rows.

@@ -17,6 +17,10 @@ import time
 import numpy
 import torch
 
+# As vulkan_compute_bench measures the order `away`: items of a short walk, and lambda.
+PAGE = 11
+LAMBDA = 0.5
+
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -98,6 +102,26 @@ def step(sums, rows, latest):
     return sums.argmin(dim=1)
 
 
+def away_step(greatest, with_start, rows, latest, share):
+    """The order `away`: takes the rows of the latest items into the greatest cosines with an item
+    chosen, and returns the items with the smallest share * cosine with the start + (1 - share) *
+    greatest."""
+    torch.maximum(greatest, rows[latest], out=greatest)
+    greatest.scatter_(1, latest.unsqueeze(1), float("inf"))
+    return torch.add(share * with_start, greatest, alpha=1 - share).argmin(dim=1)
+
+
+def walk_away(step_function, cosines, starts, length, share):
+    with_start = cosines[starts]
+    greatest = with_start.clone()
+    sequences = torch.empty(length, len(starts), dtype=torch.int64, device=cosines.device)
+    sequences[0] = latest = starts
+    for k in range(1, length):
+        latest = step_function(greatest, with_start, cosines, latest, share)
+        sequences[k] = latest
+    return sequences
+
+
 def walk(step_function, rows, starts, length):
     sums = torch.zeros(len(starts), rows.shape[0], device=rows.device)
     sequences = torch.empty(length, len(starts), dtype=torch.int64, device=rows.device)
@@ -171,6 +195,24 @@ def measure_all(embeddings, center, options, clock):
             runs = repeated(lambda: clock.wall(walk_all), options)
             check_walks(walked[0], starts)
             figure(name, by, runs, starts=count, length=length)
+
+    variants = {
+        "PyTorch, float32, eager": away_step,
+        "PyTorch, float32, compiled": torch.compile(away_step, dynamic=False),
+    }
+    for by, function in variants.items():
+        for name, count, items in (("away_walks_short", n, min(PAGE, length)),
+                                   ("away_walks", wanted, length)):
+            print(f"{name}, {by}, center = {center}", file=sys.stderr)
+            starts = torch.arange(count, device=similarity.device) * n // count
+            walked = []
+
+            def walk_all_away():
+                walked[:] = [walk_away(function, similarity, starts, items, LAMBDA)]
+
+            runs = repeated(lambda: clock.wall(walk_all_away), options)
+            check_walks(walked[0], starts)
+            figure(name, by, runs, starts=count, length=items)
     return figures
 
 

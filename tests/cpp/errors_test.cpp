@@ -63,6 +63,7 @@ TEST_F(Errors, NullContext) {
   EXPECT_TRUE(
       null_context(vkc_compute_diversity_sequences(nullptr, items_.data(), 1, 1, items_.data())));
   EXPECT_TRUE(null_context(vkc_recommended_batch(nullptr, 1, &count)));
+  EXPECT_TRUE(null_context(vkc_recommended_batch_with(nullptr, 1, nullptr, &count)));
   vkc_destroy(nullptr);
 }
 

@@ -203,7 +203,7 @@ const std::map<std::string, std::function<void(Call&)>>& functions() {
        }},
       {"vkc_compute_diversity_sequences_with",
        [](Call& call) {
-         const VkcSequenceOptions options = VKC_SEQUENCE_OPTIONS_INIT;
+         const VkcSequenceOptions options = {sizeof options, VKC_ORDER_AWAY, 0.123456789F};
          call.fill<uint32_t>(kStarts.size() * kN, [&](uint32_t* sequences) {
            return vkc_compute_diversity_sequences_with(call.ctx, kStarts.data(), kStarts.size(), kN,
                                                        &options, sequences);
@@ -213,6 +213,11 @@ const std::map<std::string, std::function<void(Call&)>>& functions() {
        [](Call& call) {
          uint32_t count = 0;
          call.expect_success(vkc_recommended_batch(call.ctx, kN, &count));
+       }},
+      {"vkc_recommended_batch_with",
+       [](Call& call) {
+         uint32_t count = 0;
+         call.expect_success(vkc_recommended_batch_with(call.ctx, kN, nullptr, &count));
        }},
       {"vkc_compute_nearest_neighbors",
        [](Call& call) {

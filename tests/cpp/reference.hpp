@@ -156,6 +156,36 @@ std::vector<uint32_t> diversity_sequence(const Contributions& contributions, uin
   return sequence;
 }
 
+// The orders `away` and, where `toward` is said, `toward`: the first length items from start. Row i
+// of the cosines has an entry for each item.
+inline std::vector<uint32_t> scored_sequence(const Rows<int32_t>& cosines, uint32_t start,
+                                             uint32_t length, bool toward, float lambda) {
+  const int64_t l = std::llrint(double{lambda} * static_cast<double>(kOne));
+  std::vector<int64_t> greatest(cosines.n, 0);  // M_j
+  std::vector<bool> chosen(cosines.n, false);
+  std::vector<uint32_t> sequence{start};
+  chosen[start] = true;
+  while (sequence.size() < length) {
+    // The first of those that count in M_j gives its cosine, each other one what is greater.
+    const size_t counting = sequence.size() - (toward ? 1 : 0);
+    const int32_t* latest = cosines.row(sequence.back());
+    uint32_t best = cosines.n;
+    int64_t best_score = 0;
+    for (uint32_t j = 0; j < cosines.n; ++j) {
+      if (counting == 1) greatest[j] = latest[j];
+      if (counting > 1) greatest[j] = std::max<int64_t>(greatest[j], latest[j]);
+      const int64_t with_start = cosines.row(start)[j];
+      const int64_t score = (toward ? -l : l) * with_start + (kOne - l) * greatest[j];
+      if (chosen[j] || (best < cosines.n && score >= best_score)) continue;
+      best = j;
+      best_score = score;
+    }
+    sequence.push_back(best);
+    chosen[best] = true;
+  }
+  return sequence;
+}
+
 // Everything that one set of embeddings gives.
 struct Results {
   bool weighted;

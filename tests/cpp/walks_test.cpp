@@ -210,7 +210,7 @@ class WalkVariants : public testing::TestWithParam<Variant> {
       for (const auto& [starts, length] : calls) {
         ASSERT_EQ(walks.variant(), variant);
         std::vector<uint32_t> output(starts.size() * length, ~0U);
-        walks.walk(starts, length, output.data());
+        walks.walk(starts, length, {}, output.data());
         EXPECT_TRUE(
             checks::same_bits<uint32_t>(output, test.expected.sequences(starts, length), length))
             << "in " << starts.size() << " sequences of length " << length;
@@ -524,7 +524,7 @@ TEST(GpuOnly, DISABLED_LargestSums) {
       vkc::Walks walks(device, resident, matrix, WalkVariant::kI64);
       const std::vector<uint32_t> starts{n - 1, 0, n / 2};
       std::vector<uint32_t> output(starts.size() * n);
-      walks.walk(starts, n, output.data());
+      walks.walk(starts, n, {}, output.data());
       std::vector<uint32_t> expected;
       for (const uint32_t start : starts) {
         expected.push_back(start);

@@ -18,7 +18,7 @@ describe("compute_all_diversity_sequences", function()
   local function in_small_batches(fn)
     local asked = 0
     helper.with_overrides({
-      vkc_recommended_batch = function(_, _, count)
+      vkc_recommended_batch_with = function(_, _, _, count)
         asked = asked + 1
         count[0] = asked % 2 == 0 and math.ceil(asked / 2) or 9
         return 0

@@ -29,9 +29,10 @@ kinds.diversity = {
   surplus = "%s %.0f is more than the %.0f embeddings there are",
   new_check = row_check.walk,
   compute = function(context, rows, count, what, output)
-    count = math.min(count, context:recommended_batch(what.length))
+    local order, lambda = what.order, what.lambda
+    count = math.min(count, context:recommended_batch(what.length, { order = order, lambda = lambda }))
     context:compute_diversity_sequences(rows, what.length,
-      { count = count, into = output, order = what.order, lambda = what.lambda })
+      { count = count, into = output, order = order, lambda = lambda })
     return count
   end,
 }

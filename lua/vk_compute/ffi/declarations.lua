@@ -102,7 +102,9 @@ VkcResult vkc_compute_diversity_sequences(VkComputeContext* ctx, const uint32_t*
                                           uint32_t count, uint32_t length, uint32_t* output);
 
 typedef enum VkcOrder {
-  VKC_ORDER_CENTROID = 0
+  VKC_ORDER_CENTROID = 0,
+  VKC_ORDER_AWAY = 1,
+  VKC_ORDER_TOWARD = 2
 } VkcOrder;
 
 typedef struct VkcSequenceOptions {
@@ -117,6 +119,8 @@ VkcResult vkc_compute_diversity_sequences_with(VkComputeContext* ctx,
                                                const VkcSequenceOptions* options,
                                                uint32_t* output);
 VkcResult vkc_recommended_batch(VkComputeContext* ctx, uint32_t length, uint32_t* count);
+VkcResult vkc_recommended_batch_with(VkComputeContext* ctx, uint32_t length,
+                                     const VkcSequenceOptions* options, uint32_t* count);
 
 VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint32_t* ids,
                                         float* similarities);

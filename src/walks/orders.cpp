@@ -1,0 +1,52 @@
+#include "walks/orders.hpp"
+
+#include <array>
+#include <cmath>
+#include <string>
+
+#include "base/error.hpp"
+#include "shaders/interface.h"
+
+namespace vkc {
+
+namespace {
+
+struct Name {
+  const char* name;
+  bool has_lambda;
+};
+
+// By VkcOrder.
+constexpr std::array<Name, kOrders> kNames{
+    {{"VKC_ORDER_CENTROID", false}, {"VKC_ORDER_AWAY", true}, {"VKC_ORDER_TOWARD", true}}};
+
+}  // namespace
+
+VkcOrder require_order(uint32_t order, const char* of) {
+  if (order < kOrders) return static_cast<VkcOrder>(order);
+  std::string all;
+  for (uint32_t i = 0; i < kOrders; ++i) {
+    all += (i == 0             ? ""
+            : i + 1 == kOrders ? " or "
+                               : ", ") +
+           std::to_string(i) + " (" + kNames.at(i).name + ")";
+  }
+  fail(VKC_ERROR_INVALID_ARGUMENT, of, ".order is ", order, " and must be a VkcOrder: ", all);
+}
+
+Order make_order(const VkcSequenceOptions& options) {
+  const VkcOrder rule = require_order(options.order, "VkcSequenceOptions");
+  const auto& [name, has_lambda] = kNames.at(rule);
+  if (!has_lambda && options.lambda != 0) {
+    fail(VKC_ERROR_INVALID_ARGUMENT, "VkcSequenceOptions.lambda is ", options.lambda,
+         " and must be 0: ", name, " has none");
+  }
+  if (!(options.lambda >= 0 && options.lambda <= 1)) {
+    fail(VKC_ERROR_INVALID_ARGUMENT, "VkcSequenceOptions.lambda is ", options.lambda,
+         " and must be a number from 0 to 1");
+  }
+  const double one = uint32_t{1} << FIXED_POINT_BITS;
+  return {rule, static_cast<int32_t>(std::llrint(options.lambda * one))};
+}
+
+}  // namespace vkc
