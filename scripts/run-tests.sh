@@ -85,6 +85,7 @@ failed=$((${failed:-0} + ${unsuccessful:-0} + ${errors:-0} + ${pending:-0}))
 
 if [[ ! $fast ]]; then
   counted "memory over many rounds" luajit tests/tools/soak.lua 60
+  counted "random operations" luajit tests/tools/random_operations.lua 60
   counted "sanitizers" tests/tools/sanitize.sh lua
 fi
 
