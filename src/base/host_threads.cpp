@@ -62,7 +62,7 @@ void HostThreads::start(uint64_t wanted) {
     while (threads_.size() < wanted) {
       threads_.emplace_back(&HostThreads::serve, this, threads_.size(), round_.load());
     }
-  } catch (const std::system_error&) {
+  } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch)
     // The system gives no more threads: those that there are do it.
   }
 }

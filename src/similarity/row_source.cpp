@@ -52,6 +52,7 @@ RowSource::Loan RowSource::borrow(const RowSizes& sizes) {
     matrix_.reset();
     if (blocks_.size() < sizes.blocks || blocks_.front().rows() < sizes.at_once) {
       blocks_.clear();
+      blocks_.reserve(sizes.blocks);
       for (uint32_t b = 0; b < sizes.blocks; ++b) {
         blocks_.emplace_back(staging_, sizes.at_once, embeddings_.n);
       }

@@ -30,6 +30,7 @@ vk::raii::Pipeline make_pipeline(const Device& device, const KernelVariant& vari
   const vk::raii::ShaderModule module(
       device.handle(), vk::ShaderModuleCreateInfo({}, spirv.size_bytes(), spirv.data()));
   std::vector<vk::SpecializationMapEntry> entries;
+  entries.reserve(variant.constants.size());
   std::set<uint32_t> given;
   for (const SpecialisationConstant& constant : variant.constants) {
     const std::size_t place = entries.size() * sizeof(constant);
@@ -74,7 +75,9 @@ Kernel::Kernel(const Device& device, const KernelVariant& variant) {
                .allocateDescriptorSets({*descriptor_pool_, set_layout},
                                        *device.handle().getDispatcher())
                .front();
+    views_.reserve(count);
     std::vector<vk::BufferView> handles;
+    handles.reserve(count);
     for (const TexelRange& range : variant.texel_buffers) {
       views_.emplace_back(device.handle(),
                           vk::BufferViewCreateInfo({}, range.buffer, vk::Format::eR32G32B32A32Sint,

@@ -28,12 +28,14 @@ struct SpecialisationConstant {
   uint32_t value;
 };
 
-// A kernel as it is used.
+// A kernel as it is used. GCC warns where what has no initialiser is left out.
+// NOLINTBEGIN(readability-redundant-member-init)
 struct KernelVariant {
   const KernelCode& code;
   std::vector<SpecialisationConstant> constants = {};  // all that the code declares
   std::vector<TexelRange> texel_buffers = {};  // elements of set 0, binding 0; none: no descriptors
 };
+// NOLINTEND(readability-redundant-member-init)
 
 class Kernel {
  public:

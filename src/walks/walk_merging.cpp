@@ -62,7 +62,7 @@ MergedWalks::MergedWalks(uint32_t n, uint32_t count, uint32_t length, uint32_t* 
       set_hashes_(count, 0),
       merged_(count) {
   // Any seed will do: a hash only proposes, same_items() decides.
-  std::mt19937_64 random(n);  // NOLINT(cert-msc*): the same on every run
+  const std::mt19937_64 random(n);  // NOLINT(cert-msc*): the same on every run
   std::generate(item_hashes_.begin(), item_hashes_.end(), random);
   const uint64_t most = most_sets_of_shard(count, length);
   for (uint32_t s = 0; s < kShards; ++s) shards_.emplace_back(n, most);
