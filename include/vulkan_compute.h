@@ -41,6 +41,8 @@
  *   was before; the contents of its output memory are then undefined.
  *   The errors named at a function leave out VKC_ERROR_; "out of memory" is the host's and the
  *   device's. Any call on a context can also return VULKAN, INTERNAL and CONTEXT_BUSY.
+ *   Any that computes similarities compares a few of them with the host's, and can also return
+ *   WRONG_RESULT.
  *   After VKC_ERROR_DEVICE_LOST the context answers every call with that code: destroy it and make
  *   a new one.
  *
@@ -132,7 +134,8 @@ typedef enum VkcResult {
   VKC_ERROR_NO_VALIDATION_LAYER = -16,  /* validation was asked for and is not installed */
   VKC_ERROR_VULKAN = -17,               /* another Vulkan call failed */
   VKC_ERROR_CONTEXT_BUSY = -18,         /* another thread is in a call on this context */
-  VKC_ERROR_INTERNAL = -19              /* a defect of this library */
+  VKC_ERROR_INTERNAL = -19,             /* a defect of this library */
+  VKC_ERROR_WRONG_RESULT = -20          /* the device computed something wrong: its driver fails */
 } VkcResult;
 
 /* A device, what has been uploaded to it and what was computed from that. */

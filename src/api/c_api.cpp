@@ -25,7 +25,9 @@ using vkc::fail;
 VkcResult report(VkcResult code, const char* message) noexcept {
   vkc::set_last_error(message);
   // Contexts to come get another instance than the one whose driver has failed.
-  if (code == VKC_ERROR_DEVICE_LOST || code == VKC_ERROR_VULKAN) vkc::forget_instances();
+  if (code == VKC_ERROR_DEVICE_LOST || code == VKC_ERROR_VULKAN || code == VKC_ERROR_WRONG_RESULT) {
+    vkc::forget_instances();
+  }
   return code;
 }
 

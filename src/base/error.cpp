@@ -73,6 +73,8 @@ const char* result_name(VkcResult result) noexcept {
       return "VKC_ERROR_CONTEXT_BUSY";
     case VKC_ERROR_INTERNAL:
       return "VKC_ERROR_INTERNAL";
+    case VKC_ERROR_WRONG_RESULT:
+      return "VKC_ERROR_WRONG_RESULT";
   }
   return "VKC_ERROR_UNKNOWN";
 }

@@ -79,6 +79,7 @@ DeviceEmbeddings::DeviceEmbeddings(Staging& staging, const float* embeddings,
   };
   upload(staging, weights, weights.bytes(), sizeof(int32_t), write_weights);
   order = ItemOrder(staging, fixed.order(), n, padded_rows_of(n));
+  known = KnownSimilarities(fixed, n, d);
 }
 
 Footprint DeviceEmbeddings::footprint(const Device& device, uint32_t n, uint32_t d) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "similarity/item_order.hpp"
+#include "similarity/known_similarities.hpp"
 #include "vulkan/buffer.hpp"
 #include "vulkan/device.hpp"
 #include "vulkan/staging.hpp"
@@ -33,6 +34,7 @@ struct DeviceEmbeddings {
   ItemOrder order;       // of the rows of units and weights: see FixedPointEmbeddings
   Buffer units;          // int32 [rows][units_pitch], rows >= n + kTile - 1
   Buffer weights;        // int32 [n]
+  KnownSimilarities known;
 };
 
 }  // namespace vkc

@@ -33,6 +33,8 @@ class FixedPointEmbeddings {
   // Writes the d elements of an item's unit vector, times 2^30. Threads may do so side by side.
   void write_unit_vector(uint32_t item, int32_t* to) const;
 
+  [[nodiscard]] bool is_zero(uint32_t item) const { return norms_[item] == 0; }
+
   // An item's norm over the largest norm, times 2^30.
   [[nodiscard]] int32_t weight(uint32_t item) const;
   // Whether norms differ; else every weight is 2^30.

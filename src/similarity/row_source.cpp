@@ -16,13 +16,39 @@ bool RowSizes::is_readable(const Device& device, uint32_t n) const {
          DeviceMatrix::most_bytes(device, n, UINT64_MAX);
 }
 
+namespace {
+
+// Where known similarities are in these rows.
+std::vector<SpotCheck::Spot> spots(const DeviceRows& rows,
+                                   const std::vector<KnownSimilarity>& known) {
+  std::vector<SpotCheck::Spot> spots;
+  spots.reserve(known.size());
+  for (const KnownSimilarity& pair : known) {
+    spots.push_back({pair, rows.row_of(pair.first), rows.column_of(pair.second)});
+  }
+  return spots;
+}
+
+}  // namespace
+
 void RowSource::Loan::begin(std::size_t which, uint32_t first, uint32_t count,
                             const Similarity::Follow& follow) {
   if (!whole_) {
-    source_.similarity_.begin_rows(which, source_.blocks_[which], first, count, follow);
+    const DeviceRows rows = at(which, first);
+    const auto check_and_follow = [&](const vk::raii::CommandBuffer& commands) {
+      source_.check_.record(commands, which, rows.matrix,
+                            spots(rows, source_.embeddings_.known.in_rows(first, count)));
+      if (follow) follow(commands);
+    };
+    source_.similarity_.begin_rows(which, rows.matrix, first, count, check_and_follow);
   } else if (follow) {
     source_.similarity_.begin_commands(which, follow);
   }
+}
+
+void RowSource::Loan::wait(std::size_t which) {
+  source_.similarity_.wait(which);
+  if (!whole_) source_.check_.compare(which, source_.blocks_[which]);
 }
 
 DeviceRows RowSource::Loan::at(std::size_t which, uint32_t first) const {
@@ -66,6 +92,12 @@ const DeviceMatrix& RowSource::whole() {
   blocks_.clear();
   if (!matrix_) matrix_ = std::make_unique<DeviceMatrix>(staging_, embeddings_.n, embeddings_.n);
   similarity_.fill(*matrix_);
+  const DeviceRows rows{*matrix_, embeddings_.order, embeddings_.order.is_reordered(), 0};
+  similarity_.begin_commands(0, [&](const vk::raii::CommandBuffer& commands) {
+    check_.record(commands, 0, *matrix_, spots(rows, embeddings_.known.in_rows(0, embeddings_.n)));
+  });
+  similarity_.wait(0);
+  check_.compare(0, *matrix_);
   is_filled_ = true;
   return *matrix_;
 }

@@ -10,6 +10,7 @@
 #include "similarity/device_matrix.hpp"
 #include "similarity/item_order.hpp"
 #include "similarity/similarity.hpp"
+#include "similarity/spot_check.hpp"
 #include "vulkan/staging.hpp"
 
 namespace vkc {
@@ -55,7 +56,8 @@ class RowSource {
     // the commands of `follow`. which: of two such pieces in flight, 0 or 1; see wait().
     void begin(std::size_t which, uint32_t first, uint32_t count,
                const Similarity::Follow& follow = {});
-    void wait(std::size_t which) { source_.similarity_.wait(which); }
+    // Throws Error (WRONG_RESULT) where what was computed is not what the host knows of it.
+    void wait(std::size_t which);
 
     // The rows of the piece that begins with item `first`. Of the whole matrix, all are there.
     [[nodiscard]] DeviceRows at(std::size_t which, uint32_t first) const;
@@ -66,7 +68,10 @@ class RowSource {
   };
 
   RowSource(Staging& staging, const DeviceEmbeddings& embeddings)
-      : staging_(staging), embeddings_(embeddings), similarity_(staging.device(), embeddings) {}
+      : staging_(staging),
+        embeddings_(embeddings),
+        similarity_(staging.device(), embeddings),
+        check_(staging.device()) {}
 
   [[nodiscard]] const DeviceEmbeddings& embeddings() const { return embeddings_; }
 
@@ -79,7 +84,8 @@ class RowSource {
   // Error (DOES_NOT_FIT, OUT_OF_DEVICE_MEMORY).
   Loan borrow(const RowSizes& sizes);
 
-  // The whole matrix, its rows and columns in the order of the embeddings. It stays.
+  // The whole matrix, its rows and columns in the order of the embeddings. It stays. Throws Error
+  // (WRONG_RESULT), too.
   const DeviceMatrix& whole();
   [[nodiscard]] bool has_whole() const { return is_filled_; }
 
@@ -95,6 +101,7 @@ class RowSource {
   Staging& staging_;
   const DeviceEmbeddings& embeddings_;
   Similarity similarity_;
+  SpotCheck check_;
   std::unique_ptr<DeviceMatrix> matrix_;  // of all rows; made when first needed
   bool is_filled_ = false;                // else the matrix is memory from other embeddings
   std::vector<DeviceMatrix> blocks_;      // of rows; likewise

@@ -317,9 +317,10 @@ TEST(ResultNames, AreTheConstants) {
   EXPECT_NAME(VKC_ERROR_VULKAN);
   EXPECT_NAME(VKC_ERROR_CONTEXT_BUSY);
   EXPECT_NAME(VKC_ERROR_INTERNAL);
+  EXPECT_NAME(VKC_ERROR_WRONG_RESULT);
 #undef EXPECT_NAME
   EXPECT_STREQ(vkc_result_name(static_cast<VkcResult>(1)), "VKC_ERROR_UNKNOWN");
-  EXPECT_STREQ(vkc_result_name(static_cast<VkcResult>(-20)), "VKC_ERROR_UNKNOWN");
+  EXPECT_STREQ(vkc_result_name(static_cast<VkcResult>(-32)), "VKC_ERROR_UNKNOWN");
 }
 
 }  // namespace

@@ -19,7 +19,9 @@
 //   VKC_FAULT_LOSE_AT_SUBMIT    the number of the submission at which the device is lost
 //   VKC_FAULT_LOSE_AT_WAIT      the same for waiting; once lost, every submission and wait says so
 //   VKC_FAULT_ALLOCATION        the number of the vkAllocateMemory that fails
-//   VKC_FAULT_MISUSE            1: creates a buffer of no bytes, which the validation layer reports
+//   VKC_FAULT_DISPATCH          the number of the first dispatch that does nothing; all later ones,
+//   too VKC_FAULT_MISUSE            1: creates a buffer of no bytes, which the validation layer
+//   reports
 #include <vulkan/vk_layer.h>
 #include <vulkan/vulkan.h>
 
@@ -138,6 +140,8 @@ struct DeviceState {
   Countdown until_lost_at_submit{"VKC_FAULT_LOSE_AT_SUBMIT"};
   Countdown until_lost_at_wait{"VKC_FAULT_LOSE_AT_WAIT"};
   Countdown until_allocation{"VKC_FAULT_ALLOCATION"};
+  Countdown until_idle{"VKC_FAULT_DISPATCH"};
+  std::atomic<bool> idle = false;
   std::atomic<bool> lost = false;
 
   template <typename Function>
@@ -469,6 +473,12 @@ VKAPI_ATTR void VKAPI_CALL free_memory(VkDevice device, VkDeviceMemory memory,
   devices().of(device).down<PFN_vkFreeMemory>("vkFreeMemory")(device, memory, allocator);
 }
 
+VKAPI_ATTR void VKAPI_CALL dispatch(VkCommandBuffer commands, uint32_t x, uint32_t y, uint32_t z) {
+  DeviceState& state = devices().of(commands);
+  if (state.until_idle.reached()) state.idle = true;
+  if (!state.idle) state.down<PFN_vkCmdDispatch>("vkCmdDispatch")(commands, x, y, z);
+}
+
 VKAPI_ATTR VkResult VKAPI_CALL queue_submit(VkQueue queue, uint32_t count,
                                             const VkSubmitInfo* submits, VkFence fence) {
   DeviceState& state = devices().of(queue);
@@ -567,6 +577,7 @@ PFN_vkVoidFunction device_function(const std::string& name) {
       {"vkDestroyDevice", erased(destroy_device)},
       {"vkAllocateMemory", erased(allocate_memory)},
       {"vkFreeMemory", erased(free_memory)},
+      {"vkCmdDispatch", erased(dispatch)},
       {"vkQueueSubmit", erased(queue_submit)},
       {"vkQueueSubmit2", erased(queue_submit2)},
       {"vkWaitForFences", erased(wait_for_fences)},

@@ -207,6 +207,85 @@ TEST(LostDevice, InPieces) {
   }
 }
 
+// ---- Devices that compute wrongly
+// ----------------------------------------------------------------
+
+// A driver whose kernels do nothing from the first, second, ... on, and which says nothing of it. A
+// call tells, or its result is right; what is refused is computed again at the next call.
+void stop_at_each_dispatch(const char* device_type) {
+  const ScopedEnvironment type("VKC_FAULT_DEVICE_TYPE", device_type);
+  constexpr uint32_t kN = 131;
+  const auto embeddings = generators::unequal_norms(kN, 9, 2);
+  const reference::Results expected(embeddings, false);
+  const auto is_wrong = [](VkcResult result) {
+    return failed(result, VKC_ERROR_WRONG_RESULT, {"wrong", "driver", "new context", "VKC_DEVICE"});
+  };
+  uint32_t wrong = 0;
+  for (uint32_t dispatch = 1;; ++dispatch) {
+    ASSERT_LT(dispatch, 200U) << "kernels never do enough";
+    SCOPED_TRACE("dispatch " + std::to_string(dispatch));
+    const ScopedEnvironment fault("VKC_FAULT_DISPATCH", std::to_string(dispatch).c_str());
+    checks::Context ctx;
+    ASSERT_TRUE(succeeded(create(&ctx)));
+    checks::upload(ctx.get(), embeddings);
+    std::vector<float> rows(size_t{64} * kN);
+    VkcResult result = vkc_compute_similarity_rows(ctx.get(), 3, 64, rows.data());
+    if (result == VKC_SUCCESS) {
+      EXPECT_TRUE(checks::same_bits<float>(rows, {expected.similarity.row(3), rows.size()}, kN));
+    } else {
+      ASSERT_TRUE(is_wrong(result));
+    }
+    std::vector<float> matrix(size_t{kN} * kN);
+    const VkcResult of_matrix = vkc_compute_similarity_matrix(ctx.get(), matrix.data());
+    if (of_matrix == VKC_SUCCESS) {
+      EXPECT_EQ(result, VKC_SUCCESS);
+      EXPECT_EQ(matrix, expected.similarity.values);
+      break;
+    }
+    ASSERT_TRUE(is_wrong(of_matrix));
+    ++wrong;
+    // Nothing that rests on similarities is computed of wrong ones.
+    std::vector<uint32_t> ids(kN);
+    EXPECT_TRUE(is_wrong(vkc_compute_diversity_sequence(ctx.get(), 7, ids.data())));
+    EXPECT_TRUE(is_wrong(vkc_compute_nearest_neighbors(ctx.get(), 1, ids.data(), nullptr)));
+    EXPECT_TRUE(
+        is_wrong(vkc_compute_nearest_neighbors_of(ctx.get(), 5, 9, 1, ids.data(), nullptr)));
+  }
+  EXPECT_GE(wrong, 1U);
+  expect_new_context_works();
+}
+
+TEST(WrongResults, AreFoundWhereMemoryIsShared) { stop_at_each_dispatch("integrated"); }
+
+TEST(WrongResults, AreFoundWhereMemoryIsTheDevices) { stop_at_each_dispatch("discrete"); }
+
+// Memory that holds the matrix of other embeddings, of the same number, is no result of these.
+TEST(WrongResults, OfEarlierEmbeddingsAreFound) {
+  constexpr uint32_t kN = 131;
+  std::vector<float> matrix(size_t{kN} * kN);
+  for (uint32_t dispatch = 1;; ++dispatch) {
+    ASSERT_LT(dispatch, 200U) << "kernels never do enough";
+    const ScopedEnvironment fault("VKC_FAULT_DISPATCH", std::to_string(dispatch).c_str());
+    checks::Context ctx;
+    ASSERT_TRUE(succeeded(create(&ctx)));
+    checks::upload(ctx.get(), generators::unequal_norms(kN, 9, 2));
+    if (vkc_compute_similarity_matrix(ctx.get(), matrix.data()) != VKC_SUCCESS) continue;
+    const auto others = generators::unequal_norms(kN, 9, 3);
+    checks::upload(ctx.get(), others);
+    const VkcResult result = vkc_compute_similarity_matrix(ctx.get(), matrix.data());
+    if (result == VKC_SUCCESS) {
+      EXPECT_EQ(matrix, reference::Results(others, false).similarity.values);
+      break;
+    }
+    EXPECT_TRUE(failed(result, VKC_ERROR_WRONG_RESULT, {"wrong"}));
+  }
+}
+
+// Rows of zeros, whose similarities are zero, are as they should be.
+TEST(WrongResults, AreNotFoundWhereThereAreNone) {
+  checks::expect_as_reference(checks::shared_context(), generators::all_zero(70, 5, 1));
+}
+
 // ---- Memory that runs out
 // ------------------------------------------------------------------------
 

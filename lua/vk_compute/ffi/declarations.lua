@@ -24,7 +24,8 @@ typedef enum VkcResult {
   VKC_ERROR_NO_VALIDATION_LAYER = -16,
   VKC_ERROR_VULKAN = -17,
   VKC_ERROR_CONTEXT_BUSY = -18,
-  VKC_ERROR_INTERNAL = -19
+  VKC_ERROR_INTERNAL = -19,
+  VKC_ERROR_WRONG_RESULT = -20
 } VkcResult;
 
 typedef struct VkComputeContext VkComputeContext;

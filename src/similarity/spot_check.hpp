@@ -1,0 +1,45 @@
+// Compares a few elements of rows that the device computed with what the host knows. A driver that
+// failed, and did not say so, otherwise leaves rows of zeros that look like results.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "similarity/device_matrix.hpp"
+#include "similarity/known_similarities.hpp"
+#include "vulkan/buffer.hpp"
+#include "vulkan/device.hpp"
+
+namespace vkc {
+
+class SpotCheck {
+ public:
+  // An element of the matrix, and what it must be.
+  struct Spot {
+    KnownSimilarity known;
+    uint32_t row;
+    uint32_t column;
+  };
+
+  explicit SpotCheck(const Device& device) : device_(device) {}
+
+  // Records what brings the spots of the matrix to the host, behind the commands that compute it.
+  // which: of two checks that may be under way, 0 or 1.
+  void record(const vk::raii::CommandBuffer& commands, std::size_t which,
+              const DeviceMatrix& matrix, std::vector<Spot> spots);
+
+  // Once these commands are done, compares. Throws Error (WRONG_RESULT).
+  void compare(std::size_t which, const DeviceMatrix& matrix);
+
+ private:
+  struct Turn {
+    std::vector<Spot> spots;
+    Buffer copies;  // int32 [spots]; made when first needed
+  };
+
+  const Device& device_;
+  std::array<Turn, 2> turns_;
+};
+
+}  // namespace vkc
