@@ -1,6 +1,5 @@
 #!/usr/bin/env luajit
 -- Computes the diversity sequences from all embeddings into a cache file: vulkan-compute cache.
 
-package.path = (arg[0]:match("^(.*)/") or ".") .. "/../lua/?.lua;" .. package.path
-
-require("vk_compute.cli").script("compute-diversity-cache.lua", "cache")
+arg.script, arg.command = "compute-diversity-cache.lua", "cache"
+dofile((arg[0]:match("^(.*)/") or ".") .. "/../bin/vulkan-compute")

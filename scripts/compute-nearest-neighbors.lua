@@ -1,6 +1,5 @@
 #!/usr/bin/env luajit
 -- Finds the nearest neighbours of all embeddings and puts them into a cache file: vulkan-compute neighbors.
 
-package.path = (arg[0]:match("^(.*)/") or ".") .. "/../lua/?.lua;" .. package.path
-
-require("vk_compute.cli").script("compute-nearest-neighbors.lua", "neighbors")
+arg.script, arg.command = "compute-nearest-neighbors.lua", "neighbors"
+dofile((arg[0]:match("^(.*)/") or ".") .. "/../bin/vulkan-compute")

@@ -1,6 +1,5 @@
 #!/usr/bin/env luajit
 -- Writes a finished diversity cache in another form: vulkan-compute export.
 
-package.path = (arg[0]:match("^(.*)/") or ".") .. "/../lua/?.lua;" .. package.path
-
-require("vk_compute.cli").script("export-diversity-cache.lua", "export")
+arg.script, arg.command = "export-diversity-cache.lua", "export"
+dofile((arg[0]:match("^(.*)/") or ".") .. "/../bin/vulkan-compute")
