@@ -1,3 +1,4 @@
 std = "luajit"
 files["tests/lua/*_spec.lua"] = { std = "luajit+busted" }
+files["scripts/*.lua"] = { globals = { "arg" } }
 files["tests/clients/*.lua"] = { std = "lua54" }

@@ -3,7 +3,6 @@
 local assert = require("luassert")
 local ffi = require("ffi")
 local library = require("vk_compute.ffi.library")
-local printable = require("vk_compute.system.printable")
 local stdlib = require("posix.stdlib")
 local vk = require("vk_compute")
 
@@ -143,7 +142,7 @@ end
 --- Words as a part of a shell's command line.
 function helper.quoted(...)
   local words = {}
-  for k, word in ipairs({ ... }) do words[k] = printable.shell_word(tostring(word)) end
+  for k, word in ipairs({ ... }) do words[k] = "'" .. tostring(word):gsub("'", "'\\''") .. "'" end
   return table.concat(words, " ")
 end
 

@@ -171,7 +171,7 @@ local function next_message(self)
   self.received = rest
   local message = cjson.decode(line)
   if message.error then
-    fail("%s%s", message.error, message.name and (" (%s)"):format(message.name) or "")
+    error(message.error .. (message.name and (" (%s)"):format(message.name) or ""), 0)
   end
   return message
 end

@@ -52,8 +52,8 @@ local function tell_finished(out, path, result)
   if result.computed > 0 then
     out:say(("  rows/second  %.1f"):format(result.computed / result.seconds))
   end
-  out:say("  device       " .. result.device)
-  out:say("  fingerprint  " .. result.fingerprint)
+  out:say("  device       " .. printable.line(result.device))
+  out:say("  fingerprint  " .. printable.line(result.fingerprint))
 end
 
 -- Computes one file and says what came of it.

@@ -15,7 +15,7 @@ local command = {
 --- Ends the program because it was called wrongly.
 -- @tparam string message what was wrong
 function command.refuse_use(message)
-  io.stderr:write(message, "\n")
+  io.stderr:write(printable.text(message), "\n")
   os.exit(command.EXIT_FAILED)
 end
 
@@ -29,7 +29,12 @@ end
 -- @treturn table
 function command.parse(parser)
   parser.error = function(active, message)
-    command.refuse_use(("%s\n\n%s"):format(active:get_usage(), printable.line(message)))
+    -- Line feeds of argparse stay, those of the words given do not.
+    for _, word in ipairs(arg) do
+      local shown = printable.line(word)
+      if shown ~= word then message = message:gsub(word:gsub("%p", "%%%0"), (shown:gsub("%%", "%%%%"))) end
+    end
+    command.refuse_use(("%s\n\n%s"):format(active:get_usage(), message))
   end
   return parser:parse()
 end
@@ -51,7 +56,7 @@ function command.run(main, on_error)
   if result == command.BROKEN_PIPE then os.exit(command.EXIT_BROKEN_PIPE) end
   local code = on_error and on_error() or type(result) == "table" and result.exit_code or command.EXIT_FAILED
   io.stdout:flush()
-  io.stderr:write("error: ", printable.line(command.message_of(result)), "\n")
+  io.stderr:write("error: ", printable.text(command.message_of(result)), "\n")
   os.exit(code)
 end
 

@@ -2,6 +2,7 @@
 -- @module vk_compute.cli.devices
 
 local options_of = require("vk_compute.cli.options")
+local printable = require("vk_compute.system.printable")
 local output = require("vk_compute.cli.output")
 local vk = require("vk_compute")
 
@@ -17,7 +18,7 @@ function devices.declare(parser)
 end
 
 local function text_of(device)
-  return ("%d  %s\n   %s, Vulkan %s, %.1f GB, subgroups of %d; driver %s\n   %s"):format(device.index,
+  return printable.format("%d  %s\n   %s, Vulkan %s, %.1f GB, subgroups of %d; driver %s\n   %s", device.index,
     device.name, device.type, device.vulkan_version, device.memory_bytes / 1e9, device.subgroup_size,
     device.driver, device.usable and "usable" or "not usable, it lacks: " .. device.missing)
 end

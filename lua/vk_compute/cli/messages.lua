@@ -53,7 +53,7 @@ local PHASES = {
 --- One line on a run: plain text.
 -- @tparam table state as writer.run reports it
 function messages.line(state)
-  return PHASES[state.phase](state)
+  return printable.line(PHASES[state.phase](state))
 end
 
 --- The same with a bar, for a terminal.
@@ -69,7 +69,7 @@ end
 function messages.status(status)
   local lines = { ("%s: %s"):format(printable.line(status.path), status.state) }
   local function add(name, value)
-    if value then lines[#lines + 1] = ("  %-12s %s"):format(name, value) end
+    if value then lines[#lines + 1] = ("  %-12s %s"):format(name, printable.line(value)) end
   end
   add("kind", status.kind and kinds[status.kind].rows)
   add("of", status.n and identity.description(status))
@@ -83,7 +83,7 @@ function messages.status(status)
   add("date", status.date)
   add("fingerprint", status.fingerprint)
   add("health", not status.problems[1] and status.state ~= "missing" and "no problem known" or nil)
-  for _, problem in ipairs(status.problems) do add("PROBLEM", printable.line(problem)) end
+  for _, problem in ipairs(status.problems) do add("PROBLEM", problem) end
   return lines
 end
 

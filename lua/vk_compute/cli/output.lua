@@ -3,12 +3,14 @@
 -- @module vk_compute.cli.output
 
 local cjson = require("cjson")
+local ffi = require("ffi")
 local errno = require("posix.errno")
 local signal = require("posix.signal")
 local unistd = require("posix.unistd")
 local clock = require("vk_compute.system.clock")
 local command = require("vk_compute.cli.command")
 local fail = require("vk_compute.system.fail")
+local libc = require("vk_compute.system.libc")
 local printable = require("vk_compute.system.printable")
 local messages = require("vk_compute.cli.messages")
 
@@ -41,7 +43,13 @@ end
 -- files may have, are replaced by U+FFFD.
 function output.json(document)
   -- A quote inside a string has a backslash before it: only names of members match.
-  return printable.utf8((cjson.encode(document):gsub('("[%a_]+":){}', "%1[]")))
+  local text = printable.utf8((cjson.encode(document):gsub('("[%a_]+":){}', "%1[]")))
+  -- What terminals heed beyond ASCII, see printable. It can be in strings only.
+  local function escape(base)
+    return function(byte) return ("\\u%04x"):format(base + byte:byte() % 64) end
+  end
+  text = text:gsub("\194([\128-\159])", escape(0x80)):gsub("\226\128([\170-\174])", escape(0x2000))
+  return (text:gsub("\226\129([\166-\169])", escape(0x2040)))
 end
 
 --- Ends a line that progress is shown on.
@@ -54,6 +62,18 @@ end
 local function remove_bar()
   if bar_shown then try_write(io.stderr, "\r\27[K") end
   bar_shown = false
+end
+
+local TIOCGWINSZ, USUAL_COLUMNS = 0x5413, 80
+
+-- A line cut to the terminal's width: a wider one would go on in the next, which "\r" does not lead back from.
+local function fit(line)
+  local size = ffi.new("struct vk_compute_winsize")
+  local known = libc.ioctl(2, TIOCGWINSZ, size) == 0 and size.columns > 0
+  local columns, place = known and size.columns or USUAL_COLUMNS, 1
+  -- The last column stays free: some terminals begin a new line after it.
+  for _ = 1, columns - 1 do place = line:match("^[^\128-\191][\128-\191]*()", place) or place end
+  return line:sub(1, place - 1)
 end
 
 local Output = {}
@@ -73,7 +93,7 @@ end
 function Output:say(text)
   if self.silent then return end
   remove_bar()
-  output.write(text .. "\n")
+  output.write(printable.text(text) .. "\n")
 end
 
 --- Writes a line that is not the result to standard error, unless it is to be silent. That it cannot be shown is
@@ -81,7 +101,7 @@ end
 function Output:note(text)
   if self.silent then return end
   remove_bar()
-  try_write(io.stderr, text .. "\n")
+  try_write(io.stderr, printable.text(text) .. "\n")
 end
 
 --- Tells of something that was found wrong and corrected: at once, or as member `notices` of the
@@ -101,7 +121,7 @@ function Output:progress(state)
   if at - self.last_shown < interval and state.phase == self.last_phase then return end
   self.last_shown, self.last_phase = at, state.phase
   if bar_possible then
-    try_write(io.stderr, "\r" .. messages.bar(state) .. "\27[K")
+    try_write(io.stderr, "\r" .. fit(messages.bar(state)) .. "\27[K")
     bar_shown = true
   else
     try_write(io.stderr, messages.line(state) .. "\n")

@@ -99,8 +99,9 @@ local function find()
     if ok then return check_version(lib, name) end
     tried[#tried + 1] = name .. " (the system's search: " .. lib .. ")"
   end
-  errors.raise("libvulkan_compute was not found. Tried:\n  %s\nTo go on, %s",
-    table.concat(tried, "\n  "), REMEDY)
+  local format = "libvulkan_compute was not found. Tried:" .. ("\n  %s"):rep(#tried) .. "\nTo go on, %s"
+  tried[#tried + 1] = REMEDY
+  errors.raise(format, unpack(tried))
 end
 
 local loaded

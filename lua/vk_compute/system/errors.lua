@@ -5,6 +5,7 @@
 -- @module vk_compute.system.errors
 
 local ffi = require("ffi")
+local printable = require("vk_compute.system.printable")
 
 local getinfo = debug.getinfo
 
@@ -45,9 +46,9 @@ end
 
 --- Raises a string, "script.lua:12: message": wrong use, found before the library was asked.
 -- @tparam string format as for string.format
--- @param ... its values
+-- @param ... its values; strings among them are made printable
 function errors.raise(format, ...)
-  error(caller() .. format:format(...), 0)
+  error(caller() .. printable.format(format, ...), 0)
 end
 
 --- Raises unless result is VKC_SUCCESS. The error value is a table with

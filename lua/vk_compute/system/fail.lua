@@ -2,8 +2,10 @@
 -- since that is not where the fault is.
 -- @module vk_compute.system.fail
 
+local printable = require("vk_compute.system.printable")
+
 --- @tparam string format as for string.format
--- @param ... its values
+-- @param ... its values; strings among them are made printable
 return function(format, ...)
-  error(format:format(...), 0)
+  error(printable.format(format, ...), 0)
 end

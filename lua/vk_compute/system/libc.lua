@@ -8,6 +8,7 @@ if not pcall(ffi.typeof, "vk_compute_sigset") then
   ffi.cdef([[
   typedef struct { unsigned long bits[16]; } vk_compute_sigset;
   struct vk_compute_timespec { long tv_sec, tv_nsec; };
+  struct vk_compute_winsize { unsigned short rows, columns, x_pixels, y_pixels; };
 
   void *malloc(size_t bytes);
   void *realloc(void *block, size_t bytes);
@@ -30,6 +31,8 @@ if not pcall(ffi.typeof, "vk_compute_sigset") then
   int sigaddset(vk_compute_sigset *set, int signal);
   int sigprocmask(int how, const vk_compute_sigset *set, vk_compute_sigset *old);
   int sigtimedwait(const vk_compute_sigset *set, void *info, const struct vk_compute_timespec *timeout);
+
+  int ioctl(int fd, unsigned long request, ...);
 
   void *newlocale(int mask, const char *name, void *base);
   double strtod_l(const char *text, char **rest, void *locale);
