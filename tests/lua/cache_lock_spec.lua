@@ -82,12 +82,13 @@ describe("the lock", function()
   end)
 
   it("may hold anything that a loss of power leaves of it", function()
-    for _, left in ipairs({ "", ("\0"):rep(40), "123", "123\n", "123 host", "123 host 0123456789abcdef\n" }) do
+    for _, left in ipairs({ "", ("\0"):rep(40), "123", "123\n", "123 host", "123 host 0123456789abcdef\n",
+      "123 host 01\0\0\0\0\0", "\0\0\0st 0123456789abcdef\n", "1 host 01\nef\n" }) do
       cache_helper.write(path, left)
       assert.is_true(lock.begins(path), left)
       lock.release(assert(lock.acquire(path)))
     end
-    for _, other in ipairs({ "somebody's", "12x", ("\0"):rep(4096), "1 2\nmore" }) do
+    for _, other in ipairs({ "somebody's", "12x", ("\0"):rep(4096), "\0{}" }) do
       cache_helper.write(path, other)
       assert.is_false(lock.begins(path), other)
     end

@@ -240,8 +240,10 @@ end
 -- Files being written whole have names of their own, PATH.XXXXXX.new.
 local SUFFIX = ".new"
 
--- Makes a new file for what is to be at a path; gives its descriptor and its name.
-local function new_temporary(path)
+--- Makes a new file, open for writing, for what is to be at a path.
+-- @treturn number file descriptor
+-- @treturn string its name
+function files.open_temporary(path)
   local name = path .. ".XXXXXX" .. SUFFIX
   local buffer = ffi.new("char[?]", #name + 1, name)
   local fd = C.mkostemps(buffer, #SUFFIX, fcntl.O_CLOEXEC)
@@ -267,7 +269,7 @@ end
 -- @tparam function fill (put): writes the file by calling put(data, bytes), data a string or a pointer
 -- @tparam[opt] number length the file's, to reserve the space before fill is called
 function files.replace_with(path, fill, length)
-  local fd, temporary = new_temporary(path)
+  local fd, temporary = files.open_temporary(path)
   local offset = 0
   local function put(data, bytes)
     files.write(fd, temporary, data, bytes, offset)

@@ -93,13 +93,13 @@ local function try(path)
   if not ok then error(is_own, 0) end
 end
 
---- Whether a file is one of a lock: it holds a process id, and what follows it; or nothing but zeros, as files may
--- after a loss of power.
+--- Whether a file is one of a lock: it holds a process id, and what follows it. After a loss of power it may hold
+-- zeros, and parts of what several processes wrote.
 function lock.begins(path)
   if held_here[path] then return true end
   local text = files.head(path, MOST_BYTES)
   return #text < MOST_BYTES
-    and (text:find("^%d*\n?$") or text:find("^%d+ [%w._ -]*\n?$") or text:find("^%z*$")) ~= nil
+    and (text:find("^%d*\n?$") or text:find("^%d+ [%w._ \n-]*$") or text:find("^[%w._ \n-]*%z[%w%z._ \n-]*$")) ~= nil
 end
 
 --- Takes the lock, and makes its file, in place of any that lies there: see @{vk_compute.cache.target}.

@@ -1,0 +1,154 @@
+-- Each call of the system that a run makes fails once, with each error that it can have: the run says so in words and
+-- fails, no file is wrong and none is left over, and the same run again ends well.
+--
+-- All is real but the device, whose work would take hours in so many runs.
+
+local errno = require("posix.errno")
+local ffi = require("ffi")
+local unistd = require("posix.unistd")
+local cache_helper = require("cache_helper")
+local export = require("vk_compute.cache.export")
+local fail = require("vk_compute.system.fail")
+local files = require("vk_compute.system.files")
+local helper = require("helper")
+local reader = require("vk_compute.cache.reader")
+local writer = require("vk_compute.cache.writer")
+
+local N, D = 6, 2
+
+-- A context whose walks go through the items in order.
+local Context = {}
+Context.__index = Context
+function Context.plan_memory() return { fits = true } end
+function Context.device_info() return { name = "none" } end
+function Context.upload_embeddings() end
+function Context.recommended_batch() return 2 end
+function Context.shutdown() end
+function Context.compute_diversity_sequences(_, starts, length, options)
+  for k = 0, options.count - 1 do
+    for place = 0, length - 1 do options.into[k * length + place] = (starts[k] + place) % N end
+  end
+end
+
+local VK = {
+  new = function() return setmetatable({}, Context) end,
+  definition_version = function() return 1 end,
+  version = function() return "0.1.0" end,
+}
+
+-- The calls that can fail, and how: functions of files raise in words, those of lua-posix return nil and a message.
+local CALLS = {
+  { module = files, name = "open", errors = { "EIO", "EMFILE", "ENOSPC" } },
+  { module = files, name = "open_temporary", errors = { "EIO", "EMFILE", "ENOSPC" } },
+  { module = files, name = "write", errors = { "EIO", "ENOSPC" } },
+  { module = files, name = "resize", errors = { "EIO" } },
+  { module = files, name = "reserve", errors = { "EIO", "ENOSPC" } },
+  { module = files, name = "sync", errors = { "EIO", "ENOSPC" } },
+  { module = files, name = "sync_names", errors = { "EIO", "EMFILE" } },
+  { module = files, name = "rename", errors = { "EIO", "ENOSPC" } },
+  { module = files, name = "memory", errors = { "ENOMEM" } },
+  { module = files, name = "map", errors = { "ENOMEM", "EMFILE" } },
+  { module = unistd, name = "pipe", errors = { "EMFILE" } },
+  { module = unistd, name = "fork", errors = { "EAGAIN", "ENOMEM" } },
+}
+
+describe("a failing call", function()
+  local folder, path, output, embeddings, expected
+
+  local function compute()
+    return writer.run({
+      path = path, embeddings = embeddings, vk = VK, batch = 2, report = function() end, plan = function() end,
+      notice = function() end, stop = function() return 0 end,
+    })
+  end
+
+  setup(function()
+    folder = helper.temporary_folder()
+    path, output = folder .. "/cache.npy", folder .. "/out.json"
+    local data = ffi.new("float[?]", N * D)
+    for k = 0, N * D - 1 do data[k] = k % 5 - 1 end
+    embeddings = { data = data, n = N, d = D, bytes = 4 * N * D, path = folder .. "/none" }
+    compute()
+    expected = cache_helper.contents(path)
+  end)
+  teardown(function() helper.execute("rm", "-rf", folder) end)
+
+  -- Runs work while the k-th call of a function fails. Whether there was a k-th; and how work ended.
+  local function with_failure(call, k, error_name, work)
+    local real, count = call.module[call.name], 0
+    call.module[call.name] = function(...)
+      count = count + 1
+      if count ~= k then return real(...) end
+      local number = errno[error_name]
+      if call.module ~= files then return nil, errno.errno(number), number end
+      fail("cannot %s: %s", call.name, (errno.errno(number)))
+    end
+    local ok, problem = pcall(work)
+    call.module[call.name] = real
+    return count >= k, ok, problem
+  end
+
+  local function check_problem(where, call, error_name, problem)
+    assert.are.equal("string", type(problem), where)
+    assert.is_truthy(problem:find((errno.errno(errno[error_name])), 1, true), where .. ": " .. problem)
+    assert.is_nil(problem:find("%.lua:%d"), where .. ": " .. problem)
+    assert.is_nil(problem:find("--force", 1, true), where .. ": " .. problem)
+    assert.is_truthy(call)
+  end
+
+  local function each_failure(begin, work, check)
+    local tried, survived = 0, 0
+    for _, call in ipairs(CALLS) do
+      for _, error_name in ipairs(call.errors) do
+        local k, was_made = 1, true
+        while was_made do
+          begin()
+          local ok, problem
+          was_made, ok, problem = with_failure(call, k, error_name, work)
+          local where = ("%s number %d, %s"):format(call.name, k, error_name)
+          if was_made then
+            tried = tried + 1
+            if ok then survived = survived + 1 else check_problem(where, call, error_name, problem) end
+            check(where, ok)
+          end
+          k = k + 1
+        end
+      end
+    end
+    return tried, survived
+  end
+
+  it("of a run loses nothing and leaves nothing", function()
+    local tried, survived = each_failure(function()
+      for _, name in ipairs(cache_helper.names(folder)) do os.remove(folder .. "/" .. name) end
+    end, compute, function(where, ok)
+      local bytes = cache_helper.contents(path)
+      assert.is_true(bytes == nil or bytes == expected, where)
+      if ok then assert.is_true(bytes == expected, where) end
+      local result = compute()
+      assert.is_true(cache_helper.contents(path) == expected, where)
+      assert.are.equal("finished", (result.outcome:gsub("^already ", "")), where)
+      assert.are.same({ "cache.npy", "cache.npy.json" }, cache_helper.names(folder), where)
+      local cache = reader.load(path)
+      assert.are.same({ 2, 3, 4, 5, 0, 1 }, cache:row(2), where)
+      cache:close()
+    end)
+    print(("\n%d calls of runs failed, %d of them without harm"):format(tried, survived))
+    assert.is_true(tried > 80)
+  end)
+
+  it("of an export leaves the earlier one or the new one", function()
+    compute()
+    export.json(path, output)
+    local exported = cache_helper.contents(output)
+    local tried, survived = each_failure(function()
+      cache_helper.write(output, "earlier")
+    end, function() export.json(path, output, { force = true }) end, function(where, ok)
+      local text = cache_helper.contents(output)
+      assert.is_true(text == exported or not ok and text == "earlier", where)
+      assert.are.same({ "cache.npy", "cache.npy.json", "out.json" }, cache_helper.names(folder), where)
+    end)
+    print(("\n%d calls of exports failed, %d of them without harm"):format(tried, survived))
+    assert.is_true(tried > 15)
+  end)
+end)
