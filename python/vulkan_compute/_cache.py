@@ -43,12 +43,31 @@ def _hex128(text: bytes) -> str:
 
 
 def _fingerprint(title: str, fields: dict[str, Any]) -> str:
-    return _hex128(
-        (
-            f"{title}\ndefinition {fields['definition_version']}\nn {fields['n']}\nd {fields['d']}\n"
-            f"length {fields['length']}\ncentered {str(fields['centered']).lower()}\n"
-            f"{fields['embeddings_checksum']}\n"
-        ).encode()
+    lines = [
+        title,
+        f"definition {fields['definition_version']}",
+        f"n {fields['n']}",
+        f"d {fields['d']}",
+        f"length {fields['length']}",
+        f"centered {str(fields['centered']).lower()}",
+    ]
+    # A cache of the default order does not mention it.
+    if "order" in fields:
+        lines += [f"order {fields['order']}", f"lambda {fields['lambda']:.9g}"]
+    lines.append(fields["embeddings_checksum"])
+    return _hex128("".join(f"{line}\n" for line in lines).encode())
+
+
+def _members_fit(kind: str, fields: dict[str, Any]) -> bool:
+    return (
+        all(
+            type(fields.get(name)) is wanted and (wanted is not int or fields[name] >= 1)
+            for name, wanted in _MEMBERS.items()
+        )
+        and ("order" in fields) == ("lambda" in fields)
+        and isinstance(fields.get("lambda", 0), (int, float))
+        and fields["fingerprint"] == _fingerprint(_KINDS[kind][1], fields)
+        and len(fields["row_checksums"]) == 16 * fields["n"]
     )
 
 
@@ -66,15 +85,7 @@ def _decode(text: bytes) -> tuple[str, dict[str, Any]]:
             f"it has format version {fields.get('format_version')},"
             f" and version {_FORMAT_VERSION} is known here"
         )
-    fits = all(
-        type(fields.get(name)) is kind and (kind is not int or fields[name] >= 1)
-        for name, kind in _MEMBERS.items()
-    )
-    if (
-        not fits
-        or fields["fingerprint"] != _fingerprint(_KINDS[kinds[0]][1], fields)
-        or len(fields["row_checksums"]) != 16 * fields["n"]
-    ):
+    if not _members_fit(kinds[0], fields):
         raise ValueError("its members do not fit each other")
     return kinds[0], fields
 
@@ -141,6 +152,10 @@ class Cache:
         Items, their dimension, ids in a row.
     centered : bool
         Whether the mean embedding was subtracted.
+    order : str
+        Of diversity sequences: "centroid", "away" or "toward".
+    lambda_ : float or None
+        Of orders that have one.
     metadata : dict
         All that NAME.json says but for the checksums of rows: device, date, fingerprint and more.
     array : (n, length) numpy.memmap of uint32
@@ -154,6 +169,8 @@ class Cache:
         self.d: int = fields["d"]
         self.length: int = fields["length"]
         self.centered: bool = fields["centered"]
+        self.order: str = fields.get("order", "centroid")
+        self.lambda_: float | None = fields.get("lambda")
         self.metadata = {name: fields[name] for name in fields if name != "row_checksums"}
         self.array = _map_rows(path, self.n, self.length)
         self._checksums: str = fields["row_checksums"]

@@ -136,9 +136,16 @@ def _sequence_options(order: str, lambda_: float | None) -> declarations.Sequenc
             f"order must be one of {', '.join(orders)}, but is {order!r:.60}"
         )
     options = declarations.SequenceOptions(order=orders[order])
+    if order == "centroid":
+        if lambda_ is not None:
+            raise errors.InvalidArgumentError("lambda_ goes with orders other than centroid")
+        return options
     if lambda_ is None:
-        lambda_ = 0.0 if order == "centroid" else 0.5
-    # As an attribute the word is Python's own. The library says which values an order has.
+        lambda_ = 0.5
+    # Before it is rounded to the library's float32, which could bring it within.
+    if not 0 <= lambda_ <= 1:
+        raise errors.InvalidArgumentError(f"lambda_ must be from 0 to 1, but is {lambda_!r:.60}")
+    # As an attribute the word is Python's own.
     setattr(options, "lambda", lambda_)
     return options
 
