@@ -419,9 +419,9 @@ class Context:
 
     # ---- Batches ---------------------------------------------------------------------------------
 
-    def _recommended(self, function: str, length: int) -> int:
+    def _recommended(self, function: str, *parameters: object) -> int:
         count = ctypes.c_uint32()
-        self._call(function, length, ctypes.byref(count))
+        self._call(function, *parameters, ctypes.byref(count))
         return count.value
 
     def _in_batches(
@@ -464,8 +464,8 @@ class Context:
     ) -> npt.NDArray[np.uint32]:
         """Computes the diversity sequence from one item.
 
-        That is the item, then again and again the one not yet chosen that is farthest, by cosine
-        distance, from the centroid of those chosen; the lowest id on a tie.
+        That is the item, then again and again the one not yet chosen that an order prefers, the
+        lowest id on a tie. vulkan_compute.h defines the orders.
 
         Parameters
         ----------
@@ -473,6 +473,13 @@ class Context:
             Id of the first.
         length
             How many ids, 1 to n; n by default.
+        order
+            "centroid", a varied tour of everything: the next one is the farthest, by cosine
+            distance, from the centroid of those chosen. "away": as unlike the start as can be, and
+            unlike one another. "toward": like the start, but not like one another.
+        lambda_
+            Of "away" and "toward", from 0 to 1, how much the start counts against the others; 0.5
+            by default. With 1 it alone counts: the least similar items, or the nearest neighbours.
 
         Returns
         -------
@@ -481,6 +488,8 @@ class Context:
 
         Raises
         ------
+        InvalidArgumentError
+            An order that does not exist, or a lambda_ that it does not have.
         ItemOutOfRangeError, InvalidLengthError, NoEmbeddingsError
         DoesNotFitError, OutOfHostMemoryError, OutOfDeviceMemoryError, DeviceLostError
         """
@@ -508,6 +517,8 @@ class Context:
             Ids, which may repeat; every item by default.
         length
             How many ids of each, 1 to n; n by default.
+        order, lambda_
+            See `diversity_sequence`.
         progress
             A function that is called as ``progress(finished, total=count)`` and gives an iterable:
             `tqdm.tqdm`, or any like it. `finished` is an iterator that computes as it goes and
@@ -527,7 +538,8 @@ class Context:
         options = _sequence_options(order, lambda_)
         ids_each = self._length(length)
         # The library judges it here, before memory is taken for it.
-        self._recommended("vkc_recommended_batch", ids_each)
+        recommended = ("vkc_recommended_batch_with", ids_each, ctypes.byref(options))
+        self._recommended(*recommended)
         ids = (
             np.arange(self._n(), dtype=np.uint32)
             if starts is None
@@ -538,7 +550,7 @@ class Context:
         sequences = np.empty((ids.size, ids_each), np.uint32)
 
         def compute(done: int, left: int) -> int:
-            count = min(self._recommended("vkc_recommended_batch", ids_each), left)
+            count = min(self._recommended(*recommended), left)
             self._call(
                 "vkc_compute_diversity_sequences_with",
                 ids[done:].ctypes.data,

@@ -52,6 +52,8 @@ class Order(enum.IntEnum):
     """VkcOrder: how the next item of a sequence is chosen."""
 
     CENTROID = 0
+    AWAY = 1
+    TOWARD = 2
 
 
 class Work(enum.IntEnum):
@@ -168,7 +170,9 @@ FUNCTIONS = {
     "vkc_compute_diversity_sequences_with": (
         c_int, _context, _array, c_uint32, c_uint32, POINTER(SequenceOptions), _array,
     ),
-    "vkc_recommended_batch": (c_int, _context, c_uint32, POINTER(c_uint32)),
+    "vkc_recommended_batch_with": (
+        c_int, _context, c_uint32, POINTER(SequenceOptions), POINTER(c_uint32),
+    ),
     "vkc_compute_nearest_neighbors_of": (
         c_int, _context, c_uint32, c_uint32, c_uint32, _array, _array,
     ),

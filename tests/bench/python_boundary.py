@@ -116,7 +116,8 @@ def main():
     def sequences_in_c():
         done = 0
         while done < options.walks:
-            check(library.vkc_recommended_batch(handle, options.length, ctypes.byref(count)))
+            check(library.vkc_recommended_batch_with(
+                handle, options.length, ctypes.byref(sequence_options), ctypes.byref(count)))
             batch = min(count.value, options.walks - done)
             check(library.vkc_compute_diversity_sequences_with(
                 handle, starts[done:].ctypes.data, batch, options.length, ctypes.byref(sequence_options),

@@ -42,21 +42,32 @@ class Reference:
     def matrix(self):
         return (self.cosines / ONE).astype(np.float32)
 
-    def sequence(self, start, length=None):
+    def sequence(self, start, length=None, order="centroid", lambda_=0.0):
+        share = int(np.rint(float(np.float32(lambda_)) * ONE))
+        to_start = self.cosines[start]
         sums = np.zeros(self.n, np.int64)
+        greatest = np.full(self.n, -(2**31))
         left = np.ones(self.n, bool)
         sequence = [start]
         while len(sequence) < (length or self.n):
             item = sequence[-1]
             left[item] = False
-            sums += _scale_down(self.weights[item] * self.cosines[item])
+            if order == "centroid":
+                sums += _scale_down(self.weights[item] * self.cosines[item])
+                keys = sums
+            else:
+                if order == "away" or item != start:
+                    greatest = np.maximum(greatest, self.cosines[item])
+                nearest = greatest if order == "away" or len(sequence) > 1 else np.zeros_like(greatest)
+                sign = 1 if order == "away" else -1
+                keys = sign * share * to_start + (ONE - share) * nearest
             # The first of the smallest: the lowest id on a tie.
-            sequence.append(int(np.flatnonzero(left)[sums[left].argmin()]))
+            sequence.append(int(np.flatnonzero(left)[keys[left].argmin()]))
         return sequence
 
-    def sequences(self, starts=None, length=None):
+    def sequences(self, starts=None, length=None, order="centroid", lambda_=0.0):
         starts = range(self.n) if starts is None else starts
-        return [self.sequence(start, length) for start in starts]
+        return [self.sequence(start, length, order, lambda_) for start in starts]
 
     def neighbors(self, k):
         """ids and similarities, n x k each."""

@@ -32,7 +32,8 @@ int main(int argc, char** argv) {
 
   VkComputeContext* context = NULL;
   check(vkc_create(NULL, &context));
-  const VkcUploadOptions options = {sizeof options, 1};
+  VkcUploadOptions options = VKC_UPLOAD_OPTIONS_INIT;
+  options.center = 1;
   check(vkc_upload_embeddings_with(context, embeddings, n, d, &options));
 
   uint32_t* starts = allocate(n);
@@ -40,6 +41,11 @@ int main(int argc, char** argv) {
   uint32_t* sequences = allocate((size_t)n * length);
   check(vkc_compute_diversity_sequences(context, starts, n, length, sequences));
   save("sequences", sequences, (size_t)n * length);
+  VkcSequenceOptions order = VKC_SEQUENCE_OPTIONS_INIT;
+  order.order = VKC_ORDER_AWAY;
+  order.lambda = 0.3F;
+  check(vkc_compute_diversity_sequences_with(context, starts, n, length, &order, sequences));
+  save("away", sequences, (size_t)n * length);
 
   uint32_t* ids = allocate((size_t)n * k);
   float* similarities = allocate((size_t)n * k);

@@ -15,6 +15,7 @@ end
 vk.init()
 vk.upload_embeddings(vk.read_embeddings(path), { center = true })
 save("sequences", vk.compute_all_diversity_sequences({ length = length, as = "view" }))
+save("away", vk.compute_all_diversity_sequences({ length = length, order = "away", lambda = 0.3, as = "view" }))
 local ids, similarities = vk.compute_nearest_neighbors(k, { as = "view" })
 save("ids", ids)
 save("similarities", similarities)

@@ -35,6 +35,7 @@ MOST_GROWTH = {"kilobytes in RAM": 1536, "blocks of Python": 500, "open files": 
 DATA = kinds(N, D)["unequal norms"]
 EXPECTED = Reference(DATA)
 SEQUENCES = np.array(EXPECTED.sequences(length=LENGTH))
+AWAY = EXPECTED.sequence(66, LENGTH, "away", 0.3)
 IDS, SIMILARITIES = EXPECTED.neighbors(K)
 LARGER = kinds(300, 64)["unequal norms"]
 
@@ -50,6 +51,7 @@ def check(context):
     assert (context.pair_similarities(range(7), 5) == EXPECTED.matrix()[:7, 5]).all()
     assert (context.diversity_sequences(length=LENGTH) == SEQUENCES).all()
     assert (context.diversity_sequence(66, LENGTH) == SEQUENCES[66]).all()
+    assert (context.diversity_sequence(66, LENGTH, "away", 0.3) == AWAY).all()
     found = context.nearest_neighbors(K)
     assert (found.ids == IDS).all() and (found.similarities == SIMILARITIES).all()
     assert context.embeddings_info().num_embeddings == N

@@ -32,6 +32,10 @@ def made(tmp_path_factory):
     vulkan_compute(
         "cache", folder / "embeddings.npy", folder / "centred.npy", "--length", 7, "--center", *quiet
     )
+    vulkan_compute(
+        "cache", folder / "embeddings.npy", folder / "toward.npy", "--length", 9, "--order", "toward",
+        "--lambda", "0.123456789", *quiet
+    )
     vulkan_compute("neighbors", folder / "embeddings.npy", folder / "neighbors.npy", "--k", 5, *quiet)
     return folder
 
@@ -51,13 +55,18 @@ def flip(path, place):
 
 
 def test_rows_and_metadata(made):
-    for name, kind, length, center, expected in (
-        ("whole", "diversity", N, False, Reference(DATA).sequences()),
-        ("centred", "diversity", 7, True, Reference(DATA, center=True).sequences(length=7)),
-        ("neighbors", "neighbors", 5, False, Reference(DATA).neighbors(5)[0].tolist()),
+    plain = Reference(DATA)
+    toward = plain.sequences(length=9, order="toward", lambda_=0.123456789)
+    for name, kind, length, center, order, expected in (
+        ("whole", "diversity", N, False, "centroid", plain.sequences()),
+        ("centred", "diversity", 7, True, "centroid", Reference(DATA, center=True).sequences(length=7)),
+        ("toward", "diversity", 9, False, "toward", toward),
+        ("neighbors", "neighbors", 5, False, "centroid", plain.neighbors(5)[0].tolist()),
     ):
         cache = vkc.load_cache(made / f"{name}.npy", embeddings=DATA)
         assert (cache.kind, cache.n, cache.d, cache.length, cache.centered) == (kind, N, D, length, center)
+        assert (cache.order, cache.lambda_ is None) == (order, order == "centroid")
+        assert cache.lambda_ is None or np.float32(cache.lambda_) == np.float32(0.123456789)
         assert len(cache) == N
         assert isinstance(cache.array, np.memmap) and not cache.array.flags.writeable
         assert cache.array.tolist() == expected
@@ -130,6 +139,8 @@ def test_metadata_damaged_anywhere_are_not_believed(copied):
         ("embeddings_checksum", "0" * 32, "members do not fit"),
         ("row_checksums", "0" * 16, "members do not fit"),
         ("fingerprint", "0" * 32, "members do not fit"),
+        ("order", "away", "members do not fit"),
+        ("lambda", 0.5, "members do not fit"),
         ("format", "another cache", "kind known here"),
         ("format_version", 2, "format version 2"),
     ],

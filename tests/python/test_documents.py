@@ -69,13 +69,14 @@ def test_guide(tmp_path):
         for language, text in rest
     )
     output = run(["env/bin/python", "-c", program], tmp_path, PYTHONPATH=str(stand_in))
-    picks = re.search(
-        r"^Psa 23:1 The LORD is my shepherd.*\nTen that are different:\n((?:   .*\n){10})"
-        r"Ten that are like it:\n((?:   \d\.\d{3} .*\n){10})",
+    printed = re.search(
+        r"^Psa 23:1 The LORD is my shepherd.*\nFar from here:\n((?:   .*\n){10})Like this:\n((?:   .*\n){10})"
+        r"The nearest:\n((?:   \d\.\d{3} .*\n){10})",
         output, re.MULTILINE,
     )
-    assert picks, output
-    assert len(set(picks[1].splitlines() + picks[2].splitlines())) == 20
+    assert printed, output
+    far, like, nearest = (set(part.splitlines()) for part in printed.groups())
+    assert len(far) == len(like) == len(nearest) == 10 and not far & like
     assert "\n500 of 2461\n" in output and "\n2461 of 2461\n" in output
     assert (tmp_path / "picks.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "picks.png").stat().st_size > 10_000

@@ -23,7 +23,7 @@ def uploaded(context):
 @pytest.fixture
 def batches_of_30(uploaded):
     recommended = uploaded._recommended
-    uploaded._recommended = lambda function, length: recommended(function, length) and 30
+    uploaded._recommended = lambda *parameters: recommended(*parameters) and 30
     yield uploaded
     del uploaded._recommended
 

@@ -1,5 +1,7 @@
 """What is computed is what the definition says."""
 
+import itertools
+
 import numpy as np
 import pytest
 from reference import Reference, kinds
@@ -81,6 +83,17 @@ def test_sequences(uploaded, reference):
     assert uploaded.diversity_sequences([], 20).shape == (0, 20)
 
 
+def test_orders(uploaded, reference):
+    for order, lambda_ in itertools.product(("away", "toward"), (0, 0.3, 0.5, 1, 0.123456789)):
+        found = uploaded.diversity_sequences(order=order, lambda_=lambda_)
+        assert found.tolist() == reference.sequences(order=order, lambda_=lambda_)
+        assert uploaded.diversity_sequence(5, 10, order, lambda_).tolist() == found[5, :10].tolist()
+        if lambda_ == 0.5:
+            assert (uploaded.diversity_sequences(order=order) == found).all()
+        if (order, lambda_) == ("toward", 1):
+            assert (found[:, 1:] == uploaded.nearest_neighbors(N - 1).ids).all()
+
+
 def test_neighbors(uploaded, reference):
     for k in (1, 5, N - 1):
         ids, similarities = reference.neighbors(k)
@@ -109,7 +122,7 @@ def test_many_batches(context, psalms):
         call(function, *parameters)
 
     context._call = note
-    context._recommended = lambda function, length: 99
+    context._recommended = lambda function, *parameters: 99
     assert context.diversity_sequences(length=30).tolist() == reference.sequences(length=30)
     found = context.nearest_neighbors(7)
     assert (found.ids == reference.neighbors(7)[0]).all()

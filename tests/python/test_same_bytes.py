@@ -19,6 +19,7 @@ def from_python(folder, embeddings):
         ids, similarities = context.nearest_neighbors(K)
         results = {
             "sequences": context.diversity_sequences(length=LENGTH),
+            "away": context.diversity_sequences(length=LENGTH, order="away", lambda_=0.3),
             "ids": ids,
             "similarities": similarities,
             "matrix": context.similarity_matrix(),
@@ -52,6 +53,7 @@ def from_the_command_line(folder, embeddings):
     np.save(folder / "embeddings.npy", embeddings)
     for command, output, *options in (
         ("cache", "sequences", "--length", LENGTH),
+        ("cache", "away", "--length", LENGTH, "--order", "away", "--lambda", 0.3),
         ("neighbors", "ids", "--k", K),
         ("similarity", "matrix"),
     ):
@@ -68,7 +70,7 @@ def test_same_bytes(psalms, tmp_path):
     for way in ways:
         (tmp_path / way.__name__).mkdir()
         way(tmp_path / way.__name__, psalms[:N])
-    sizes = {"sequences": N * LENGTH, "ids": N * K, "similarities": N * K, "matrix": N * N}
+    sizes = {"sequences": N * LENGTH, "away": N * LENGTH, "ids": N * K, "similarities": N * K, "matrix": N * N}
     for name, size in sizes.items():
         found = {
             way: (tmp_path / way.__name__ / name).read_bytes()
