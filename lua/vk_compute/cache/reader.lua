@@ -104,7 +104,8 @@ function Cache:row(start, options)
   options = arguments.options(options, { as = "string" })
   local as_ids = options.as == "ids"
   if (as_ids or type(start) == "string") and not self.items then
-    errors.raise("this cache knows no ids but indices: load it with { embeddings = } of a file whose items have ids")
+    errors.raise("%sthis cache knows no ids but indices: load it with { embeddings = } of a file whose items have ids",
+      as_ids and "" or "start must be an integer, since ")
   end
   if type(start) == "string" then start = self.items:index_of_id(start, "start") end
   arguments.uint32(start, "start")
