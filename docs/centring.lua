@@ -1,12 +1,15 @@
 #!/usr/bin/env luajit
--- Measures what centring does to the first picks of all walks, and to nearest neighbours: prints the tables
--- of docs/centring.md and writes its picture.
+-- Measures what centring and the order do to the first picks of all walks, and what centring does to nearest
+-- neighbours, beside random picks: prints the tables of docs/centring.md and writes its picture.
 --
 -- usage: centring.lua PICTURE.svg "NAME=EMBEDDINGS"...
 
 local root = arg[0]:match("^(.*)/") or "."
 package.path = root .. "/../lua/?.lua;" .. package.path
 
+local ffi = require("ffi")
+local new_random_picks = require("vk_compute.report.random_picks")
+local picks_report = require("vk_compute.report.picks")
 local vk = require("vk_compute")
 
 -- Those after the start: it is another item in every walk, centred or not.
@@ -14,6 +17,13 @@ local PICKS = 10
 local NEIGHBORS = 10
 -- Of larger sets whole walks take minutes on a CPU.
 local MOST_FOR_WHOLE_WALKS = 4000
+
+local WALKS = {
+  { name = "not centred", center = false },
+  { name = "centred", center = true },
+  { name = "away 0.5, centred", center = true, order = "away", lambda = 0.5 },
+  { name = "random picks", is_random = true },
+}
 
 -- ---- Measuring ---------------------------------------------------------------------------------
 
@@ -70,21 +80,57 @@ local function measure_neighbors(lists)
   return { most = most, in_none = in_none }
 end
 
+-- Walks whose picks are drawn by chance.
+local function random_walks(n)
+  local draw, data = new_random_picks(n), ffi.new("uint32_t[?]", n * (PICKS + 1))
+  for start = 0, n - 1 do
+    data[start * (PICKS + 1)] = start
+    draw(start, data + start * (PICKS + 1) + 1, PICKS)
+  end
+  return { data = data, rows = n, cols = PICKS + 1 }
+end
+
+local function compute_walks(kind, n)
+  if kind.is_random then return random_walks(n) end
+  return vk.compute_all_diversity_sequences({
+    length = PICKS + 1, order = kind.order, lambda = kind.lambda, as = "view",
+  })
+end
+
+-- How near to their start the picks are, by the cosines of embeddings that are not centred.
+local function measure_ranks(judge, walks)
+  local figures = picks_report.judge({
+    context = judge, n = walks.rows, count = PICKS, sample = walks.rows, progress = function() end,
+    picks_of = function(start) return walks.data + start * walks.cols + 1 end,
+  }).picks
+  local ranks = {}
+  for k, of_pick in ipairs(figures.by_pick) do ranks[k] = of_pick.mean_rank end
+  return ranks, figures.farthest_tenth
+end
+
 local function measure(name, path)
   local embeddings = vk.read_embeddings(path)
-  local results = {}
-  for i, center in ipairs({ false, true }) do
-    vk.upload_embeddings(embeddings, { center = center })
-    local result = { name = name, center = center, n = embeddings.n }
-    result.distinct, result.most =
-      measure_picks(vk.compute_all_diversity_sequences({ length = PICKS + 1, as = "view" }))
-    if embeddings.n <= MOST_FOR_WHOLE_WALKS then
+  local n, results = embeddings.n, { walks = {}, neighbors = {} }
+  local judge = vk.new()
+  judge:upload_embeddings(embeddings)
+  for i, kind in ipairs(WALKS) do
+    if not kind.is_random then vk.upload_embeddings(embeddings, { center = kind.center }) end
+    local walks = compute_walks(kind, n)
+    local result = { name = name, kind = kind, n = n }
+    result.distinct, result.most = measure_picks(walks)
+    result.ranks, result.farthest = measure_ranks(judge, walks)
+    -- Only by centroid do equal sets of items go on alike.
+    if n <= MOST_FOR_WHOLE_WALKS and not kind.is_random and not kind.order then
       result.repetition = measure_repetition(vk.compute_all_diversity_sequences({ as = "view" }))
     end
-    result.neighbors = measure_neighbors(vk.compute_nearest_neighbors(NEIGHBORS,
-      { similarities = false, as = "view" }))
-    results[i] = result
+    results.walks[i] = result
   end
+  for i, center in ipairs({ false, true }) do
+    vk.upload_embeddings(embeddings, { center = center })
+    local lists = vk.compute_nearest_neighbors(NEIGHBORS, { similarities = false, as = "view" })
+    results.neighbors[i] = { name = name, center = center, figures = measure_neighbors(lists) }
+  end
+  judge:shutdown()
   return results
 end
 
@@ -95,45 +141,80 @@ local function percent(part, whole) return ("%.1f %%"):format(100 * part / whole
 local function yes(flag) return flag and "yes" or "no" end
 
 local function print_tables(results)
-  print(("| embeddings | centred | distinct items in the first %d picks | of all |"
-    .. " the most frequent is in | steps that repeat another walk's |"):format(PICKS))
-  print("|---|---|---:|---:|---:|---:|")
-  for _, r in ipairs(results) do
-    print(("| %s | %s | %d | %s | %s of the walks | %s |"):format(r.name, yes(r.center),
-      r.distinct[PICKS], percent(r.distinct[PICKS], r.n), percent(r.most, r.n),
-      r.repetition and percent(r.repetition, 1) or "not measured"))
+  print(("| embeddings | walks | distinct items in the first %d picks | of all | the most frequent is in |"
+    .. " rank of picks 1, 3, %d | picks in the farthest tenth | steps that repeat another walk's |")
+    :format(PICKS, PICKS))
+  print("|---|---|---:|---:|---:|---:|---:|---:|")
+  for _, set in ipairs(results) do
+    for _, r in ipairs(set.walks) do
+      print(("| %s | %s | %d | %s | %s of the walks | %.0f, %.0f, %.0f | %s | %s |"):format(r.name, r.kind.name,
+        r.distinct[PICKS], percent(r.distinct[PICKS], r.n), percent(r.most, r.n), r.ranks[1], r.ranks[3],
+        r.ranks[PICKS], percent(r.farthest, 1), r.repetition and percent(r.repetition, 1) or "-"))
+    end
   end
   print(("\n| embeddings | centred | the most frequent is among the %d nearest of | items that are so of none |")
     :format(NEIGHBORS))
   print("|---|---|---:|---:|")
-  for _, r in ipairs(results) do
-    print(("| %s | %s | %d | %d |"):format(r.name, yes(r.center), r.neighbors.most, r.neighbors.in_none))
+  for _, set in ipairs(results) do
+    for _, r in ipairs(set.neighbors) do
+      print(("| %s | %s | %d | %d |"):format(r.name, yes(r.center), r.figures.most, r.figures.in_none))
+    end
   end
 end
 
 -- ---- Picture -----------------------------------------------------------------------------------
 
-local WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 760, 420, 70, 50, 500, 360
+local WIDTH, HEIGHT, LEFT, RIGHT = 880, 720, 70, 560
 local COLORS = { "#1b6ca8", "#c8553d", "#3a7d44", "#7d4e9e" }
-
-local function x_of(picks) return LEFT + (picks - 1) / (PICKS - 1) * (RIGHT - LEFT) end
-local function y_of(share) return BOTTOM - share * (BOTTOM - TOP) end
+local DASHES = { "7 4", nil, "12 3 2 3", "1.5 4" }  -- of each kind of walk
 
 local function text(x, y, words, attributes)
   return ('<text x="%.1f" y="%.1f" %s>%s</text>'):format(x, y, attributes or "", words)
 end
 
--- Labels beside the ends of their lines, pushed apart where these are close.
-local function label_places(results)
+-- Places of labels beside the ends of their lines, pushed down where these are close.
+local function label_places(curves)
   local order, places = {}, {}
-  for i, r in ipairs(results) do order[i] = { i, y_of(r.distinct[PICKS] / r.n) } end
-  table.sort(order, function(a, b) return a[2] > b[2] end)
-  local above = math.huge
-  for _, entry in ipairs(order) do
-    above = math.min(entry[2] + 4, above - 18)
-    places[entry[1]] = above
+  for i = 1, #curves do order[i] = i end
+  table.sort(order, function(a, b)
+    local y, other = curves[a].points[PICKS], curves[b].points[PICKS]
+    return y < other or (y == other and a < b)
+  end)
+  local lowest = -math.huge
+  for _, i in ipairs(order) do
+    lowest = math.max(curves[i].points[PICKS] + 4, lowest + 16)
+    places[i] = lowest
   end
   return places
+end
+
+-- One of the two charts: from y = top to bottom, values from 0 to 100.
+local function chart(add, top, bottom, title, unit, results, value_of)
+  local function x_of(k) return LEFT + (k - 1) / (PICKS - 1) * (RIGHT - LEFT) end
+  local function y_of(value) return bottom - value / 100 * (bottom - top) end
+  add(text(LEFT, top - 20, title, 'font-size="16"'))
+  for value = 0, 100, 25 do
+    add(('<path d="M%d %.1f H%d" stroke="#ddd"/>'):format(LEFT, y_of(value), RIGHT))
+    add(text(LEFT - 8, y_of(value) + 4, value .. unit, 'text-anchor="end"'))
+  end
+  for k = 1, PICKS do add(text(x_of(k), bottom + 20, k, 'text-anchor="middle"')) end
+  local curves = {}
+  for i, set in ipairs(results) do
+    for w, r in ipairs(set.walks) do
+      local points = {}
+      for k = 1, PICKS do points[k] = y_of(value_of(r, k)) end
+      curves[#curves + 1] = { points = points, color = COLORS[(i - 1) % #COLORS + 1], dash = DASHES[w],
+        label = ("%s, %s"):format(r.name, r.kind.name) }
+    end
+  end
+  local places = label_places(curves)
+  for i, curve in ipairs(curves) do
+    local points = {}
+    for k = 1, PICKS do points[k] = ("%.1f,%.1f"):format(x_of(k), curve.points[k]) end
+    add(('<polyline points="%s" fill="none" stroke="%s" stroke-width="2.5"%s/>'):format(table.concat(points, " "),
+      curve.color, curve.dash and (' stroke-dasharray="%s"'):format(curve.dash) or ""))
+    add(text(RIGHT + 10, places[i], curve.label, ('fill="%s"'):format(curve.color)))
+  end
 end
 
 local function picture(results)
@@ -141,25 +222,13 @@ local function picture(results)
     ('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="13">')
       :format(WIDTH, HEIGHT),
     ('<rect width="%d" height="%d" fill="white"/>'):format(WIDTH, HEIGHT),
-    text(LEFT, 28, "Share of all items that the first picks of all walks are", 'font-size="16"'),
   }
   local function add(line) lines[#lines + 1] = line end
-  for share = 0, 1, 0.25 do
-    local y = y_of(share)
-    add(('<path d="M%d %.1f H%d" stroke="#ddd"/>'):format(LEFT, y, RIGHT))
-    add(text(LEFT - 8, y + 4, ("%d %%"):format(100 * share), 'text-anchor="end"'))
-  end
-  for k = 1, PICKS do add(text(x_of(k), BOTTOM + 20, k, 'text-anchor="middle"')) end
-  add(text((LEFT + RIGHT) / 2, BOTTOM + 44, "picks after the start", 'text-anchor="middle"'))
-  local places = label_places(results)
-  for i, r in ipairs(results) do
-    local points, color = {}, COLORS[(i - 1) % #COLORS + 1]
-    for k = 1, PICKS do points[k] = ("%.1f,%.1f"):format(x_of(k), y_of(r.distinct[k] / r.n)) end
-    add(('<polyline points="%s" fill="none" stroke="%s" stroke-width="2.5"%s/>'):format(
-      table.concat(points, " "), color, r.center and "" or ' stroke-dasharray="7 4"'))
-    add(text(RIGHT + 10, places[i], ("%s, %s"):format(r.name, r.center and "centred" or "not centred"),
-      ('fill="%s"'):format(color)))
-  end
+  chart(add, 50, 320, "Share of all items that the first picks of all walks are", " %", results,
+    function(r, k) return 100 * r.distinct[k] / r.n end)
+  chart(add, 400, 670, "Mean rank of each pick: 0 is the farthest from the start, 100 the nearest", "", results,
+    function(r, k) return r.ranks[k] end)
+  add(text((LEFT + RIGHT) / 2, 706, "picks after the start", 'text-anchor="middle"'))
   add("</svg>\n")
   return table.concat(lines, "\n")
 end
@@ -170,7 +239,7 @@ local function main(path, ...)
   vk.init()
   local results = {}
   for _, input in ipairs({ ... }) do
-    for _, result in ipairs(measure(input:match("^(.-)=(.*)$"))) do results[#results + 1] = result end
+    results[#results + 1] = measure(input:match("^(.-)=(.*)$"))
   end
   vk.shutdown()
   print_tables(results)

@@ -6,7 +6,8 @@
 #        generate-diversity-cache.sh EMBEDDINGS CACHE.npy [OPTION...]
 #
 # Options are those of compute-diversity-cache.lua, such as --center. Texts for the items are taken from
-# NAME.jsonl, for embeddings in NAME.npy, {"id": .., "text": ..} a line, where there is such a file.
+# NAME.jsonl, for embeddings in NAME.npy, {"id": .., "text": ..} a line, where there is such a file: then pages are
+# shown of some, what lies far from them and what is like them.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -20,7 +21,7 @@ elif (($# == 1)) || [[ ${1:-} == -* ]]; then
   usage >&2
   exit 2
 fi
-shown=()
+shown=(0)
 if (($# == 0)); then
   set -- "$root/data/psalms.npy" "$root/build/psalms_diversity.npy"
   shown=("Psa 23:1" "Psa 137:1")
@@ -49,6 +50,12 @@ done
 "${compute[@]}" "${verify_options[@]}" --verify
 
 texts=${embeddings%.npy}.jsonl
-if [[ -e $texts ]]; then
-  luajit "$root/scripts/show-diversity-walk.lua" "$cache" "$texts" "${shown[@]}"
-fi
+[[ -e $texts ]] || exit 0
+show=("$root/bin/vulkan-compute")
+for item in "${shown[@]}"; do
+  printf '\nFar from %s, and unlike one another:\n' "$item"
+  "${show[@]}" diversity-sequence "$embeddings" --start "$item" --length 9 --order away --lambda 0.5 --center \
+    --texts "$texts"
+  printf '\nLike %s, and no copies of one another:\n' "$item"
+  "${show[@]}" diversity-sequence "$embeddings" --start "$item" --length 9 --order toward --lambda 0.7 --texts "$texts"
+done

@@ -8,9 +8,9 @@ const file = fs.readFileSync(embeddings);
 const [n, d] = file.toString("latin1", 10, 128).match(/'shape': \((\d+), (\d+)\)/).slice(1).map(Number);
 const rows = file.subarray(file.length - 4 * n * d);
 const rowOf = new Map();
-for (const line of fs.readFileSync(texts, "utf8").trim().split("\n")) {
-  rowOf.set(JSON.parse(line).text, rowOf.size);
-}
+fs.readFileSync(texts, "utf8").trim().split("\n").forEach((line, row) => {
+  rowOf.set(JSON.parse(line).text, row);
+});
 
 function embed({ model, input }) {
   const list = Array.isArray(input) ? input : [input];

@@ -1,7 +1,9 @@
 -- The guides in docs do what they say: their commands and programs are run as they stand there.
 
+local cjson = require("cjson")
 local cache_helper = require("cache_helper")
 local helper = require("helper")
+local vk = require("vk_compute")
 
 -- The blocks of a guide in a language.
 local function blocks(guide, language)
@@ -11,6 +13,56 @@ local function blocks(guide, language)
   end
   assert(list[1], guide .. " has nothing in " .. language)
   return list
+end
+
+-- What the pages of the Psalms link to: poems far from each, and ten like it that are no near-copies.
+local function measure_pages(pages)
+  local ids, texts, index_of = {}, {}, {}
+  for line in io.lines(helper.ROOT .. "/data/psalms.jsonl") do
+    local poem = cjson.decode(line)
+    index_of["psa-" .. poem.id:match("^Psa (.*)$"):gsub(":", "-") .. ".html"] = #ids
+    ids[#ids + 1], texts[#texts + 1] = poem.id, poem.text
+  end
+  local n = #ids
+  assert.are.equal(n, #cache_helper.names(pages))
+
+  local context = vk.new()
+  context:upload_embeddings(vk.read_embeddings(cache_helper.PSALMS))
+  local matrix = context:compute_similarity_matrix({ as = "view" })
+  context:shutdown()
+  local far, all = 0, 0
+  for name, start in pairs(index_of) do
+    local page = cache_helper.contents(pages .. "/" .. name)
+    local title, text, far_list, like_list = page:match('^<!DOCTYPE html>\n<html lang="en">\n<head>\n'
+      .. '<meta charset="utf%-8">\n<title>([^<]*)</title>\n</head>\n<body>\n<h1>[^<]*</h1>\n<p>(.-)</p>\n'
+      .. '<h2>Far from here</h2>\n<ul>\n(.-)\n</ul>\n<h2>Like this</h2>\n<ul>\n(.-)\n</ul>\n</body>\n</html>\n$')
+    assert.are.same({ ids[start + 1], texts[start + 1] }, { title, text })
+    local links = {}
+    for l, list in ipairs({ far_list, like_list }) do
+      links[l] = {}
+      for file, words in list:gmatch('<li><a href="([^"]*)">([^<]*)</a>') do
+        local index = index_of[file]
+        assert.are.equal(ids[index + 1], words)
+        assert.is_true(index ~= start, "a poem leads to itself")
+        table.insert(links[l], index)
+      end
+      assert.are.equal(10, #links[l])
+    end
+    local row = matrix[start]
+    for _, index in ipairs(links[1]) do
+      local nearer = 0
+      for j = 0, n - 1 do
+        if j ~= start and row.data[j] > row.data[index] then nearer = nearer + 1 end
+      end
+      all, far = all + 1, far + (nearer > (n - 1) / 2 and 1 or 0)
+    end
+    for a, one in ipairs(links[2]) do
+      for b = a + 1, 10 do
+        assert.is_true(matrix[one][links[2][b]] <= 0.9, name .. " links to near-copies")
+      end
+    end
+  end
+  assert.is_true(far / all >= 0.95, ("%.1f %% of the far picks are in the farthest half"):format(100 * far / all))
 end
 
 describe("the guide", function()
@@ -31,8 +83,8 @@ describe("the guide", function()
       end
     end
     local text, code = shell([[
-      head -n 60 "$ROOT/data/psalms.jsonl" >poems.jsonl
-      node "$ROOT/tests/clients/ollama.js" "$ROOT/data/psalms.jsonl" "$ROOT/data/psalms.npy" >address &
+      cp "$ROOT/data/psalms.jsonl" poems.jsonl
+      node "$ROOT/tests/clients/ollama.js" poems.jsonl "$ROOT/data/psalms.npy" >address &
       server=$!
       until [ -s address ] || ! kill -0 $server; do sleep 0.05; done
       export OLLAMA=$(cat address) PATH="$ROOT/bin:$PATH" LUA_PATH="$ROOT/lua/?.lua;;"
@@ -44,17 +96,16 @@ describe("the guide", function()
     assert.are.equal(0, code, text)
 
     for _, words in ipairs({
-      "embeddings.json: JSON, 60 embeddings of 512 numbers, of objects with id",
-      "diversity.npy: 60 of 60 rows, 16 of them computed again and compared; verified",
-      "neighbors.npy: 60 of 60 rows, 16 of them computed again and compared; verified",
+      "embeddings.json: JSON, 2,461 embeddings of 512 numbers, of objects with id",
+      "far.npy: 2461 of 2461 rows, 16 of them computed again and compared; verified",
+      "like.npy: 2461 of 2461 rows, 16 of them computed again and compared; verified",
+      "advice: The picks are far from their start, and no near-copies of one another",
     }) do
       assert.is_truthy(text:find(words, 1, true), text)
     end
-    local page = cache_helper.contents(folder .. "/pages/59.html")
-    assert.is_truthy(page:find('^<h1>Psa [%d:]+</h1>\n<h2>Far from here</h2>\n<ul>\n<li><a href="%d+%.html">Psa '))
-    assert.are.equal(20, select(2, page:gsub("<li>", "")))
-    assert.is_falsy(page:find('href="59.html"', 1, true), "a poem leads to itself")
     assert.is_truthy(cache_helper.contents(folder .. "/one.json"):find('"embeddings":[[', 1, true))
+    assert.is_truthy(cache_helper.contents(folder .. "/far.json"):find('"Psa 23:1": ["Psa 23:1"', 1, true))
+    measure_pages(folder .. "/pages")
   end)
 
   it("for C++ has an example that compiles without warnings and runs", function()
@@ -76,9 +127,12 @@ describe("the guide", function()
     local headings = { text:match("^(|[^\n]+)\n.-\n\n(|[^\n]+)\n") }
     assert.are.equal(2, #headings, text)
     for _, heading in ipairs(headings) do assert.is_truthy(guide:find(heading, 1, true), heading) end
-    assert.are.equal(2, select(2, text:gsub("| 30 rows | no |", "")))
+    assert.are.equal(1, select(2, text:gsub("| 30 rows | no |", "")))
+    for _, walks in ipairs({ "not centred", "centred", "away 0.5, centred", "random picks" }) do
+      assert.are.equal(1, select(2, text:gsub("| 30 rows | " .. walks .. " |", "")))
+    end
     local picture = cache_helper.contents(folder .. "/small.svg")
-    assert.are.equal(2, select(2, picture:gsub("<polyline", "")))
+    assert.are.equal(8, select(2, picture:gsub("<polyline", "")))
   end)
 end)
 

@@ -3,16 +3,41 @@
 local cache_helper = require("cache_helper")
 local helper = require("helper")
 local identity = require("vk_compute.cache.identity")
+local reference = require("reference")
 
 local raises = helper.assert_raises
 
 local PROGRAM = helper.ROOT .. "/bin/vulkan-compute"
+local ORDERS = {
+  { order = "away", lambda = 0 }, { order = "away", lambda = 0.5 }, { order = "away", lambda = 1 },
+  { order = "away", lambda = 0.123456789 }, { order = "toward", lambda = 0 }, { order = "toward", lambda = 0.3 },
+  { order = "toward", lambda = 1 },
+}
+
 describe("orders of sequences", function()
   local context
 
   setup(function() context = helper.new() end)
   teardown(function() context:shutdown() end)
   after_each(helper.assert_no_validation_messages)
+
+  for kind, make in pairs(helper.kinds) do
+    it(("equal the reference: %s"):format(kind), function()
+      for _, center in ipairs({ false, true }) do
+        local n, d = 65, 5
+        local data = make(n, d)
+        local expected = reference(data, n, d, center)
+        context:upload_embeddings(data, n, d, { center = center })
+        for _, how in ipairs(ORDERS) do
+          local sequences = expected:sequences_by(how.order, how.lambda, n)
+          assert.are.same(sequences, (context:compute_all_diversity_sequences(how)))
+          assert.are.same({ sequences[8], sequences[1] }, context:compute_diversity_sequences({ 7, 0 }, n, how))
+          assert.are.same({ unpack(sequences[4], 1, 11) }, context:compute_diversity_sequence(3,
+            { length = 11, order = how.order, lambda = how.lambda }))
+        end
+      end
+    end)
+  end
 
   it("are refused where they cannot be", function()
     context:upload_embeddings({ { 1, 2 }, { 2, 1 } })
@@ -47,10 +72,39 @@ describe("caches of another order", function()
   before_each(function() cache_helper.remove(path) end)
 
   local function run(...) return cache_helper.shell(helper.quoted(PROGRAM, ...)) end
+  local function succeed(...)
+    local output, code = run(...)
+    assert.are.equal(0, code, output)
+    return output
+  end
   local function refused(words, code, ...)
     local output, got = run(...)
     assert.are.same({ true, code }, { output:find(words, 1, true) ~= nil, got }, output)
   end
+
+  it("hold its rows, say what they are, and are verified and exported", function()
+    succeed("cache", input, path, "--length", "9", "--center", "--order", "away", "--lambda", "0.5", "--quiet")
+    local cache = require("vk_compute").load_diversity_cache(path, { embeddings = input })
+    local expected = reference(data, n, d, true):sequences_by("away", 0.5, 9)
+    for s = 0, n - 1 do assert.are.same(expected[s + 1], cache:row(s)) end
+    cache:close()
+    assert.is_truthy(succeed("check", path):find("order away, lambda 0.5", 1, true))
+    succeed("verify", path, input)
+    succeed("export", path, folder .. "/c.json")
+    assert.is_truthy(cache_helper.contents(folder .. "/c.json"):find('"order": "away", "lambda": 0.5', 1, true))
+  end)
+
+  it("are not gone on with by another order or lambda", function()
+    local function compute(...) return "cache", input, path, "--length", "9", ... end
+    succeed(compute("--order", "toward", "--lambda", "0.7"))
+    refused("order (the cache has toward, asked for is centroid), lambda (the cache has 0.7, asked for is none)", 2,
+      compute())
+    refused("order (the cache has toward, asked for is away)", 2, compute("--order", "away", "--lambda", "0.7"))
+    refused("lambda (the cache has 0.7, asked for is 0.3)", 2, compute("--order", "toward", "--lambda", "0.3"))
+    -- The same float32.
+    local again = succeed(compute("--order", "toward", "--lambda", "0.70000000001"))
+    assert.is_truthy(again:find("already finished", 1, true), again)
+  end)
 
   it("are refused before any work where there is no such order", function()
     refused("must be one of 'centroid', 'away', 'toward'", 2, "cache", input, path, "--order", "far")

@@ -24,6 +24,7 @@ local kinds = require("vk_compute.cache.kinds")
 local libc = require("vk_compute.system.libc")
 local plan_text = require("vk_compute.ffi.plan_text")
 local signals = require("vk_compute.system.signals")
+local open_twin_ids = require("vk_compute.cache.twin_ids")
 
 local compute_process = {}
 
@@ -75,7 +76,7 @@ local function serve(self, job, requests, replies)
     if not line then break end
     local slot, count = line:match("^(%d+) (%d+)$")
     slot, count = tonumber(slot), tonumber(count)
-    count = kind.compute(context, self.starts[slot], count, what, self.rows[slot])
+    count = kind.compute(context, self.starts[slot], count, what, self.rows[slot], self.ids_of)
     send(replies, { slot = slot, count = count })
   end
   context:shutdown()
@@ -110,8 +111,8 @@ local function pipe()
 end
 
 --- Starts a computing process.
--- @tparam table job `vk` (the module vk_compute), `what` (an identity), `embeddings` (`data`, `n`, `d`), `device`
--- (or nil), `batch` (rows a request at most, or nil)
+-- @tparam table job `vk` (the module vk_compute), `path` (the cache), `what` (its identity), `embeddings` (`data`,
+-- `n`, `d`), `device` (or nil), `batch` (rows a request at most, or nil)
 -- @treturn Process
 function compute_process.start(job)
   local row_bytes = job.what.length * 4
@@ -121,6 +122,7 @@ function compute_process.start(job)
   local memory = files.memory(SLOTS * slot_bytes, true)
   local self = setmetatable({ capacity = capacity, memory = memory, starts = {}, rows = {},
     received = "", pid = nil }, Process)
+  if kinds[job.what.kind].is_twin then self.ids_of = open_twin_ids(job.path, job.what) end
   for slot = 0, SLOTS - 1 do
     local base = ffi.cast("uint32_t *", memory) + slot * (slot_bytes / 4)
     self.starts[slot], self.rows[slot] = base, base + capacity

@@ -83,6 +83,11 @@ local function items_of(path, what, embeddings)
   return items
 end
 
+-- A float32 in as many digits as tell it apart.
+local function similarity_text(pointer, k)
+  return ("%.9g"):format(ffi.cast("const float *", pointer)[k])
+end
+
 -- What stands for each item in JSON, as a member's name and as a value: its index, or its id as a string.
 local function texts_of_items(n, items)
   local names, values = {}, {}
@@ -102,12 +107,14 @@ end
 -- these stand for the items, as strings
 function export.json(path, output, options)
   options = options or {}
-  local names, values, list, length = nil, nil, {}, nil
+  local names, values, value_of, list, length = nil, nil, nil, {}, nil
   local function put_text(put, text) put(text, #text) end
   export_to(path, output, options, {
     example = "diversity.json", is_earlier = is_json,
     begin = function(put, what)
       length = what.length
+      local is_float = kinds[what.kind].descr == "<f4"
+      value_of = is_float and similarity_text or function(pointer, k) return values[pointer[k]] end
       names, values = texts_of_items(what.n, options.embeddings and items_of(path, what, options.embeddings))
       local members = {}
       for k, member in ipairs(identity.members(what, LEFT_OUT)) do members[k] = ("%s: %s"):format(unpack(member)) end
@@ -118,7 +125,7 @@ function export.json(path, output, options)
         kinds[what.kind].member))
     end,
     each = function(put, row, pointer)
-      for k = 1, length do list[k] = values[pointer[k - 1]] end
+      for k = 1, length do list[k] = value_of(pointer, k - 1) end
       put_text(put, ('%s\n%s: [%s]'):format(row > 0 and "," or "", names[row], table.concat(list, ",")))
     end,
     finish = function(put) put_text(put, "\n}}\n") end,

@@ -38,7 +38,8 @@ end
 --- Whether a file is a cache or the metadata of one, so that it cannot hold embeddings.
 function file_kind.is_of_cache(path)
   local info = files.stat(path)
-  return info ~= nil and files.is_regular(info) and (file_kind.holds_ids(path) or metadata.begins(path))
+  return info ~= nil and files.is_regular(info) and (file_kind.holds_ids(path) or metadata.begins(path)
+    or metadata.begins(layout.paths(path).metadata))
 end
 
 --- Whether a path is that of a cache, finished or growing.

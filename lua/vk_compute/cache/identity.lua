@@ -65,7 +65,8 @@ local FIELDS = {
   { name = "order", default = "centroid", is_valid = is_order_with_lambda,
     line = "order %s", said = function(order, what) return ("order %s, lambda %s"):format(order, what.lambda) end },
   -- Only some orders have one.
-  { name = "lambda", is_valid = is_lambda, line = "lambda %.9g", canonical = shortest_float32 },
+  { name = "lambda", is_valid = is_lambda, line = "lambda %.9g", canonical = shortest_float32,
+    shown = function(lambda) return lambda and tostring(lambda) or "none" end },
   { name = "definition_version", is_valid = is_count, label = "definition version" },
   { name = "embeddings_checksum", is_valid = is_a("string"), label = "the embeddings themselves", shown = false,
     line = "%s" },

@@ -8,10 +8,13 @@
 -- - `option`: how users say how many ids a row has; `example`: a file name
 -- - `most_ids` and `default_ids`: function (n) -> ids of a row; `surplus`: what to say of more
 -- - `new_check`: function (n, length) -> a check of rows, see row_check.lua
--- - `compute`: function (context, rows, count, what, output) -> how many of the rows it computed, at least one,
---   in about half a second; rows and output are `uint32_t*`, `what` is the identity
+-- - `descr`: of the elements, as NumPy writes it: "<u4" (default) or "<f4"
+-- - `is_twin`: whether its rows are computed from those of another cache, see twin.lua
+-- - `compute`: function (context, rows, count, what, output, ids_of) -> how many of the rows it computed, at least
+--   one, in about half a second; rows and output are `uint32_t*`, `what` is the identity, ids_of is of a twin
 -- @module vk_compute.cache.kinds
 
+local ffi = require("ffi")
 local row_check = require("vk_compute.cache.row_check")
 
 local kinds = {}
@@ -57,6 +60,36 @@ kinds.neighbors = {
     while run < most and rows[run] == rows[0] + run do run = run + 1 end
     context:compute_nearest_neighbors(what.length, { first = rows[0], count = run, into = output })
     return run
+  end,
+}
+
+-- Pairs that take far below half a second.
+local PAIRS_AT_ONCE = 2e5
+
+kinds.similarities = {
+  rows = "similarities of nearest neighbours",
+  member = "similarities",
+  work = "upload",
+  format = "vulkan_compute neighbor similarities cache",
+  title = "neighbor similarities cache",
+  option = "--k",
+  example = "neighbors.similarities.npy",
+  most_ids = kinds.neighbors.most_ids,
+  default_ids = kinds.neighbors.default_ids,
+  surplus = kinds.neighbors.surplus,
+  new_check = row_check.similarities,
+  descr = "<f4",
+  is_twin = true,
+  compute = function(context, rows, count, what, output, ids_of)
+    local k = what.length
+    count = math.max(1, math.min(count, math.floor(PAIRS_AT_ONCE / k)))
+    local first, second = ffi.new("uint32_t[?]", count * k), ffi.new("uint32_t[?]", count * k)
+    for r = 0, count - 1 do
+      ffi.copy(second + r * k, ids_of(rows[r]), 4 * k)
+      for place = r * k, r * k + k - 1 do first[place] = rows[r] end
+    end
+    context:compute_pair_similarities(first, second, { into = ffi.cast("float *", output), as = "view" })
+    return count
   end,
 }
 

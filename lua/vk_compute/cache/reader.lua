@@ -10,6 +10,7 @@ local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
 local source = require("vk_compute.cache.source")
+local twin = require("vk_compute.cache.twin")
 local view = require("vk_compute.ffi.view")
 local xxhash = require("vk_compute.system.xxhash")
 
@@ -53,7 +54,7 @@ local OPTIONS = { embeddings = "string|table", partial = "boolean" }
 --   vk.read_embeddings gives, a table of tables, or `{source, n, d}` with what upload_embeddings takes as
 --   (source, n, d). Where it is a file's and items have ids there, @{Cache:row} knows them, too
 -- - `partial`: true takes a cache that is not finished too, with the rows that are done
--- @tparam[opt] string kind that it must be of: "diversity" or "neighbors"
+-- @tparam[opt] string kind that it must be of: "diversity", "neighbors" or "similarities"
 -- @treturn Cache with the fields of an identity, `fingerprint`, `finished` and `done` (rows there are)
 -- @raise no such cache; one of another kind; one that is not finished; a damaged one; one of other
 -- embeddings
@@ -121,11 +122,30 @@ function Cache:row(start, options)
     fail("row %.0f of %s is damaged: verify and repair it (--verify --repair)", start,
       self.source.file)
   end
-  local row = view.list(ffi.cast("const uint32_t *", bytes), self.length, self.mapping)
+  local element = kinds[self.kind].descr == "<f4" and "const float *" or "const uint32_t *"
+  local row = view.list(ffi.cast(element, bytes), self.length, self.mapping)
   if as_ids then return self.items:names(row:totable()) end
   if not as_view then return row:totable() end
   self.viewed = true
   return row
+end
+
+--- Gives the similarities of the nearest neighbours of an item, in the order of `row`, where the cache was made with
+-- `--similarities`.
+-- @param start as for `row`
+-- @tparam[opt] table options `as`: "table" (default) or "view"
+-- @treturn table length numbers; or a view of length `float`
+-- @raise as for `row`; similarities that are not there, not finished or of another cache
+function Cache:similarities(start, options)
+  if not self.mapping then errors.raise("this cache was closed: load it again") end
+  options = arguments.options(options, { as = "string" })
+  arguments.wants_view(options)
+  if not self.twin then
+    self.twin = reader.load(twin.path(self.path), nil, "similarities")
+    if not twin.is_of(self.twin, self) then fail("%s does not belong to %s", self.twin.path, self.path) end
+    self.twin.items = self.items
+  end
+  return self.twin:row(start, options)
 end
 
 --- Closes the cache. The file is unmapped at once, or, where views of it are about, with the last of
@@ -133,6 +153,7 @@ end
 function Cache:close()
   local mapping = self.mapping
   self.mapping = nil
+  if self.twin then self.twin:close() end
   if mapping and not self.viewed then files.unmap(mapping, self.source.place.file_bytes) end
 end
 

@@ -14,7 +14,7 @@ local WAIT_MS = 200
 return function(job, what, list, visit)
   if not list[1] then return end
   local process = compute_process.start({
-    vk = job.vk, what = what, embeddings = job.embeddings, device = job.device,
+    vk = job.vk, path = job.path, what = what, embeddings = job.embeddings, device = job.device,
   })
   local ok, problem = pcall(function()
     local first = 1

@@ -56,4 +56,24 @@ function row_check.neighbors(n, length)
   return new_check(n, length, 0)
 end
 
+--- Makes a check for the similarities of one cache of neighbours.
+-- @tparam number _ items
+-- @tparam number length similarities in a row
+-- @treturn function (row) -> nil where row, float32 in a `uint32_t*`, can be similarities, the greatest first, else
+-- what is wrong with it
+function row_check.similarities(_, length)
+  return function(row)
+    local values, before = ffi.cast("const float *", row), 1
+    for place = 0, length - 1 do
+      local value = values[place]
+      if not (value >= -1 and value <= 1) then
+        return ("place %.0f holds %s, which is no similarity"):format(place, tostring(value))
+      elseif value > before then
+        return ("place %.0f holds more than the place before"):format(place)
+      end
+      before = value
+    end
+  end
+end
+
 return row_check

@@ -56,6 +56,7 @@ end
 function Run:start_process()
   self.process = compute_process.start({
     vk = self.job.vk,
+    path = self.job.path,
     what = self.what,
     embeddings = self.job.embeddings,
     device = self.job.device,

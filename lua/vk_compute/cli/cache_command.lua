@@ -12,6 +12,7 @@ local output = require("vk_compute.cli.output")
 local printable = require("vk_compute.system.printable")
 local messages = require("vk_compute.cli.messages")
 local stop = require("vk_compute.cli.stop")
+local twin = require("vk_compute.cache.twin")
 local verify = require("vk_compute.cli.verify")
 local vk = require("vk_compute")
 
@@ -20,6 +21,10 @@ local function declare(parser, kind, texts)
   parser:argument("CACHE", "file to make, such as " .. kinds[kind].example):args(texts.is_cache_optional and "?" or 1)
   options_of.center(parser)
   if texts.has_orders then options_of.order(parser) end
+  if texts.has_similarities then
+    parser:flag("--similarities", "write their similarities, too: float32 of the same shape, beside CACHE, such as "
+      .. kinds.similarities.example)
+  end
   options_of.device(parser)
   parser:option(kinds[kind].option, texts.length):argname("K"):target("length")
     :convert(options_of.count)
@@ -39,8 +44,8 @@ local function tell_stopped(options, result)
       result.total))
 end
 
-local function tell_finished(out, options, result)
-  out:say(("%s: %s"):format(result.outcome, printable.line(options.CACHE)))
+local function tell_finished(out, path, result)
+  out:say(("%s: %s"):format(result.outcome, printable.line(path)))
   out:say(("  rows         %.0f: %.0f computed now, %.0f kept from earlier"):format(result.total,
     result.computed, result.kept))
   out:say(("  seconds      %.2f"):format(result.seconds))
@@ -51,14 +56,10 @@ local function tell_finished(out, options, result)
   out:say("  fingerprint  " .. printable.line(result.fingerprint))
 end
 
-local function compute(kind, options)
-  stop.catch()
-  input.check(options, "EMBEDDINGS CACHE")
-  cache.check_path(options.CACHE, kinds[kind], options.EMBEDDINGS, options.force)
-  local out = output.new(options)
-  local embeddings = input.read(options, out)
+-- Computes one file and says what came of it.
+local function compute_file(file, options, embeddings, out)
   local result = cache.compute({
-    vk = vk, kind = kind, path = options.CACHE, embeddings = embeddings,
+    vk = vk, kind = file.kind, path = file.path, embeddings = embeddings,
     length = options.length, centered = options.center, order = options.order, lambda = options.lambda,
     device = options.device, force = options.force,
     batch = options.batch,
@@ -67,11 +68,30 @@ local function compute(kind, options)
     notice = function(text) out:notice(text) end,
     stop = stop.count,
   })
-  local stopped = result.outcome == "stopped"
-  if stopped then tell_stopped(options, result) else tell_finished(out, options, result) end
-  result.path, result.input, result.notices = options.CACHE, embeddings.description, out.notices
+  if result.outcome == "stopped" then tell_stopped(options, result) else tell_finished(out, file.path, result) end
+  result.path = file.path
+  return result
+end
+
+local function compute(kind, options)
+  stop.catch()
+  input.check(options, "EMBEDDINGS CACHE")
+  local files = { { kind = kind, path = options.CACHE } }
+  if options.similarities then files[2] = { kind = "similarities", path = twin.path(options.CACHE) } end
+  for _, file in ipairs(files) do
+    cache.check_path(file.path, kinds[file.kind], options.EMBEDDINGS, options.force)
+  end
+  local out = output.new(options)
+  local embeddings = input.read(options, out)
+  local result = compute_file(files[1], options, embeddings, out)
+  local last = result
+  if files[2] and result.outcome ~= "stopped" then
+    last = compute_file(files[2], options, embeddings, out)
+    result.similarities = last
+  end
+  result.input, result.notices = embeddings.description, out.notices
   out:document(result)
-  return stopped and stop.exit_code() or 0
+  return last.outcome == "stopped" and stop.exit_code() or 0
 end
 
 local function print_status(options)
@@ -93,7 +113,8 @@ end
 --- Makes such a command.
 -- @tparam string kind of cache: a name in kinds.lua
 -- @tparam table texts `summary`; `description` of the rows; `length`, what the number of ids in a row means;
--- `has_orders`, whether rows may be in one of several orders; `is_cache_optional`
+-- `has_orders`, whether rows may be in one of several orders; `is_cache_optional`;
+-- `has_similarities`, whether a twin may be asked for
 -- @treturn table a command as cli.lua takes it
 return function(kind, texts)
   return {

@@ -18,6 +18,7 @@ local into_file = require("vk_compute.cli.cache_command")("neighbors", {
     .. " among them. With --of and without CACHE it prints those of one item: index, cosine and, with --texts, text.",
   length = "neighbours of each item (default: 100, or with --of 10; or all where there are fewer)",
   is_cache_optional = true,
+  has_similarities = true,
 })
 
 local function print_those_of_one(options)

@@ -10,6 +10,7 @@ local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
 local printable = require("vk_compute.system.printable")
 local stop = require("vk_compute.cli.stop")
+local twin = require("vk_compute.cache.twin")
 local vk = require("vk_compute")
 
 local verify = {
@@ -53,14 +54,10 @@ local function heed_former_order(options)
   end
 end
 
--- kind: what the cache must be of, where given.
-function verify.main(options, kind)
-  stop.catch()
-  heed_former_order(options)
-  input.check(options, "EMBEDDINGS CACHE")
-  local out = output.new(options)
+-- Verifies one file and says what came of it.
+local function verify_file(options, path, kind, embeddings, out)
   local ok, result = pcall(cache.verify, {
-    vk = vk, kind = kind, path = options.CACHE, embeddings = input.read(options, out), length = options.length,
+    vk = vk, kind = kind, path = path, embeddings = embeddings, length = options.length,
     centered = options.center or nil, device = options.device, repair = options.repair,
     report = function(phase, done, total)
       out:progress({ kind = kind, phase = phase == "computing" and "checking" or phase, done = done, total = total,
@@ -69,19 +66,39 @@ function verify.main(options, kind)
     stop = stop.count,
   })
   if not ok then
-    local is_well = check.exit_code(cache.status(options.CACHE)) == 0
+    local is_well = check.exit_code(cache.status(path)) == 0
     command.fail_with(is_well and command.EXIT_FAILED or command.EXIT_NOT_WELL, result)
   end
   local outcome = outcome_of(result)
   for _, problem in ipairs(result.problems) do out:say("PROBLEM: " .. printable.line(problem)) end
   for _, problem in ipairs(result.remaining or {}) do out:say("STILL A PROBLEM: " .. printable.line(problem)) end
   out:say(("%s: %.0f of %.0f rows, %.0f of them computed again and compared; %s"):format(
-    printable.line(options.CACHE),
+    printable.line(path),
     result.done, result.total, result.sampled,
     not options.repair and ENDINGS[outcome == "damaged" and not result.repairable and "lasting" or outcome] or outcome))
-  result.outcome, result.path = outcome, options.CACHE
+  result.outcome, result.path = outcome, path
+  return result
+end
+
+local function is_well(result)
+  return not result or result.outcome ~= "damaged" and result.outcome ~= "other"
+end
+
+-- kind: what the cache must be of, where given.
+function verify.main(options, kind)
+  stop.catch()
+  heed_former_order(options)
+  input.check(options, "EMBEDDINGS CACHE")
+  local out = output.new(options)
+  local embeddings = input.read(options, out)
+  local result = verify_file(options, options.CACHE, kind, embeddings, out)
+  -- Similarities are verified with the neighbours they are of.
+  local twin_path = twin.path(options.CACHE)
+  if file_kind.is_cache(twin_path) then
+    result.similarities = verify_file(options, twin_path, "similarities", embeddings, out)
+  end
   out:document(result)
-  return (outcome == "damaged" or outcome == "other") and command.EXIT_NOT_WELL or 0
+  return is_well(result) and is_well(result.similarities) and 0 or command.EXIT_NOT_WELL
 end
 
 return verify

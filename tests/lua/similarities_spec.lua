@@ -1,0 +1,112 @@
+-- The twin of a cache of neighbours: their similarities in a file of the same shape.
+
+local cjson = require("cjson")
+local ffi = require("ffi")
+local cache_helper = require("cache_helper")
+local helper = require("helper")
+local reference = require("reference")
+local vk = require("vk_compute")
+
+local PROGRAM = helper.ROOT .. "/bin/vulkan-compute"
+
+describe("neighbors --similarities", function()
+  local n, d, k = 130, 9, 7
+  local folder, input, path, twin, expected
+
+  setup(function()
+    folder = helper.temporary_folder()
+    input, path, twin = folder .. "/e.npy", folder .. "/n.npy", folder .. "/n.similarities.npy"
+    local data = helper.kinds["duplicates"](n, d)
+    cache_helper.write_embeddings(input, data, n, d)
+    local _, values = reference(data, n, d, true):neighbors(k)
+    local floats = ffi.new("float[?]", n * k)
+    for row = 1, n do
+      for place = 1, k do floats[(row - 1) * k + place - 1] = values[row][place] end
+    end
+    expected = ffi.string(floats, 4 * n * k)
+  end)
+  teardown(function() helper.execute("rm", "-r", folder) end)
+  before_each(function()
+    cache_helper.remove(path)
+    cache_helper.remove(twin)
+  end)
+
+  local function run(...) return cache_helper.shell(helper.quoted(PROGRAM, ...)) end
+  local function succeed(...)
+    local output, code = run(...)
+    assert.are.equal(0, code, output)
+    return output
+  end
+  local function compute(...)
+    return succeed("neighbors", input, path, "--k", k, "--center", "--similarities", ...)
+  end
+  local function refused(words, ...)
+    local output, code = run(...)
+    assert.is_truthy(code ~= 0 and output:find(words, 1, true), output)
+  end
+
+  local function assert_as_expected()
+    local contents = cache_helper.contents(twin)
+    local header = ("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }"):format(n, k)
+    assert.is_truthy(contents:find(header, 1, true))
+    assert.is_true(contents:sub(-#expected) == expected)
+  end
+
+  it("writes the reference's, which readers give beside their neighbours", function()
+    compute("--quiet")
+    assert_as_expected()
+    local cache = vk.load_neighbors_cache(path, { embeddings = input })
+    local floats = ffi.cast("const float *", expected)
+    for s = 0, n - 1 do
+      local row, view = cache:similarities(s), cache:similarities(s, { as = "view" })
+      for place = 0, k - 1 do
+        assert.are.equal(floats[s * k + place], row[place + 1])
+        assert.are.equal(row[place + 1], view[place])
+      end
+    end
+    cache:close()
+    succeed("export", twin, folder .. "/s.json")
+    local rows = cjson.decode(cache_helper.contents(folder .. "/s.json")).similarities
+    assert.is_true(math.abs(rows["5"][2] - floats[5 * k + 1]) < 1e-8)
+  end)
+
+  it("goes on after it was killed", function()
+    local command = helper.quoted(PROGRAM, "neighbors", input, path, "--k", k, "--center", "--similarities",
+      "--batch", 1, "--quiet")
+    os.execute(("%s & pid=$!; for i in $(seq 1000); do [ -s '%s.journal' ] && break; sleep 0.01; done;"
+      .. " kill -9 $pid; wait $pid 2>/dev/null"):format(command, twin))
+    assert.is_true(cache_helper.exists(path) and cache_helper.exists(twin .. ".partial"))
+    assert.is_false(cache_helper.exists(twin))
+    assert.is_truthy(succeed("verify", input, path):find("n.similarities.npy: %d+ of 130 rows"))
+    local text = compute()
+    assert.is_truthy(text:find("already finished: " .. path, 1, true), text)
+    assert_as_expected()
+  end)
+
+  it("is verified and repaired with its neighbours", function()
+    compute("--quiet")
+    local verified = "n.similarities.npy: 130 of 130 rows, 16 of them computed again and compared; verified"
+    assert.is_truthy(succeed("verify", input, path):find(verified, 1, true))
+    cache_helper.flip(twin, #cache_helper.contents(twin) - 40)
+    local output, code = run("verify", input, path)
+    assert.are.equal(1, code)
+    assert.is_truthy(output:find("n.npy: 130 of 130 rows, 16 of them computed again and compared; verified", 1, true))
+    assert.is_truthy(output:find("PROBLEM: checksums do not fit in rows 128", 1, true), output)
+    succeed("verify", input, path, "--repair")
+    assert_as_expected()
+    succeed("verify", input, twin)
+  end)
+
+  it("refuses what does not belong together", function()
+    compute("--quiet")
+    refused("what differs: length", "neighbors", input, path, "--k", 5, "--center", "--similarities")
+    refused("looks like a cache", "neighbors", twin, folder .. "/x.npy")
+    cache_helper.remove(path)
+    refused("there is no cache " .. path, "verify", input, twin)
+    succeed("neighbors", input, path, "--k", k, "--quiet")
+    local cache = vk.load_neighbors_cache(path)
+    assert.is_truthy(select(2, pcall(cache.similarities, cache, 0)):find("does not belong to", 1, true))
+    cache:close()
+    refused("does not hold the neighbours", "verify", input, twin)
+  end)
+end)
