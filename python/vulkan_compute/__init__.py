@@ -41,6 +41,7 @@ from .errors import (
     OutOfDeviceMemoryError,
     OutOfHostMemoryError,
     VulkanError,
+    WrongResultError,
 )
 
 
@@ -87,6 +88,7 @@ __all__ = [
     "Progress",
     "Result",
     "VulkanError",
+    "WrongResultError",
     "definition_version",
     "list_devices",
     "load_cache",

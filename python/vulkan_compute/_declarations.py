@@ -36,6 +36,7 @@ class Result(enum.IntEnum):
     ERROR_VULKAN = -17
     ERROR_CONTEXT_BUSY = -18
     ERROR_INTERNAL = -19
+    ERROR_WRONG_RESULT = -20
 
 
 class DeviceType(enum.IntEnum):

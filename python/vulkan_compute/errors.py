@@ -137,6 +137,12 @@ class InternalError(Error):
     code = Result.ERROR_INTERNAL
 
 
+class WrongResultError(Error):
+    """The device computed something wrong: its driver fails."""
+
+    code = Result.ERROR_WRONG_RESULT
+
+
 class ContextClosedError(Error):
     """The context was closed, or belongs to the process that this one was forked from."""
 
