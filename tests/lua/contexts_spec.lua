@@ -220,8 +220,8 @@ describe("memory", function()
   local data = helper.kinds["unequal norms"](n, d)
 
   -- How much more memory is held after the given rounds, when the process has warmed up.
-  local function growth(rounds, round)
-    for _ = 1, 10 do round() end
+  local function growth(rounds, round, warm_up)
+    for _ = 1, warm_up or 10 do round() end
     collectgarbage()
     collectgarbage()
     local before = helper.resident_bytes()
@@ -246,8 +246,15 @@ describe("memory", function()
   end)
 
   it("of forgotten contexts is freed as others are made", function()
-    local grown = growth(60, function() use(vk.new()) end)
-    assert.is_true(grown < 120 * 2 ^ 20, ("%d bytes more"):format(grown))
+    local held = {}
+    local of_one = growth(5, function()
+      held[#held + 1] = vk.new()
+      use(held[#held])
+    end, 1) / 5
+    for _, context in ipairs(held) do context:shutdown() end
+    -- Some wait for the collector at any time; drivers differ in what each takes.
+    local grown = growth(60, function() use(vk.new()) end, 30)
+    assert.is_true(grown < 60 / 6 * of_one, ("%d bytes more; one takes %d"):format(grown, of_one))
   end)
 
   it("of a forgotten context is freed at the end of the process, in silence", function()
