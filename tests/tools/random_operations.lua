@@ -113,6 +113,18 @@ end
 
 local operations = {}
 
+-- How the next item is chosen, as options; and what must come of it.
+local function new_order()
+  local order = one_of({ "centroid", "centroid", "away", "toward" })
+  if order == "centroid" then
+    return { as = form() }, function(start, length) return embeddings.expected:sequence(start, length) end
+  end
+  local lambda = one_of({ 0, 1, 0.5, random(0, 1000) / 1000 })
+  return { as = form(), order = order, lambda = lambda }, function(start, length)
+    return embeddings.expected:sequence_by(order, lambda, start, length)
+  end
+end
+
 function operations.matrix()
   same(embeddings.expected:matrix(), tables(context:compute_similarity_matrix({ as = form() })), "matrix")
 end
@@ -137,27 +149,30 @@ end
 
 function operations.sequence()
   local start, length = random(0, embeddings.n - 1), random(1, embeddings.n)
-  same(embeddings.expected:sequence(start, length),
-    tables(context:compute_diversity_sequence(start, { length = length, as = form() })), "sequence")
+  local options, expected = new_order()
+  options.length = length
+  same(expected(start, length), tables(context:compute_diversity_sequence(start, options)), "sequence")
 end
 
 function operations.sequences()
-  local starts, expected, length = {}, {}, random(1, embeddings.n)
+  local starts, rows, length = {}, {}, random(1, embeddings.n)
+  local options, expected = new_order()
   for k = 1, random(1, 20) do
     starts[k] = random(0, embeddings.n - 1)
-    expected[k] = embeddings.expected:sequence(starts[k], length)
+    rows[k] = expected(starts[k], length)
   end
   local given = starts
   if chance(30) then given = ffi.new("uint32_t[?]", #starts, starts) end
-  same(expected, tables(context:compute_diversity_sequences(given, length, { as = form() })), "sequences")
+  same(rows, tables(context:compute_diversity_sequences(given, length, options)), "sequences")
 end
 
 function operations.all_sequences()
   local length, calls = random(1, embeddings.n), 0
-  local found = context:compute_all_diversity_sequences({
-    length = length, as = form(), progress = function() calls = calls + 1 end,
-  })
-  same(embeddings.expected:sequences(length), tables(found), "all sequences")
+  local options, expected = new_order()
+  options.length, options.progress = length, function() calls = calls + 1 end
+  local rows = {}
+  for start = 0, embeddings.n - 1 do rows[start + 1] = expected(start, length) end
+  same(rows, tables(context:compute_all_diversity_sequences(options)), "all sequences")
   assert(calls > 0, "no progress was told")
 end
 
