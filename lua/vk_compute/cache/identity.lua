@@ -38,6 +38,7 @@ local function is_order_with_lambda(order, what)
 end
 
 local function is_lambda(value, what)
+  if value == nil then return what.order == "centroid" end
   return what.order ~= "centroid" and type(value) == "number" and value >= 0 and value <= 1
 end
 
@@ -138,7 +139,7 @@ function identity.complete(what)
   set_defaults(what)
   for _, field in ipairs(FIELDS) do
     local value = what[field.name]
-    if value ~= field.default and not field.is_valid(value, what) then return false end
+    if (value == nil or value ~= field.default) and not field.is_valid(value, what) then return false end
   end
   return what.fingerprint == fingerprint(what)
 end

@@ -46,7 +46,8 @@ end
 local OPTIONS = { embeddings = "string|table", partial = "boolean" }
 
 --- Opens a cache for reading. The file is mapped, not read; a row is compared with its checksum when it
--- is asked for.
+-- is asked for. A mapped file that another program makes shorter in place ends this process when a row is read (the
+-- system sends SIGBUS): put other files there by renaming, as all programs of this project do.
 -- @tparam string path
 -- @tparam[opt] table options
 --
