@@ -210,6 +210,31 @@ describe("the target of", function()
     end)
   end
 
+  it("several exports at once holds one of them whole", function()
+    local target = folder .. "/target.json"
+    local caches, whole = {}, {}
+    for k = 1, 3 do
+      caches[k] = folder .. "/cache" .. k .. ".npy"
+      succeed("cache", input, caches[k], "--quiet", "--length", 4 * k)
+      succeed("export", caches[k], target, "--force")
+      whole[contents(target)] = true
+    end
+    local commands = {}
+    for k = 1, 9 do
+      commands[k] = helper.quoted(helper.ROOT .. "/bin/vulkan-compute", "export", caches[k % 3 + 1], target) .. " &"
+    end
+    for round = 1, 5 do
+      -- One of them is killed.
+      local output = cache_helper.shell(table.concat(commands, "\n") .. " kill -9 $!\nwait")
+      for line in output:gmatch("error: ([^\n]+)") do
+        assert.is_truthy(line:find(" is writing " .. target, 1, true), line)
+      end
+      assert.is_true(whole[contents(target)], ("round %d: half an export"):format(round))
+    end
+    succeed("export", caches[1], target)
+    assert.is_nil(table.concat(cache_helper.names(folder), " "):find("%.new"))
+  end)
+
   it("similarity and export is no part of a cache", function()
     cache_helper.make_partial(place, folder .. "/growing.npy", 1)
     refuse(finished .. " exists, and is a cache, not a similarity matrix", "similarity", input, finished)
