@@ -518,7 +518,7 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
   end
 
   it("ends without a word where nobody reads", function()
-    local command = helper.quoted(PROGRAM, "diversity-sequence", place.input, "--start", 0)
+    local command = helper.quoted(PROGRAM, "diversity-sequence", place.input, "--start", 0, "--device", 0)
     assert.are.equal(141, unread(command, "true"))
     assert.are.equal(141, unread(command .. " --json", "true"))
     assert.are.equal(141, unread("trap '' PIPE; " .. command, "true"))
@@ -538,7 +538,7 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
   it("fails where standard output cannot be written", function()
     for _, words in ipairs({ { "devices" }, { "devices", "--json" }, { "check", place.finished },
       { "--help" }, { "cache", "--help" }, { "--version" },
-      { "diversity-sequence", place.input, "--start", 3 } }) do
+      { "diversity-sequence", place.input, "--start", 3, "--device", 0 } }) do
       local output, code = cache_helper.shell(helper.quoted(PROGRAM, unpack(words)) .. " >/dev/full")
       assert.are.same({ "error: cannot write to standard output: No space left on device\n", 2 }, { output, code })
     end

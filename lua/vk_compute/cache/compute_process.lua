@@ -12,12 +12,12 @@
 -- @module vk_compute.cache.compute_process
 
 local ffi = require("ffi")
-local cjson = require("cjson")
 local errno = require("posix.errno")
 local poll = require("posix.poll")
 local signal = require("posix.signal")
 local unistd = require("posix.unistd")
 local wait = require("posix.sys.wait")
+local json = require("vk_compute.system.json")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
 local kinds = require("vk_compute.cache.kinds")
@@ -55,7 +55,7 @@ local function read_line(fd)
 end
 
 local function send(fd, message)
-  local text = cjson.encode(message) .. "\n"
+  local text = json.encode(message) .. "\n"
   assert(unistd.write(fd, text) == #text)
 end
 
@@ -66,7 +66,8 @@ local function serve(self, job, requests, replies)
   local plan = context:plan_memory({
     n = what.n, d = what.d, work = kind.work, count = self.capacity, length = what.length, k = what.length,
   })
-  send(replies, { device = context:device_info().name, plan = plan })
+  local info = context:device_info()
+  send(replies, { device = info.name, device_type = info.type, plan = plan })
   if not plan.fits then fail("%s", plan_text(plan)) end
   context:upload_embeddings(embeddings.data, embeddings.n, embeddings.d, { center = what.centered })
   send(replies, { ready = true })
@@ -169,7 +170,7 @@ local function next_message(self)
   local line, rest = self.received:match("^(.-)\n(.*)$")
   if not line then return nil end
   self.received = rest
-  local message = cjson.decode(line)
+  local message = json.decode(line)
   if message.error then
     error(message.error .. (message.name and (" (%s)"):format(message.name) or ""), 0)
   end
@@ -178,9 +179,9 @@ end
 
 --- Waits for the computing process to say something. Raises what it failed of.
 -- @tparam number milliseconds at most
--- @treturn table `device` (its name: the device is open) and `plan` (as from Context:plan_memory), `ready`
--- (the embeddings are on it), or `slot` and `count` (so many rows of the request lie in the slot); nil
--- after the time or at a signal
+-- @treturn table `device` and `device_type` (its name and type: the device is open) and `plan` (as from
+-- Context:plan_memory); `ready` (the embeddings are on it); or `slot` and `count` (so many rows of the request lie in
+-- the slot); nil after the time or at a signal
 function Process:wait(milliseconds)
   local message = next_message(self)
   if message then return message end

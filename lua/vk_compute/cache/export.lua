@@ -2,7 +2,7 @@
 -- @module vk_compute.cache.export
 
 local ffi = require("ffi")
-local cjson = require("cjson")
+local json = require("vk_compute.system.json")
 local fail = require("vk_compute.system.fail")
 local file_kind = require("vk_compute.cache.file_kind")
 local files = require("vk_compute.system.files")
@@ -92,7 +92,7 @@ end
 local function texts_of_items(n, items)
   local names, values = {}, {}
   for index = 0, n - 1 do
-    local value = items and cjson.encode(items:name(index)) or ("%.0f"):format(index)
+    local value = items and json.encode(items:name(index)) or ("%.0f"):format(index)
     names[index], values[index] = items and value or ('"%s"'):format(value), value
   end
   return names, values
@@ -119,7 +119,7 @@ function export.json(path, output, options)
       local members = {}
       for k, member in ipairs(identity.members(what, LEFT_OUT)) do members[k] = ("%s: %s"):format(unpack(member)) end
       for _, name in ipairs(MEMBERS) do
-        members[#members + 1] = ('"%s": %s'):format(name, cjson.encode(what[name]))
+        members[#members + 1] = ('"%s": %s'):format(name, json.encode(what[name]))
       end
       put_text(put, ('{"metadata": {%s},\n"%s": {'):format(table.concat(members, ", "),
         kinds[what.kind].member))

@@ -14,8 +14,8 @@
 -- - `said`: function (value, what) -> a part of a description
 -- @module vk_compute.cache.identity
 
-local cjson = require("cjson")
 local ffi = require("ffi")
+local json = require("vk_compute.system.json")
 local kinds = require("vk_compute.cache.kinds")
 local xxhash = require("vk_compute.system.xxhash")
 
@@ -127,10 +127,10 @@ function identity.members(what, left_out)
   for _, field in ipairs(FIELDS) do
     local name, value = field.name, what[field.name]
     if not left_out[name] and value ~= field.default then
-      members[#members + 1] = { cjson.encode(name), cjson.encode(value) }
+      members[#members + 1] = { json.encode(name), json.encode(value) }
     end
   end
-  members[#members + 1] = { '"fingerprint"', cjson.encode(what.fingerprint) }
+  members[#members + 1] = { '"fingerprint"', json.encode(what.fingerprint) }
   return members
 end
 

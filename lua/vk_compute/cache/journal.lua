@@ -14,7 +14,7 @@
 -- fit, is not believed, and its rows are computed again.
 -- @module vk_compute.cache.journal
 
-local cjson = require("cjson")
+local json = require("vk_compute.system.json")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
@@ -24,16 +24,16 @@ local journal = {}
 
 local VERSION = 1
 
-local function line_of(json, key)
-  local signed = key .. json
-  return ("%s %s\n"):format(xxhash.hex64(signed, #signed), json)
+local function line_of(text, key)
+  local signed = key .. text
+  return ("%s %s\n"):format(xxhash.hex64(signed, #signed), text)
 end
 
 -- The object of a line without its line feed, or nil where the checksum does not fit or it is no object.
 local function object_of(line, key)
-  local json = line:sub(18)
-  if line_of(json, key) ~= line .. "\n" then return nil end
-  local ok, object = pcall(cjson.decode, json)
+  local text = line:sub(18)
+  if line_of(text, key) ~= line .. "\n" then return nil end
+  local ok, object = pcall(json.decode, text)
   return ok and type(object) == "table" and object or nil
 end
 
@@ -213,7 +213,7 @@ end
 -- @tparam table run `pid`, `device`, `library_version`
 -- @tparam number time in seconds since 1970
 function Writer:begin_run(run, time)
-  append(self, line_of(('{"run":%s,"time":%.3f}'):format(cjson.encode(run), time),
+  append(self, line_of(('{"run":%s,"time":%.3f}'):format(json.encode(run), time),
     self.what.fingerprint))
 end
 

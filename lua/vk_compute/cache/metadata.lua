@@ -12,7 +12,7 @@
 --   byte anywhere in this file shows
 -- @module vk_compute.cache.metadata
 
-local cjson = require("cjson")
+local json = require("vk_compute.system.json")
 local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
@@ -40,14 +40,14 @@ end
 
 local function encode(fields)
   local lines = {
-    ('  "format": %s'):format(cjson.encode(kinds[fields.kind].format)),
+    ('  "format": %s'):format(json.encode(kinds[fields.kind].format)),
     ('  "format_version": %d'):format(metadata.FORMAT_VERSION),
   }
   for _, member in ipairs(identity.members(fields, { kind = true })) do
     lines[#lines + 1] = ("  %s: %s"):format(unpack(member))
   end
   for _, name in ipairs(MEMBERS) do
-    lines[#lines + 1] = ('  "%s": %s'):format(name, cjson.encode(fields[name]))
+    lines[#lines + 1] = ('  "%s": %s'):format(name, json.encode(fields[name]))
   end
   return with_checksum("{\n" .. table.concat(lines, ",\n"))
 end
@@ -58,7 +58,7 @@ local function decode(text)
   if with_checksum(body) ~= text then
     return nil, "its checksum does not fit: it is damaged"
   end
-  local ok, fields = pcall(cjson.decode, text)
+  local ok, fields = pcall(json.decode, text)
   local kind = ok and type(fields) == "table" and kind_of(fields.format)
   if not kind then
     return nil, "it does not describe a cache of a kind known here"

@@ -7,7 +7,7 @@ local fail = require("vk_compute.system.fail")
 local WAIT_MS = 200
 
 --- Computes rows on the device. Must not be called in a process that has made a context.
--- @tparam table job `vk`, `embeddings`, `device`, `report` and `stop`, as for verify.run
+-- @tparam table job `vk`, `embeddings`, `device`, `report`, `opened` and `stop`, as for verify.run
 -- @tparam table what the identity of the cache they are of
 -- @tparam {number,...} list their numbers
 -- @tparam function visit (row, pointer): `uint32_t*`, valid during the call
@@ -21,6 +21,7 @@ return function(job, what, list, visit)
     local ready = false
     while first <= #list do
       local message = process:wait(WAIT_MS)
+      if message and message.device and job.opened then job.opened(message.device, message.device_type) end
       if message and message.ready then
         ready = true
         process:request(0, list, first)

@@ -148,6 +148,7 @@ end
 -- - `vk`: the module vk_compute, whose contexts compute; `device`
 -- - fields of an identity (identity.lua), such as `length`: what the cache must have, where given
 -- - `repair`: whether to put right what is damaged, by computing those rows
+-- - `opened`: nil, or function (name, type), told what device computes
 -- - `report`: function (phase, done, total): "checking", "starting", "computing"
 -- - `stop`: function () -> how often the user has asked to stop
 -- @treturn table `finished`, `total`, `done` (rows there were), `damaged` (rows), `problems` (texts),

@@ -144,6 +144,7 @@ function Run:await_device()
     local message = self.process:wait(WAIT_MS)
     if message and message.device then
       self.device = message.device
+      if self.job.opened then self.job.opened(message.device, message.device_type) end
       self.job.plan(message.plan)
     end
     if message and message.ready then
@@ -311,6 +312,7 @@ end
 -- - `report`: function (state), called some times a second while the device computes: `kind`, `phase`
 --   ("starting", "preparing", "computing", "checking", "finishing"), `done`, `total`, `seconds`,
 --   `device`, `rate` (rows a second; the last two may be nil)
+-- - `opened`: nil, or function (name, type), told what device computes, where one has to
 -- - `plan`: function (plan), told before anything is computed what memory that takes: as from
 --   Context:plan_memory. What does not fit is refused
 -- - `notice`: function (text), told what was found wrong and corrected

@@ -64,6 +64,7 @@ local function compute_file(file, options, embeddings, out)
     device = options.device, force = options.force,
     batch = options.batch,
     report = function(state) out:progress(state) end,
+    opened = function(...) input.say_device(options, out, ...) end,
     plan = function(plan) out:note(plan_text(plan)) end,
     notice = function(text) out:notice(text) end,
     stop = stop.count,

@@ -1,7 +1,7 @@
 --- vulkan-compute diversity-sequence.
 -- @module vk_compute.cli.diversity_sequence
 
-local cjson = require("cjson")
+local json = require("vk_compute.system.json")
 local fail = require("vk_compute.system.fail")
 local input = require("vk_compute.cli.input")
 local item_list = require("vk_compute.cli.item_list")
@@ -48,7 +48,7 @@ end
 -- JSON has null for what there is none of.
 local function with_nulls(list)
   local result = {}
-  for k, value in ipairs(list) do result[k] = value or cjson.null end
+  for k, value in ipairs(list) do result[k] = value or json.null end
   return result
 end
 

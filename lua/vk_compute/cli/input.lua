@@ -4,7 +4,9 @@
 local embedding_file = require("vk_compute.formats.embedding_file")
 local fail = require("vk_compute.system.fail")
 local file_kind = require("vk_compute.cache.file_kind")
+local norms = require("vk_compute.formats.norms")
 local options_of = require("vk_compute.cli.options")
+local output = require("vk_compute.cli.output")
 local printable = require("vk_compute.system.printable")
 local vk = require("vk_compute")
 
@@ -19,6 +21,7 @@ function input.declare(parser)
   parser:option("--rows", "number of embeddings"):argname("N"):convert(options_of.count)
   parser:flag("--skip-missing", "leave out items of JSON that have no embedding; ids are then the numbers"
     .. " of the items kept, not poem_index")
+  parser:flag("--skip-zero", "leave out embeddings of which every number is 0; ids are then the numbers of those kept")
 end
 
 --- Raises where EMBEDDINGS is a cache: by mistake or since arguments were exchanged. To be called before
@@ -32,6 +35,22 @@ function input.check(options, order)
   end
 end
 
+-- Tells of embeddings that make results other than expected.
+local function say_odd_norms(embeddings, out)
+  local zero_rows, outlier = embeddings.zero_rows, embeddings.outlier
+  if zero_rows[1] then
+    out:notice(("note: %.0f of %.0f embeddings are all zeros: rows %s. Their cosine to all others is 0, so walks go"
+      .. " to them early. Compute them again, or leave them out with --skip-zero"):format(#zero_rows, embeddings.n,
+        norms.list(zero_rows, embeddings.ids)))
+  end
+  if outlier then
+    out:notice(("note: the norm of row %s is up to %.3g times that of others: in centroids the weights of %.0f of them"
+      .. " round away, and centroid walks from them go in the order of the file. Compute that row again, or divide "
+      .. "each embedding by its norm"):format(norms.list({ outlier.row }, embeddings.ids), outlier.ratio,
+        outlier.count))
+  end
+end
+
 --- Reads the file EMBEDDINGS.
 -- @tparam table options of the command
 -- @tparam[opt] Output out is told what the file was found to be
@@ -39,11 +58,26 @@ end
 function input.read(options, out)
   local embeddings = embedding_file.read(options.EMBEDDINGS, {
     n = options.rows, d = options.dim, skip_missing = options.skip_missing,
+    skip_zero = options.skip_zero,
   })
   if out then
     out:note(("%s: %s"):format(printable.line(embeddings.path), printable.line(embeddings.description)))
   end
+  say_odd_norms(embeddings, out or output.new(options))
   return embeddings
+end
+
+--- Tells where the CPU computes though nobody asked for that.
+-- @tparam table options of the command: `device`
+-- @tparam Output out
+-- @tparam string name of the device
+-- @tparam string device_type as from Context:device_info
+function input.say_device(options, out, name, device_type)
+  local chosen = options.device or os.getenv("VKC_DEVICE")
+  if device_type == "CPU" and (chosen == nil or chosen == "") then
+    out:note(("note: %s, the CPU, computes: there is no usable GPU (vulkan-compute devices tells what there is)")
+      :format(printable.line(name)))
+  end
 end
 
 --- Opens a device, and brings the embeddings onto it.
@@ -52,6 +86,8 @@ end
 -- @treturn Context
 function input.upload(options, embeddings)
   local context = vk.new({ device = options.device })
+  local info = context:device_info()
+  input.say_device(options, output.new(options), info.name, info.type)
   local ok, problem = pcall(context.upload_embeddings, context, embeddings.data, embeddings.n,
     embeddings.d, { center = options.center or false })
   if not ok then

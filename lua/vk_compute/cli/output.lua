@@ -2,11 +2,11 @@
 -- standard error.
 -- @module vk_compute.cli.output
 
-local cjson = require("cjson")
 local ffi = require("ffi")
 local errno = require("posix.errno")
 local signal = require("posix.signal")
 local unistd = require("posix.unistd")
+local json = require("vk_compute.system.json")
 local clock = require("vk_compute.system.clock")
 local command = require("vk_compute.cli.command")
 local fail = require("vk_compute.system.fail")
@@ -43,7 +43,7 @@ end
 -- files may have, are replaced by U+FFFD.
 function output.json(document)
   -- A quote inside a string has a backslash before it: only names of members match.
-  local text = printable.utf8((cjson.encode(document):gsub('("[%a_]+":){}', "%1[]")))
+  local text = printable.utf8((json.encode(document):gsub('("[%a_]+":){}', "%1[]")))
   -- What terminals heed beyond ASCII, see printable. It can be in strings only.
   local function escape(base)
     return function(byte) return ("\\u%04x"):format(base + byte:byte() % 64) end

@@ -63,6 +63,7 @@ local function verify_file(options, path, kind, embeddings, out)
       out:progress({ kind = kind, phase = phase == "computing" and "checking" or phase, done = done, total = total,
         seconds = 0 })
     end,
+    opened = function(...) input.say_device(options, out, ...) end,
     stop = stop.count,
   })
   if not ok then

@@ -17,6 +17,7 @@ local foreign = require("vk_compute.formats.foreign")
 local fbin = require("vk_compute.formats.fbin")
 local fvecs = require("vk_compute.formats.fvecs")
 local json = require("vk_compute.formats.json")
+local norms = require("vk_compute.formats.norms")
 local npy = require("vk_compute.formats.npy")
 local raw = require("vk_compute.formats.raw")
 
@@ -63,10 +64,29 @@ local function check_size(file, name, found, asked)
   end
 end
 
+-- Takes zero rows out where that is wanted. What is left of them, and other odd norms, is for the caller to tell.
+local function look_at_norms(file, result, skip_zero)
+  local found = norms.look(result.data, result.n, result.d)
+  local zero_rows = found.zero_rows
+  if skip_zero and zero_rows[1] then
+    local kept = norms.take_out(result.data, result.n, result.d, zero_rows)
+    if kept == 0 then fail("%s: all %.0f embeddings are all zeros: compute them again", file.path, result.n) end
+    for k = #zero_rows, 1, -1 do
+      if result.ids then table.remove(result.ids, zero_rows[k] + 1) end
+    end
+    result.details = ("%s; %.0f of %.0f embeddings are all zeros and are left out: rows %s. Ids are the numbers of the "
+      .. "items kept"):format(result.details or "", #zero_rows, result.n, norms.list(zero_rows))
+    result.n, zero_rows = kept, {}
+    found = norms.look(result.data, result.n, result.d)
+  end
+  result.zero_rows, result.outlier = zero_rows, found.outlier
+end
+
 local function read(file, options)
   local result = format_of(file).read(file, options)
   check_size(file, "n", result.n, options.n)
   check_size(file, "d", result.d, options.d)
+  look_at_norms(file, result, options.skip_zero)
   result.path, result.bytes = file.path, 4 * result.n * result.d
   result.description = ("%s, %s embedding%s of %s number%s%s"):format(result.format, thousands(result.n),
     result.n == 1 and "" or "s", thousands(result.d), result.d == 1 and "" or "s", result.details or "")
@@ -105,6 +125,7 @@ end
 --   them, other files are refused if they have others
 -- - `skip_missing`: true leaves out the items of JSON that have no embedding, instead of refusing them.
 --   **Ids are then the numbers of the items kept**, not of those in the file, nor their poem_index
+-- - `skip_zero`: true leaves out embeddings of which every number is 0. **Ids are then the numbers of those kept**
 -- @treturn table
 --
 -- - `data`: `float*`, n x d, row-major, valid while the table is held
@@ -113,6 +134,8 @@ end
 -- - `description`: one line, such as "JSON, 7,797 embeddings of 768 numbers, of objects with id"
 -- - `ids`: of JSON in which every item kept has an "id", these, `ids[k]` that of row k - 1: strings, or
 --   numbers (integers from 2^53 on are strings); else nil
+-- - `zero_rows`: numbers of the rows of which every number is 0: their cosine to all others is 0
+-- - `outlier`: nil, or where norms are too far apart for the weights of centroid walks: see @{vk_compute.formats.norms}
 -- - `skipped`: with skip_missing, of JSON: tables with `item` (its number in the file, from 0), `line`
 --   and `id` (nil where it has none); may be empty
 -- @raise always with the file's name: what cannot be read or is of no known format, damaged, cut off,

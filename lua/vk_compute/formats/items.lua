@@ -4,7 +4,7 @@
 -- texts, calls the item.
 -- @module vk_compute.formats.items
 
-local cjson = require("cjson")
+local json = require("vk_compute.system.json")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
 
@@ -23,7 +23,7 @@ local function id_text(id)
 end
 
 local function decode(line, path, number)
-  local ok, item = pcall(cjson.decode, line)
+  local ok, item = pcall(json.decode, line)
   if not ok or type(item) ~= "table" or type(item.text) ~= "string" then
     fail('%s, line %d: is not {"text": ...} or {"id": ..., "text": ...}, as the first line is', path, number)
   end
@@ -51,7 +51,7 @@ end
 
 local function have_ids(list)
   for _, item in ipairs(list) do
-    if item.id == nil or item.id == cjson.null then return false end
+    if item.id == nil or item.id == json.null then return false end
   end
   return list[1] ~= nil
 end

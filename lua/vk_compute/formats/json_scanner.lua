@@ -7,7 +7,7 @@
 
 local bit = require("bit")
 local ffi = require("ffi")
-local cjson = require("cjson")
+local json = require("vk_compute.system.json")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
 local C = require("vk_compute.system.libc")
@@ -190,7 +190,7 @@ function Scanner:string()
   if first < self.base or self:offset() - first >= TOKEN then return nil end
   local raw = ffi.string(self.buffer + (first - self.base), self:offset() - 1 - first)
   if not raw:find("\\", 1, true) then return raw end
-  local ok, decoded = pcall(cjson.decode, '["' .. raw .. '"]')
+  local ok, decoded = pcall(json.decode, '["' .. raw .. '"]')
   if not ok then self:fail_at(first, "this string has an escape sequence that stands for no character") end
   return decoded[1]
 end

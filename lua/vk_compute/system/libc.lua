@@ -34,6 +34,7 @@ if not pcall(ffi.typeof, "vk_compute_sigset") then
 
   int ioctl(int fd, unsigned long request, ...);
 
+  void *uselocale(void *locale);
   void *newlocale(int mask, const char *name, void *base);
   double strtod_l(const char *text, char **rest, void *locale);
   ]])
