@@ -338,12 +338,14 @@ function Context:plan_memory(options)
 end
 
 --- Uploads embeddings, n of dimension d, as float32. Replaces those uploaded before; on an error they
--- stay. Nothing of what is given is kept or changed. Four forms:
+-- stay. Nothing of what is given is kept or changed. Five forms:
 --
 -- - `upload_embeddings(rows [, options])`: a table of n tables of d numbers each
 -- - `upload_embeddings(flat, n, d [, options])`: a table of n x d numbers, row after row
 -- - `upload_embeddings(memory, n, d [, options])`: FFI `float*` or `float[]`, n x d, row-major, read
 --   in place; the caller answers for a pointer's size, an array's is checked
+-- - `upload_embeddings(answer [, options])`: a decoded answer of Ollama, or a collection: a table with the rows as
+--   `embeddings`, where each may be a table with the numbers as `embedding`
 -- - `upload_embeddings(file [, options])`: what @{read_embeddings} gives, read in place
 --
 -- Options: `center`: true subtracts the mean embedding first (default false).

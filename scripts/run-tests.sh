@@ -23,7 +23,7 @@ export MESA_SHADER_CACHE_DIR=$root/build/shader_cache
 install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" mesa-vulkan-drivers \
   vulkan-validationlayers libgtest-dev nlohmann-json3-dev lua-busted lua-check clang-format clang-tidy \
   python3-numpy python3-pytest python3-pyflakes python3-pip python3-setuptools python3-wheel \
-  python3-venv python3-matplotlib lua5.4 nodejs curl pkgconf luarocks mandoc locales \
+  python3-venv python3-matplotlib lua5.4 nodejs curl pkgconf luarocks mandoc locales jq \
   doxygen lua-ldoc
 install_if_known lua-discount
 

@@ -35,8 +35,8 @@ local function print_version()
   end)
 end
 
--- To a parser and those of its commands: an option that takes a value is given once, and a help that cannot be
--- written is an error.
+-- To a parser and those of its commands: an option that takes a value is given once, and named where the value is
+-- wrong; a help that cannot be written is an error.
 local function tighten(parser)
   parser:add_help({ action = function()
     command.run(function()
@@ -46,6 +46,14 @@ local function tighten(parser)
   end })
   for _, option in ipairs(parser._options) do
     if option._maxargs > 0 then option:overwrite(false) end
+    local convert = option._convert
+    if type(convert) == "function" then
+      option:convert(function(text)
+        local value, problem = convert(text)
+        if value == nil then problem = ("%s: %s"):format(option._name, problem) end
+        return value, problem
+      end)
+    end
   end
   for _, subparser in ipairs(parser._commands) do tighten(subparser) end
   return parser

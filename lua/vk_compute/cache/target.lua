@@ -21,6 +21,10 @@ local STICKY = 2 ^ 9
 
 local function check_directory(path, how)
   if path == "" then fail("the name of the file for %s is empty: give one, such as %s", how.what, how.example) end
+  if path == "-" then
+    fail("- is not taken for standard output: %s is a file, complete or not there. Name one, such as %s (a file of the "
+      .. "name -: ./-)", how.what, how.example)
+  end
   if files.is_directory(path) then
     fail("%s is a directory: name a file, such as %s/%s", path, (path:gsub("/+$", "")), how.example)
   end

@@ -4,6 +4,8 @@
 local cache = require("vk_compute.cache")
 local check = require("vk_compute.cli.check")
 local command = require("vk_compute.cli.command")
+local fail = require("vk_compute.system.fail")
+local file_kind = require("vk_compute.cache.file_kind")
 local kinds = require("vk_compute.cache.kinds")
 local input = require("vk_compute.cli.input")
 local options_of = require("vk_compute.cli.options")
@@ -81,6 +83,10 @@ local function compute(kind, options)
   if options.similarities then files[2] = { kind = "similarities", path = twin.path(options.CACHE) } end
   for _, file in ipairs(files) do
     cache.check_path(file.path, kinds[file.kind], options.EMBEDDINGS, options.force)
+  end
+  if options.CACHE:lower():find("%.jsonl?$") and not file_kind.is_cache(options.CACHE) then
+    fail("%s: a cache is a .npy file: name it such, as %s. For JSON then: vulkan-compute export %s %s", options.CACHE,
+      kinds[kind].example, kinds[kind].example, printable.shell_word(options.CACHE))
   end
   local out = output.new(options)
   local embeddings = input.read(options, out)

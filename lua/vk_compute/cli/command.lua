@@ -1,6 +1,7 @@
 --- What all programs have in common: arguments, errors, exit codes.
 -- @module vk_compute.cli.command
 
+local files = require("vk_compute.system.files")
 local printable = require("vk_compute.system.printable")
 
 local command = {
@@ -33,6 +34,11 @@ function command.parse(parser)
     for _, word in ipairs(arg) do
       local shown = printable.line(word)
       if shown ~= word then message = message:gsub(word:gsub("%p", "%%%0"), (shown:gsub("%%", "%%%%"))) end
+    end
+    for _, word in ipairs(arg) do
+      if word:find("^%-.") and files.stat(word) then
+        message = message .. ("\nIf the file %s is meant: ./%s"):format(printable.line(word), printable.line(word))
+      end
     end
     command.refuse_use(("%s\n\n%s"):format(active:get_usage(), message))
   end

@@ -39,10 +39,11 @@ end
 
 local function from_nested(rows)
   refuse_entry_0(rows, "the table")
-  local n, d = #rows, #rows[1]
+  local n, d = #rows, #(type(rows[1].embedding) == "table" and rows[1].embedding or rows[1])
   local data = memory.allocate("float", n * d, "the copy of the embeddings")
   for i = 1, n do
     local row = rows[i]
+    if type(row) == "table" and type(row.embedding) == "table" then row = row.embedding end
     if type(row) ~= "table" then
       raise("embeddings: row %d, counted from 1, is %s, not a table of numbers", i, describe(row))
     end
@@ -87,6 +88,7 @@ end
 -- - `(rows [, options])`: a table of n tables of d numbers;
 -- - `(flat, n, d [, options])`: a table of n x d numbers, row after row;
 -- - `(memory, n, d [, options])`: FFI `float*` or `float[]`, row-major, not copied;
+-- - `(answer [, options])`: a table with such rows as `embeddings`, or one row as `embedding`, as Ollama's answers are;
 -- - `(file [, options])`: a table with such memory as `data`, `n` and `d`, as from a file, not copied.
 -- @treturn cdata n x d floats, row-major
 -- @treturn number n
@@ -111,6 +113,13 @@ function embeddings.read(source, a, b, c)
     end
     local data, n, d = from_nested(source)
     return data, n, d, a
+  end
+
+  -- What Ollama's /api/embed and /api/embeddings answer, decoded.
+  if type(source) == "table" and type(source.embeddings) == "table" then
+    return embeddings.read(source.embeddings, a, b, c)
+  elseif type(source) == "table" and type(source.embedding) == "table" then
+    return embeddings.read({ source.embedding }, a, b, c)
   end
 
   if type(source) == "table" and source[1] == nil then

@@ -135,7 +135,8 @@ end
 -- - `ids`: of JSON in which every item kept has an "id", these, `ids[k]` that of row k - 1: strings, or
 --   numbers (integers from 2^53 on are strings); else nil
 -- - `zero_rows`: numbers of the rows of which every number is 0: their cosine to all others is 0
--- - `outlier`: nil, or where norms are too far apart for the weights of centroid walks: see @{vk_compute.formats.norms}
+-- - `outlier`: nil, or where norms are too far apart for the weights of centroid walks: `row`, the one with the
+--   greatest norm, its `ratio` to the least one that is not 0, and the `count` of others too small beside it
 -- - `skipped`: with skip_missing, of JSON: tables with `item` (its number in the file, from 0), `line`
 --   and `id` (nil where it has none); may be empty
 -- @raise always with the file's name: what cannot be read or is of no known format, damaged, cut off,

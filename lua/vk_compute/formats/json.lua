@@ -15,10 +15,10 @@
 -- results: one that is repeated is told, but not refused.
 -- @module vk_compute.formats.json
 
+local conversion = require("vk_compute.formats.conversion")
 local fail = require("vk_compute.system.fail")
 local float32 = require("vk_compute.formats.float32")
 local json_scanner = require("vk_compute.formats.json_scanner")
-local printable = require("vk_compute.system.printable")
 local new_float_list = require("vk_compute.formats.float_list")
 
 local json = { extensions = { "json", "jsonl", "ndjson" } }
@@ -39,6 +39,16 @@ function json.recognises(file)
   return text:find(text:byte() == OPEN_BRACE and '^{%s*["}]' or "^%[%s*[%[%]{%-%dnNI]") ~= nil
     or not text:find("^.%s*%S")
 end
+
+-- Decodes base64 of float32 wherever it stands under "embedding".
+local BASE64_DECODING = '[numpy.frombuffer(base64.b64decode(text), "<f4") for text in '
+  .. 're.findall(r"\\"embedding\\"\\s*:\\s*\\"([^\\"]*)\\"", open(sys.argv[1]).read())]'
+
+-- Filters of jq that change every "embedding" of a file, wherever it stands.
+local OBJECT_TO_ARRAY = 'walk(if type == "object" and (.embedding | type) == "object" then .embedding |= '
+  .. '(to_entries | sort_by(.key | tonumber) | map(.value)) else . end)'
+local FIRST_OF_NESTED = 'walk(if type == "object" and (.embedding | type) == "array" and '
+  .. '(.embedding[0] | type) == "array" then .embedding |= .[0] else . end)'
 
 local Reader = {}
 Reader.__index = Reader
@@ -61,6 +71,10 @@ end
 
 function Reader:fail_number(item, column)
   local scanner = self.scanner
+  if item.has_key and column == 0 and scanner:peek() == OPEN_BRACKET then
+    scanner:fail_at(scanner:offset(), "the embedding of %s is an array in an array, as llama.cpp's /embedding gives:"
+      .. " take the first of them: %s", item_text(item), conversion.jq(scanner.file.path, FIRST_OF_NESTED, "out.json"))
+  end
   local word = scanner:word()
   if word == "null" or word == "NaN" or word == "Infinity" then
     scanner:fail_at(scanner:offset(), "number %.0f of %s, both from 0, is %s: compute this embedding again",
@@ -104,15 +118,28 @@ function Reader:read_numbers(item)
   return count
 end
 
+-- Refuses what is no array of numbers. Some programs are known for what they write instead.
+function Reader:fail_embedding(item, c)
+  local scanner, path = self.scanner, self.scanner.file.path
+  if c == QUOTE then
+    scanner:fail_at(scanner:offset(), 'the embedding of %s is a string, maybe of base64: ask for numbers '
+      .. '("encoding_format": "float"), or decode them: %s', item_text(item),
+      conversion.python(path, "base64, re", BASE64_DECODING))
+  elseif c == OPEN_BRACE then
+    scanner:fail_at(scanner:offset(), "the embedding of %s is an object, as JSON.stringify makes of a Float32Array:"
+      .. " write Array.from(embedding), or convert the file: %s", item_text(item),
+      conversion.jq(path, OBJECT_TO_ARRAY, "out.json"))
+  end
+  scanner:fail_expected(("an array of numbers, for %s,"):format(item_text(item)))
+end
+
 function Reader:read_embedding(item)
   local c = self.scanner:peek()
   if c == LOWER_N then
     self.scanner:literal()
     return 0
   end
-  if c ~= OPEN_BRACKET then
-    self.scanner:fail_expected(("an array of numbers, for %s,"):format(item_text(item)))
-  end
+  if c ~= OPEN_BRACKET then self:fail_embedding(item, c) end
   self.scanner:take()
   return self:read_numbers(item)
 end
@@ -147,7 +174,11 @@ end
 function Reader:handlers(item)
   return {
     id = function() item.id = self.scanner:scalar() end,
-    embedding = function() item.numbers = self:read_embedding(item) end,
+    embedding = function()
+      item.has_key = true
+      item.numbers = self:read_embedding(item)
+      if item.numbers == 0 then self.empty_count = self.empty_count + 1 end
+    end,
     poem_index = function()
       local is_string, word = self.scanner:peek() == QUOTE, self.scanner:word()
       local value = self.scanner:scalar()
@@ -238,6 +269,12 @@ function Reader:read_outer_object()
   local scanner = self.scanner
   local item = self:new_item()
   local handlers = self:handlers(item)
+  -- An answer that tells why there are none.
+  function handlers.error()
+    local text = scanner:peek() == QUOTE and scanner:scalar()
+    if not text then scanner:skip() end
+    self.answered_error = self.answered_error or text or "an error"
+  end
   function handlers.embeddings()
     if scanner:peek() ~= OPEN_BRACKET then scanner:fail_expected("an array of embeddings") end
     scanner:take()
@@ -248,7 +285,10 @@ function Reader:read_outer_object()
   if keys.embeddings and keys.embedding then
     fail('%s has both "embeddings" and "embedding": take one of them away', scanner.file.path)
   end
-  if not keys.embeddings then self:keep(item, "objects") end
+  if keys.embeddings then return end
+  -- An answer that is an error stands for an item of any kind.
+  local is_error = keys.error and not keys.embedding
+  self:keep(item, not is_error and "objects" or nil)
 end
 
 -- An array is a list of items, or the first item of JSONL. Whether it is a list.
@@ -282,7 +322,12 @@ function Reader:read_file()
     if is_complete then
       scanner:fail_expected("the end of the file, since the list of embeddings is complete,", true)
     end
-    if scanner.line == line then scanner:fail_expected("a new line", true) end
+    if scanner.line == line and c ~= OPEN_BRACE and c ~= OPEN_BRACKET then
+      scanner:fail_expected("a new line", true)
+    elseif scanner.line == line then
+      scanner:fail_at(scanner:offset(), "a new line should follow here, before the next embeddings: %s",
+        conversion.jq(scanner.file.path, ".", "out.jsonl"))
+    end
     self.is_lines = true
     if c == OPEN_BRACE then self:read_outer_object() else self:read_item(true) end
     line = scanner.line
@@ -295,7 +340,8 @@ function Reader:list_missing()
   local names = {}
   for k = 1, math.min(NAMED, self.missing_count) do
     local entry = self.missing[k]
-    local place = self.is_list and ("item %.0f"):format(entry.item) or ("line %.0f"):format(entry.line)
+    local place = ("line %.0f"):format(entry.line)
+    if self.is_list then place = ("item %.0f"):format(entry.item) .. (self.is_lines and ", " .. place or "") end
     names[k] = entry.id ~= nil and ("%s (%s)"):format(id_text(entry.id), place) or place
   end
   if self.missing_count > NAMED then
@@ -304,21 +350,34 @@ function Reader:list_missing()
   return table.concat(names, ", ")
 end
 
+-- What converts an answer of OpenAI's form. Its embeddings, which were skipped, may be text.
+function Reader:conversion_of_data()
+  local file = self.scanner.file
+  if file.head:find('"embedding"%s*:%s*"') then
+    return conversion.python(file.path, "base64, re", BASE64_DECODING)
+  end
+  return conversion.jq(file.path, "{embeddings: .data}", "out.json")
+end
+
 function Reader:check_missing()
   local path = self.scanner.file.path
-  if self.n == 0 then
+  if self.n == 0 and self.answered_error then
+    fail('%s holds no embeddings, but an error: "%s"', path, self.answered_error)
+  elseif self.n == 0 and self.empty_count == self.items and (self.items > 0 or self.is_list) then
+    fail('%s holds no embedding: all are empty, %.0f in number. Ollama answers so where the text is under a wrong name:'
+      .. ' /api/embed takes "input", /api/embeddings "prompt". Ask for them again', path, self.items)
+  elseif self.n == 0 then
     local keys = table.concat(self.items > 0 and self.first_keys or {}, ", ")
     fail('%s holds no embedding, in %.0f item(s)%s: an item is an array of numbers, or an object with one '
       .. 'under "embedding"; a list of items may be under "embeddings"%s', path, self.items,
       keys ~= "" and ", the first of which has the keys " .. keys or "",
-      keys:find('"data"', 1, true) and ". If it is under \"data\": jq '{embeddings: .data}' "
-        .. printable.shell_word(path) .. " > out.json"
-        or "")
+      keys:find('"data"', 1, true) and '. If they are under "data": ' .. self:conversion_of_data() or "")
   end
   if self.missing_count > 0 and not self.keep_missing then
     fail("%s: %.0f of %.0f items have no embedding: %s (items from 0). Compute these embeddings, or leave "
-      .. "the items out with skip_missing (--skip-missing): ids then are the numbers of the items kept",
-      path, self.missing_count, self.items, self:list_missing())
+      .. "the items out with skip_missing (--skip-missing): ids then are the numbers of the items kept%s",
+      path, self.missing_count, self.items, self:list_missing(),
+      self.answered_error and ('. The first error: "%s"'):format(self.answered_error) or "")
   end
 end
 
@@ -348,8 +407,8 @@ end
 function json.read(file, options)
   local self = setmetatable({
     scanner = json_scanner.new(file), list = new_float_list(file.path), n = 0, items = 0, ids = {}, item_of = {},
-    repeated = 0, missing = {}, missing_count = 0, keep_missing = options.skip_missing, without_id = false,
-    is_list = false, is_lines = false,
+    repeated = 0, missing = {}, missing_count = 0, empty_count = 0, keep_missing = options.skip_missing,
+    without_id = false, is_list = false, is_lines = false,
   }, Reader)
   self:read_file()
   self:check_missing()

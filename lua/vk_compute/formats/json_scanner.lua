@@ -180,6 +180,31 @@ local function skip_string(self)
   end
 end
 
+-- Escape sequences with halves of characters, as are left where a text was cut in the middle of one, become U+FFFD.
+local function whole_characters(raw)
+  local parts, place = {}, 1
+  while place <= #raw do
+    local rest = raw:match("^[^\\]+()", place)
+    local high, low = raw:match("^\\u([dD][89aAbB]%x%x)()", place)
+    if rest then
+      parts[#parts + 1] = raw:sub(place, rest - 1)
+      place = rest
+    elseif high then
+      local past = raw:match("^\\u[dD][c-fC-F]%x%x()", low)
+      parts[#parts + 1] = past and raw:sub(place, past - 1) or "\\ufffd"
+      place = past or low
+    elseif raw:find("^\\u[dD][c-fC-F]%x%x", place) then
+      parts[#parts + 1] = "\\ufffd"
+      place = place + 6
+    else
+      local length = raw:byte(place + 1) == 117 and 6 or 2
+      parts[#parts + 1] = raw:sub(place, place + length - 1)
+      place = place + length
+    end
+  end
+  return table.concat(parts)
+end
+
 --- Takes a string.
 -- The byte at hand must be a quotation mark.
 -- @treturn string its value; nil for one of more than about 4,000 bytes
@@ -190,9 +215,7 @@ function Scanner:string()
   if first < self.base or self:offset() - first >= TOKEN then return nil end
   local raw = ffi.string(self.buffer + (first - self.base), self:offset() - 1 - first)
   if not raw:find("\\", 1, true) then return raw end
-  local ok, decoded = pcall(json.decode, '["' .. raw .. '"]')
-  if not ok then self:fail_at(first, "this string has an escape sequence that stands for no character") end
-  return decoded[1]
+  return json.decode('["' .. whole_characters(raw) .. '"]')[1]
 end
 
 local function is_digit(c)

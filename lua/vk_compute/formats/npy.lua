@@ -3,6 +3,7 @@
 
 local ffi = require("ffi")
 local bit = require("bit")
+local conversion = require("vk_compute.formats.conversion")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
 local float32 = require("vk_compute.formats.float32")
@@ -76,11 +77,19 @@ local TYPES = {
   f8 = { name = "float64", bytes = 8, words = "uint32_t *", swap = swap_8, take = take_8 },
 }
 
+-- An expression of Python that makes numbers of another type.
+local function conversion_of(descr)
+  if descr:find("O") then return "numpy.stack(numpy.load(sys.argv[1], allow_pickle=True))" end
+  -- NumPy has no bfloat16: files of it hold two bytes of no type. They are the upper half of a float32.
+  if descr:find("V2$") then return '(numpy.load(sys.argv[1]).view("<u2").astype("<u4") << 16).view("<f4")' end
+  return "numpy.load(sys.argv[1])"
+end
+
 local function type_of(header, path)
   local order, name = header.descr:match("^([<>])(f[248])$")
   if not order then
-    fail("%s holds the type %.60s; embeddings must be float32, float64 or float16: save "
-      .. "array.astype('<f4')", path, header.descr)
+    fail("%s holds the type %.60s; embeddings must be float32, float64 or float16. Convert it: %s", path,
+      header.descr, conversion.python(path, "", conversion_of(header.descr)))
   end
   return TYPES[name], order == ">"
 end

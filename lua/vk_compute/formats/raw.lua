@@ -2,8 +2,8 @@
 -- @module vk_compute.formats.raw
 
 local binary = require("vk_compute.formats.binary")
+local conversion = require("vk_compute.formats.conversion")
 local fail = require("vk_compute.system.fail")
-local printable = require("vk_compute.system.printable")
 
 local raw = {}
 
@@ -19,11 +19,56 @@ local function is_text(file)
   return rest == ""
 end
 
+local function is_number(word)
+  return tonumber(word) ~= nil and word:find("^[%d.eE+-]+$") ~= nil
+end
+
+-- The words of a line, and what lies between them: a comma, a semicolon or space.
+local function words_of(line)
+  local separator = line:match("[,;]") or " "
+  local words = {}
+  for word in line:gmatch(separator == " " and "%S+" or "[^" .. separator .. "]+") do
+    words[#words + 1] = word:match("^%s*(.-)%s*$")
+  end
+  return words, separator
+end
+
+-- How many words a line has before nothing but numbers, and how many there are then.
+local function columns_of(words)
+  local first = #words + 1
+  while first > 1 and is_number(words[first - 1]) do first = first - 1 end
+  return first - 1, #words - first + 1
+end
+
+-- A command that makes embeddings of the text, or nil where the text shows none.
+local function conversion_of(file)
+  local lines = {}
+  for line in file.head:gmatch("[^\r\n]+") do lines[#lines + 1] = line end
+  local first, second = lines[1] or "", lines[2] or lines[1] or ""
+  if file.head:find("\n[^\n]*\"%[%s*[%d.+-]") then
+    -- It becomes a part of a command: nothing but letters.
+    local column = first:match("[%a_]*embedding[%a_]*") or "embedding"
+    return conversion.python(file.path, "csv, json",
+      ('[json.loads(row["%s"]) for row in csv.DictReader(open(sys.argv[1]))]'):format(column))
+  end
+  local words, separator = words_of(second)
+  local labels, count = columns_of(words)
+  if count == 0 or labels > 1 then return nil end
+  -- The first line may name columns, or tell n and d, as word2vec's files do.
+  local first_labels, first_count = columns_of((words_of(first)))
+  local arguments = { "sys.argv[1]", "ndmin=2", "comments=None" }
+  if first_labels ~= labels or first_count ~= count then arguments[#arguments + 1] = "skiprows=1" end
+  if separator ~= " " then arguments[#arguments + 1] = ('delimiter="%s"'):format(separator) end
+  if labels > 0 then arguments[#arguments + 1] = ("usecols=range(1, %d)"):format(count + 1) end
+  return conversion.python(file.path, "", ("numpy.loadtxt(%s)"):format(table.concat(arguments, ", ")))
+end
+
 local function refuse_text(file)
   local first_line = file.head:match("^%s*([^\r\n]*)"):gsub("[^\32-\126]", "?")
-  fail("%s looks like text, not float32: it begins '%.60s'. Of numbers with commas between them make a .npy file: "
-    .. "numpy.save('out.npy', numpy.loadtxt(%s, delimiter=',', dtype='float32'))", file.path, first_line,
-    printable.python_string(file.path))
+  local command = conversion_of(file)
+  fail("%s looks like text, not float32: it begins '%.60s'. %s", file.path, first_line,
+    command and "This makes out.npy of its numbers: " .. command
+      or "Write the embeddings as JSON, a list of numbers for each, or with numpy.save")
 end
 
 --- Reads such a file, or refuses it where the caller says neither.
