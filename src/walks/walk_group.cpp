@@ -72,8 +72,7 @@ void WalkGroup::advance(const Kernel& kernel, const WalkJob& job) {
   // Fewer walks than measured take no longer a step; more take longer in proportion.
   const double slowdown = std::max(1.0, count / measured_walks_);
   const uint32_t end = job.merged != nullptr ? std::min(next_comparison_, job.length) : job.length;
-  const uint64_t most =
-      std::min<uint64_t>({most_steps_, end - chosen_count_, sizes_.chosen / count});
+  const auto most = std::min<uint64_t>({most_steps_, end - chosen_count_, sizes_.chosen / count});
   steps_ = static_cast<uint32_t>(pacer_.next(most, slowdown));
 
   auto* slots = inputs_staging_.mapped_as<uint32_t>();
