@@ -20,7 +20,7 @@ ItemOrder::ItemOrder(Staging& staging, const std::optional<std::vector<uint32_t>
     : reordered_(ids.has_value()) {
   std::vector<uint32_t> rows(padded_rows);
   std::iota(rows.begin(), rows.end(), 0);
-  ids_table_ = table_of(staging, ids ? ids->data() : rows.data(), n);
+  if (ids) ids_table_ = table_of(staging, ids->data(), n);
   for (uint32_t row = 0; ids && row < n; ++row) rows[(*ids)[row]] = row;
   rows_table_ = table_of(staging, rows.data(), padded_rows);
   if (!ids) return;

@@ -28,16 +28,21 @@ class ItemOrder {
   [[nodiscard]] uint32_t id_in(uint32_t row) const { return reordered_ ? ids_[row] : row; }
   [[nodiscard]] uint32_t row_of(uint32_t id) const { return reordered_ ? rows_[id] : id; }
 
+  // row_of(0), row_of(1), ...; only where rows are reordered.
+  [[nodiscard]] const std::vector<uint32_t>& rows_by_id() const { return rows_; }
+
   // The same for kernels, reordered or not: uint32 [n] by row, and uint32 [padded_rows] by id,
   // where padding is in the row of its number.
-  [[nodiscard]] vk::DeviceAddress ids() const { return ids_table_.address(); }
+  [[nodiscard]] vk::DeviceAddress ids() const {
+    return reordered_ ? ids_table_.address() : rows_table_.address();
+  }
   [[nodiscard]] vk::DeviceAddress rows() const { return rows_table_.address(); }
 
  private:
   bool reordered_ = false;
   std::vector<uint32_t> ids_;   // only where reordered
   std::vector<uint32_t> rows_;  // likewise
-  Buffer ids_table_;
+  Buffer ids_table_;            // likewise: in the order of the ids, one table is both
   Buffer rows_table_;
 };
 
