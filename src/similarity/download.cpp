@@ -37,7 +37,8 @@ void to_float(const int32_t* from, uint32_t n, const DeviceRows& rows, float* to
   if (!rows.reordered) {
     for (uint32_t k = 0; k < n; ++k) to[k] = static_cast<float>(from[k]) * kScale;
   } else {
-    for (uint32_t k = 0; k < n; ++k) to[k] = static_cast<float>(from[rows.column_of(k)]) * kScale;
+    const uint32_t* columns = rows.order.rows_by_id().data();
+    for (uint32_t k = 0; k < n; ++k) to[k] = static_cast<float>(from[columns[k]]) * kScale;
   }
 }
 

@@ -91,12 +91,10 @@ const DeviceMatrix& RowSource::whole() {
   if (is_filled_) return *matrix_;
   blocks_.clear();
   if (!matrix_) matrix_ = std::make_unique<DeviceMatrix>(staging_, embeddings_.n, embeddings_.n);
-  similarity_.fill(*matrix_);
   const DeviceRows rows{*matrix_, embeddings_.order, embeddings_.order.is_reordered(), 0};
-  similarity_.begin_commands(0, [&](const vk::raii::CommandBuffer& commands) {
+  similarity_.fill(*matrix_, [&](const vk::raii::CommandBuffer& commands) {
     check_.record(commands, 0, *matrix_, spots(rows, embeddings_.known.in_rows(0, embeddings_.n)));
   });
-  similarity_.wait(0);
   check_.compare(0, *matrix_);
   is_filled_ = true;
   return *matrix_;

@@ -63,7 +63,7 @@ double Similarity::expected_rate(const Device& device) {
 
 uint64_t Similarity::tiles_along(uint32_t items) const { return round_up(items, tile_) / tile_; }
 
-void Similarity::fill(const DeviceMatrix& matrix) {
+void Similarity::fill(const DeviceMatrix& matrix, const Follow& follow) {
   const uint64_t side = tiles_along(embeddings_.n);
   const uint64_t tiles = side * (side + 1) / 2;
   const SimilarityPush push{.units = embeddings_.units.address(),
@@ -82,7 +82,7 @@ void Similarity::fill(const DeviceMatrix& matrix) {
     std::size_t which = 0;
     for (uint64_t done = 0; done < tiles; which ^= 1U) {
       wait(which);
-      done += send(which, push, done, tiles, {});
+      done += send(which, push, done, tiles, follow);
     }
     wait(which);
     wait(which ^ 1U);

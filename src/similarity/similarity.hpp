@@ -25,8 +25,8 @@ class Similarity {
   static double expected_rate(const Device& device);
 
   // Fills the whole matrix, in the order of the embeddings' rows: matrix.rows() == n. Each pair of
-  // items is multiplied once.
-  void fill(const DeviceMatrix& matrix);
+  // items is multiplied once. The commands of `follow`, if any, come behind.
+  void fill(const DeviceMatrix& matrix, const Follow& follow = {});
 
   // Begins to fill rows with those of items first .. first + count - 1, rows and columns in the
   // order of the ids; count <= rows.rows(). The commands of `follow`, if any, come behind. which:
