@@ -41,7 +41,9 @@ void Submission::abandon() noexcept {
 }
 
 const vk::raii::CommandBuffer& Submission::begin_untimed() {
+  if (recording_) commands_.reset();  // an exception cut the latest recording off
   commands_.begin({vk::CommandBufferUsageFlagBits::eOneTimeSubmit});
+  recording_ = true;
   timed_ = false;
   return commands_;
 }
@@ -67,6 +69,7 @@ void Submission::submit() {
     commands_.writeTimestamp(vk::PipelineStageFlagBits::eBottomOfPipe, *timestamps_, 1);
   }
   commands_.end();
+  recording_ = false;
   device_.handle().resetFences(*fence_);
   const vk::CommandBuffer buffer = *commands_;
   submitted_ = std::chrono::steady_clock::now();

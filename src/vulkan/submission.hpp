@@ -42,6 +42,7 @@ class Submission {
   vk::raii::QueryPool timestamps_ = nullptr;
   std::chrono::steady_clock::time_point submitted_;
   bool timed_ = true;
+  bool recording_ = false;
   bool in_flight_ = false;
 };
 

@@ -8,6 +8,8 @@
 #include "vulkan/buffer.hpp"
 #include "vulkan/device.hpp"
 #include "vulkan/kernel_table.hpp"
+#include "vulkan/submission.hpp"
+#include "vulkan/validation.hpp"
 
 namespace {
 
@@ -43,6 +45,17 @@ TEST(Kernel, HasAllConstantsThatItsCodeDeclaresAndNoOther) {
   EXPECT_EQ(make(vkc::kernels::neighbors, {{vkc::WORKGROUP_SIZE_ID, 8}}), VKC_SUCCESS);
   EXPECT_EQ(make(vkc::kernels::neighbors, {}), VKC_ERROR_INTERNAL);
   EXPECT_EQ(make(vkc::kernels::neighbors, {{vkc::ROUNDS_ID, 8}}), VKC_ERROR_INTERNAL);
+}
+
+TEST(Submission, BeginsAnewWhereARecordingWasCutOff) {
+  const vkc::Device device("", true);
+  const uint32_t messages = vkc::validation_message_count();
+  vkc::Submission submission(device);
+  submission.begin();  // and then, say, memory for what was to be recorded was refused
+  submission.begin();
+  submission.submit();
+  submission.wait();
+  EXPECT_EQ(vkc::validation_message_count(), messages);
 }
 
 }  // namespace

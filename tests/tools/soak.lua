@@ -79,7 +79,7 @@ local function make_cache(command, name, options)
   return path
 end
 local diversity_cache = make_cache("cache", "diversity.npy", {})
-local neighbors_cache = make_cache("neighbors", "neighbors.npy", { "--k", tostring(K) })
+local neighbors_cache = make_cache("neighbors", "neighbors.npy", { "--k", tostring(K), "--similarities" })
 
 -- ---- What is called ------------------------------------------------------------------------------
 
@@ -159,11 +159,20 @@ local function compute(context, name)
   result("rows", context:compute_similarity_rows(60, 7))
   result("rows", context:compute_similarity_rows(60, 7, { as = "view" }))
   result("no rows", context:compute_similarity_rows(3, 0))
+  result("pairs", context:compute_pair_similarities({ 0, 5, 66 }, { 66, 5, 1 }))
+  result("pairs", context:compute_pair_similarities({ 0, 5, 66 }, { 66, 5, 1 }, { as = "view" }))
   result("sequence", context:compute_diversity_sequence(66))
   result("sequence", context:compute_diversity_sequence(66, { as = "view" }))
   result("sequences", context:compute_diversity_sequences({ 0, 5, 5, 66 }, 20))
   result("sequences", context:compute_diversity_sequences(ffi.new("uint32_t[4]", 0, 5, 5, 66), 20,
     { as = "view" }))
+  for _, order in ipairs({ "away", "toward" }) do
+    local how = { order = order, lambda = 0.3 }
+    result(order, context:compute_diversity_sequence(66, how))
+    result(order .. " of many", context:compute_diversity_sequences({ 0, 5, 5, 66 }, 20, how))
+    result("a batch", context:recommended_batch(20, how) > 0)
+  end
+  result("a batch", context:recommended_neighbors_batch(K) > 0)
 
   local function go_on() end
   result("all", context:compute_all_diversity_sequences({ length = 10, progress = go_on }))
@@ -228,6 +237,7 @@ local function read_caches(round)
   if round % 2 == 0 then cache:close() end
   local neighbors = vk.load_neighbors_cache(neighbors_cache)
   same("neighbours' row", neighbors:row(66))
+  same("similarities' row", neighbors:similarities(66))
   neighbors:close()
   fails("closed", neighbors.row, neighbors, 0)
   fails("holds", vk.load_neighbors_cache, diversity_cache)
@@ -236,6 +246,9 @@ end
 
 local function look_at_caches()
   same("state", caches.status(diversity_cache).state)
+  local loaded = caches.load(diversity_cache)
+  same("cache row", loaded:row(66))
+  loaded:close()
   same("no state", caches.status(folder .. "/no such cache").state)
   local input = embedding_files[1][1]
   caches.check_path(folder .. "/no such cache", kinds.diversity, input)
