@@ -64,16 +64,27 @@ Candidate better(Candidate a, Candidate b) {
   return Candidate(take_b ? b.score : a.score, take_b ? b.row : a.row, take_b ? b.id : a.id);
 }
 
-// The best of four items, from `column` on, and `best`, whose row is lower than theirs. Ids are
-// looked up on a tie only.
+// The best of four items, from `column` on, and `best`, whose row is lower than theirs.
 Candidate better_of_four(Candidate best, i64vec4 states, uint column) {
+  const Candidate before = best;
+  int64_t scores[4];
+  bool tied = false;
   [[unroll]] for (uint c = 0; c < 4; ++c) {
     const ivec2 state = unpackInt2x32(states[c]);
-    const int64_t score = int64_t(push.lambda) * int64_t(state.x) +
-                          int64_t(FIXED_POINT_ONE - push.lambda) * int64_t(state.y);
-    bool take = score < best.score;
-    if (REORDERED && score == best.score) take = id_of_row(column + c) < id_of_row(best.row);
-    best.score = take ? score : best.score;
+    scores[c] = int64_t(push.lambda) * int64_t(state.x) +
+                int64_t(FIXED_POINT_ONE - push.lambda) * int64_t(state.y);
+    tied = tied || scores[c] == best.score;
+    const bool take = scores[c] < best.score;
+    best.score = take ? scores[c] : best.score;
+    best.row = take ? column + c : best.row;
+  }
+  if (!REORDERED || !tied) return best;
+  // Once more, by ids: one branch for four items costs less than one for each.
+  best = before;
+  [[unroll]] for (uint c = 0; c < 4; ++c) {
+    bool take = scores[c] < best.score;
+    if (scores[c] == best.score) take = id_of_row(column + c) < id_of_row(best.row);
+    best.score = take ? scores[c] : best.score;
     best.row = take ? column + c : best.row;
   }
   return best;
