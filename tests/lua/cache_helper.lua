@@ -194,8 +194,9 @@ function cache_helper.journalled(path)
 end
 
 --- A folder with embeddings (`input`, n x d) and the finished cache of them (`expected`, its bytes).
+-- @param ... words of the command line for the cache
 -- @treturn table `folder`, `input`, `n`, `d`, `finished` (a path), `expected`
-function cache_helper.workplace(n, d)
+function cache_helper.workplace(n, d, ...)
   local folder = helper.temporary_folder()
   local place = {
     folder = folder, n = n, d = d, input = folder .. "/input.npy",
@@ -203,7 +204,7 @@ function cache_helper.workplace(n, d)
   }
   place.embeddings = helper.kinds["unit norms"](n, d)
   cache_helper.write_embeddings(place.input, place.embeddings, n, d)
-  cache_helper.must_compute(place.input, place.finished)
+  cache_helper.must_compute(place.input, place.finished, ...)
   place.expected = cache_helper.contents(place.finished)
   return place
 end
