@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -79,6 +80,7 @@ int64_t fail_each_allocation(const Call& call, const Check& check) {
     until_failure = 0;
     if (!was_refused) {
       EXPECT_TRUE(checks::succeeded(result));
+      std::printf("%lld allocations were refused, each once\n", static_cast<long long>(k - 1));
       return k - 1;
     }
     EXPECT_TRUE(failed(result, VKC_ERROR_OUT_OF_HOST_MEMORY, {"memory"})) << "allocation " << k;
@@ -158,6 +160,67 @@ TEST(HostMemory, UploadingAndComputing) {
     EXPECT_TRUE(checks::same_bits<uint32_t>({rows.data() + i * 301, 301},
                                             expected_other.sequence(starts[i], 301), 301));
   }
+}
+
+// All other calls, each right after an upload.
+TEST(HostMemory, RowsPairsNeighborsOrdersAndPlans) {
+  constexpr uint32_t kItems = 301;
+  constexpr uint32_t kLength = 20;
+  const auto data = generators::unequal_norms(kItems, 70, 5);
+  const reference::Results expected(data, false);
+  const reference::Neighbors neighbors(data, false);
+  const checks::Context owner = checks::make_context();
+  VkComputeContext* ctx = owner.get();
+  const auto upload = [&] { checks::upload(ctx, data); };
+  const auto each_fails = [&](const auto& call) {
+    upload();
+    EXPECT_GT(fail_each_allocation(call, upload), 0);
+  };
+
+  std::vector<float> rows(size_t{3} * kItems);
+  each_fails([&] { return vkc_compute_similarity_rows(ctx, 100, 3, rows.data()); });
+  const float* from = expected.similarity.row(100);
+  EXPECT_TRUE(std::equal(rows.begin(), rows.end(), from));
+
+  const std::vector<uint32_t> first{100, 101, 102};
+  const std::vector<uint32_t> second{0, 101, 300};
+  std::vector<float> pairs(first.size());
+  each_fails([&] {
+    return vkc_compute_pair_similarities(ctx, first.data(), second.data(), 3, pairs.data());
+  });
+  for (size_t i = 0; i < pairs.size(); ++i) {
+    EXPECT_EQ(pairs[i], expected.similarity.row(first[i])[second[i]]);
+  }
+
+  std::vector<uint32_t> ids(size_t{kItems} * kLength);
+  each_fails([&] { return vkc_compute_nearest_neighbors(ctx, kLength, ids.data(), nullptr); });
+  for (uint32_t i = 0; i < kItems; ++i) {
+    EXPECT_TRUE(std::equal(ids.begin() + i * kLength, ids.begin() + (i + 1) * kLength,
+                           neighbors.of[i].begin()));
+  }
+
+  // By the definition, `toward` of lambda 1 is the start and then its neighbours.
+  VkcSequenceOptions options = VKC_SEQUENCE_OPTIONS_INIT;
+  options.order = VKC_ORDER_TOWARD;
+  options.lambda = 1;
+  std::vector<uint32_t> sequences(first.size() * kLength);
+  each_fails([&] {
+    return vkc_compute_diversity_sequences_with(ctx, first.data(), 3, kLength, &options,
+                                                sequences.data());
+  });
+  for (size_t i = 0; i < first.size(); ++i) {
+    const uint32_t* sequence = sequences.data() + i * kLength;
+    EXPECT_EQ(sequence[0], first[i]);
+    EXPECT_TRUE(std::equal(sequence + 1, sequence + kLength, neighbors.of[first[i]].begin()));
+  }
+
+  VkcPlanRequest request = VKC_PLAN_REQUEST_INIT;
+  request.num_embeddings = kItems;
+  request.embedding_dim = 70;
+  request.work = VKC_WORK_NEIGHBORS;
+  VkcMemoryPlan plan = VKC_MEMORY_PLAN_INIT;
+  each_fails([&] { return vkc_plan_memory(ctx, &request, &plan); });
+  EXPECT_EQ(plan.fits, 1U);
 }
 
 }  // namespace
