@@ -27,8 +27,8 @@ constexpr uint32_t kGpuInvocations = 256;
 constexpr uint32_t kMostCpuInvocations = 64;
 
 // Row elements that the kernel selects from a second, on a slow device of its kind.
-constexpr double kCpuRate = 2e7;
-constexpr double kGpuRate = 1e9;
+constexpr double kCpuSelectionRate = 2e7;
+constexpr double kGpuSelectionRate = 1e9;
 
 uint32_t bits_of_ids(uint32_t n) { return static_cast<uint32_t>(std::bit_width(n - 1)); }
 
@@ -113,7 +113,8 @@ Neighbors::Neighbors(Staging& staging, RowSource& source)
       source_(source),
       n_(source.embeddings().n),
       kernel_(make_kernel(device_, n_)),
-      pacer_(kSubmissionSeconds, (device_.limits().is_cpu ? kCpuRate : kGpuRate) / n_) {}
+      pacer_(kSubmissionSeconds,
+             (device_.limits().is_cpu ? kCpuSelectionRate : kGpuSelectionRate) / n_) {}
 
 double Neighbors::expected_rate(const Device& device, const DeviceEmbeddings& embeddings) {
   const double products = static_cast<double>(embeddings.n) * embeddings.units_pitch;

@@ -9,8 +9,8 @@ namespace vkc {
 namespace {
 
 // Multiply-adds a second of a slow device of its kind.
-constexpr double kCpuRate = 3e8;
-constexpr double kGpuRate = 1e10;
+constexpr double kCpuProductRate = 3e8;
+constexpr double kGpuProductRate = 1e10;
 
 // Column items of a lane in similarity_texel.comp, for tiles of this side. Four make up for the
 // loads of row items; with more, drivers compile for long and spill registers.
@@ -58,7 +58,7 @@ Similarity::Similarity(const Device& device, const DeviceEmbeddings& embeddings)
                                                           embeddings.units_pitch)) {}
 
 double Similarity::expected_rate(const Device& device) {
-  return device.limits().is_cpu ? kCpuRate : kGpuRate;
+  return device.limits().is_cpu ? kCpuProductRate : kGpuProductRate;
 }
 
 uint64_t Similarity::tiles_along(uint32_t items) const { return round_up(items, tile_) / tile_; }

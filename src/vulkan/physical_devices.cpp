@@ -133,9 +133,10 @@ VkcDeviceInfo describe(const vk::raii::PhysicalDevice& device, uint32_t index) {
 // Whether the host reads what is the device's own as fast as any memory: some integrated GPUs have
 // device-local memory that it reads without a cache, and so very slowly.
 bool has_cached_local_memory(const vk::PhysicalDeviceMemoryProperties& memory) {
-  using Property = vk::MemoryPropertyFlagBits;
-  const vk::MemoryPropertyFlags wanted = Property::eDeviceLocal | Property::eHostVisible |
-                                         Property::eHostCoherent | Property::eHostCached;
+  using MemoryProperty = vk::MemoryPropertyFlagBits;
+  const vk::MemoryPropertyFlags wanted =
+      MemoryProperty::eDeviceLocal | MemoryProperty::eHostVisible | MemoryProperty::eHostCoherent |
+      MemoryProperty::eHostCached;
   return std::any_of(
       memory.memoryTypes.begin(), memory.memoryTypes.begin() + memory.memoryTypeCount,
       [&](const vk::MemoryType& type) { return (type.propertyFlags & wanted) == wanted; });

@@ -13,8 +13,8 @@ namespace vkc {
 namespace {
 
 // Matrix elements a second to expect of a device not yet measured.
-constexpr double kCpuRate = 5e8;
-constexpr double kGpuRate = 2e10;
+constexpr double kCpuWalkRate = 5e8;
+constexpr double kGpuWalkRate = 2e10;
 
 // How a workgroup holds the sums: rounds of a vector of four an invocation.
 struct WalkShape {
@@ -109,7 +109,7 @@ bool are_few_walks(const Device& device, std::size_t count) {
 }
 
 double expected_walk_rate(const Device& device, uint32_t n) {
-  return (device.limits().is_cpu ? kCpuRate : kGpuRate) / n;
+  return (device.limits().is_cpu ? kCpuWalkRate : kGpuWalkRate) / n;
 }
 
 uint32_t most_steps(const Device& device, uint32_t pitch) {
