@@ -184,9 +184,6 @@ typedef struct VkcDeviceInfo {
   char driver[256];        /* the driver's name and version, as it gives them */
   char missing[256];       /* what the device lacks, comma-separated; "" when usable */
 } VkcDeviceInfo;
-/* All 0, but for struct_size. */
-#define VKC_DEVICE_INFO_INIT \
-  { sizeof(VkcDeviceInfo), 0, 0, 0, 0, 0, 0, "", "", "" }
 
 /* Lists the devices of all Vulkan drivers, usable or not, in the order of their indices.
  *
@@ -209,9 +206,6 @@ typedef struct VkcOptions {
                            VKC_DEVICE, read the same way; where that is not set, the first usable
                            discrete GPU, else integrated GPU, else virtual GPU, else CPU */
 } VkcOptions;
-/* All 0, but for struct_size. */
-#define VKC_OPTIONS_INIT \
-  { sizeof(VkcOptions), 0, 0 }
 
 /* Makes a context with the default options. Returns NULL on failure: see vkc_last_error(). */
 VKC_API VkComputeContext* vkc_init(void);
@@ -236,9 +230,6 @@ typedef struct VkcUploadOptions {
   uint32_t struct_size; /* set by the caller to sizeof(VkcUploadOptions) */
   uint32_t center;      /* 1: subtract the mean embedding first (default 0) */
 } VkcUploadOptions;
-/* All 0, but for struct_size. */
-#define VKC_UPLOAD_OPTIONS_INIT \
-  { sizeof(VkcUploadOptions), 0 }
 
 /* What is uploaded, as vkc_get_embeddings_info describes it. */
 typedef struct VkcEmbeddingsInfo {
@@ -248,9 +239,6 @@ typedef struct VkcEmbeddingsInfo {
   uint32_t centered;       /* 1: the mean embedding was subtracted */
   uint32_t weighted; /* 1: norms differ by more than 1e-5, so the w_i of the definition count */
 } VkcEmbeddingsInfo;
-/* All 0, but for struct_size. */
-#define VKC_EMBEDDINGS_INFO_INIT \
-  { sizeof(VkcEmbeddingsInfo), 0, 0, 0, 0 }
 
 /* Uploads embeddings: num_embeddings x embedding_dim float32, row-major, read before the call
  * returns. Replaces what was uploaded before; on failure the earlier embeddings stay.
@@ -340,9 +328,6 @@ typedef struct VkcSequenceOptions {
   uint32_t order;       /* a VkcOrder */
   float lambda;         /* 0 to 1, how much the start counts; 0 for VKC_ORDER_CENTROID */
 } VkcSequenceOptions;
-/* All 0, but for struct_size. */
-#define VKC_SEQUENCE_OPTIONS_INIT \
-  { sizeof(VkcSequenceOptions), 0, 0 }
 
 /* vkc_compute_diversity_sequences with options; options may be NULL. Further error:
  * INVALID_ARGUMENT (an order that does not exist, a lambda that it does not have). */
@@ -415,9 +400,6 @@ typedef struct VkcPlanRequest {
   uint32_t count;          /* of the largest single call; 0: n */
   uint32_t length;         /* items of each sequence, or neighbours of each item; 0: n, or n - 1 */
 } VkcPlanRequest;
-/* All 0, but for struct_size. */
-#define VKC_PLAN_REQUEST_INIT \
-  { sizeof(VkcPlanRequest), 0, 0, 0, 0, 0 }
 
 /* What vkc_plan_memory answers; all memory in bytes. */
 typedef struct VkcMemoryPlan {
@@ -437,9 +419,6 @@ typedef struct VkcMemoryPlan {
   uint64_t matrix_bytes;     /* the similarity matrix, or the rows of it that are there at a time */
   uint64_t work_bytes;       /* running sums of walks, keys of neighbours, buffers for transfers */
 } VkcMemoryPlan;
-/* All 0, but for struct_size. */
-#define VKC_MEMORY_PLAN_INIT \
-  { sizeof(VkcMemoryPlan), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* Says before anything is uploaded or allocated what memory a context takes to upload embeddings of
  * this size and then do this work, and whether that fits.
@@ -448,11 +427,32 @@ typedef struct VkcMemoryPlan {
  * bounds where they depend on the embeddings or, in VKC_WORK_DIVERSITY, on the order; they leave
  * out what the driver takes for itself and its compiled kernels (tens of MB on a CPU), and nothing
  * else over a few kB. A later call may find less available than there is now: it is refused with
- * the numbers of that moment. Errors: NULL_POINTER, INVALID_ARGUMENT (struct_size, work,
- * embedding_dim), EMPTY_EMBEDDINGS, ITEM_OUT_OF_RANGE (similarity or neighbours: count is above n),
- * INVALID_LENGTH. */
+ * the numbers of that moment.
+ * Errors: NULL_POINTER, INVALID_ARGUMENT (struct_size, work, embedding_dim), EMPTY_EMBEDDINGS,
+ * ITEM_OUT_OF_RANGE (similarity or neighbours: count is above n), INVALID_LENGTH. */
 VKC_API VkcResult vkc_plan_memory(VkComputeContext* ctx, const VkcPlanRequest* request,
                                   VkcMemoryPlan* plan);
+
+/* ---- Structs to begin with ------------------------------------------------------------------- */
+
+/* Versions of clang-format differ about such lines. */
+/* clang-format off */
+
+/* A VkcDeviceInfo: all 0, but for struct_size. */
+#define VKC_DEVICE_INFO_INIT {sizeof(VkcDeviceInfo), 0, 0, 0, 0, 0, 0, "", "", ""}
+/* A VkcOptions: all 0, but for struct_size. */
+#define VKC_OPTIONS_INIT {sizeof(VkcOptions), 0, 0}
+/* A VkcUploadOptions: all 0, but for struct_size. */
+#define VKC_UPLOAD_OPTIONS_INIT {sizeof(VkcUploadOptions), 0}
+/* A VkcEmbeddingsInfo: all 0, but for struct_size. */
+#define VKC_EMBEDDINGS_INFO_INIT {sizeof(VkcEmbeddingsInfo), 0, 0, 0, 0}
+/* A VkcSequenceOptions: all 0, but for struct_size. */
+#define VKC_SEQUENCE_OPTIONS_INIT {sizeof(VkcSequenceOptions), 0, 0}
+/* A VkcPlanRequest: all 0, but for struct_size. */
+#define VKC_PLAN_REQUEST_INIT {sizeof(VkcPlanRequest), 0, 0, 0, 0, 0}
+/* A VkcMemoryPlan: all 0, but for struct_size. */
+#define VKC_MEMORY_PLAN_INIT {sizeof(VkcMemoryPlan), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+/* clang-format on */
 
 #ifdef __cplusplus
 }

@@ -134,7 +134,7 @@ uint64_t available_to_system(const std::string& root) {
     return *kibibytes * kKibi;
   }
   // Without /proc only the machine's memory is known.
-  struct sysinfo info {};
+  struct sysinfo info = {};
   if (sysinfo(&info) == 0) return uint64_t{info.totalram} * info.mem_unit;
   return kUnlimited;
 }
