@@ -70,9 +70,12 @@ bool is_cut_off(const fs::path& file) {
   std::ifstream stream(file);
   int64_t depth = 0;
   bool in_string = false;
+  bool escaped = false;  // a backslash stands before
   for (std::istreambuf_iterator<char> at(stream), end; at != end; ++at) {
-    if (in_string) {
-      if (*at == '\\' && ++at == end) break;
+    if (escaped) {
+      escaped = false;
+    } else if (in_string) {
+      escaped = *at == '\\';
       in_string = *at != '"';
     } else if (*at == '"') {
       in_string = true;

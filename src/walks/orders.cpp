@@ -26,10 +26,8 @@ VkcOrder require_order(uint32_t order, const char* of) {
   if (order < kOrders) return static_cast<VkcOrder>(order);
   std::string all;
   for (uint32_t i = 0; i < kOrders; ++i) {
-    all += (i == 0             ? ""
-            : i + 1 == kOrders ? " or "
-                               : ", ") +
-           std::to_string(i) + " (" + kNames.at(i).name + ")";
+    if (i > 0) all += i + 1 == kOrders ? " or " : ", ";
+    all += std::to_string(i) + " (" + kNames.at(i).name + ")";
   }
   fail(VKC_ERROR_INVALID_ARGUMENT, of, ".order is ", order, " and must be a VkcOrder: ", all);
 }
@@ -41,7 +39,8 @@ Order make_order(const VkcSequenceOptions& options) {
     fail(VKC_ERROR_INVALID_ARGUMENT, "VkcSequenceOptions.lambda is ", options.lambda,
          " and must be 0: ", name, " has none");
   }
-  if (!(options.lambda >= 0 && options.lambda <= 1)) {
+  const bool is_share = options.lambda >= 0 && options.lambda <= 1;  // NaN is none
+  if (!is_share) {
     fail(VKC_ERROR_INVALID_ARGUMENT, "VkcSequenceOptions.lambda is ", options.lambda,
          " and must be a number from 0 to 1");
   }
