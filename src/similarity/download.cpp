@@ -26,7 +26,7 @@ RowSizes row_sizes(const Device& device, uint32_t n, uint32_t count, const RowCh
   const uint64_t tiles = std::max<uint64_t>(kStagingBytes / (kTile * row_bytes), 1);
   const uint64_t most = DeviceMatrix::most_bytes(device, n, choice.available) / 2 / row_bytes;
   const uint64_t fitting = std::max<uint64_t>(most, 1);
-  const auto at_once = static_cast<uint32_t>(std::min<uint64_t>({tiles * kTile, count, fitting}));
+  const auto at_once = static_cast<uint32_t>(std::min({tiles * kTile, uint64_t{count}, fitting}));
   return {false, at_once, at_once < count ? 2U : 1U};
 }
 
