@@ -1,5 +1,6 @@
-// Every kernel of the library: its code and what is pushed to it. The specialisation constants and
-// the sizes of workgroups are chosen where a kernel is used.
+// Every kernel of the library: its code and what is pushed to it. Which kernel runs, with which
+// constants and sizes of workgroups, is chosen where it is used: walk_kernels.cpp, similarity.cpp,
+// neighbors.cpp, pairs.cpp.
 #pragma once
 
 #include "vulkan/kernel.hpp"

@@ -1,4 +1,5 @@
-// A command buffer that is submitted and waited for, and then recorded anew.
+// A command buffer that is submitted and waited for, and then recorded anew. How long one may take
+// is kSubmissionSeconds in pacer.hpp.
 #pragma once
 
 #include <chrono>

@@ -5,6 +5,9 @@
 -- - `[ITEM, ...]`: a bare list
 -- - JSONL: an ITEM, or an answer of /api/embed, a line
 --
+-- No file is taken for that of one program: read_outer_object and read_first_array go by the keys and brackets
+-- they meet, and ITEMs may be of either form, all of one file alike.
+--
 -- An ITEM is an array of numbers or an object with one under "embedding", and maybe an "id" and a
 -- "poem_index". Other keys are skipped, and keys may come in any order. An item without an embedding
 -- (none, null, or an empty array) is missing. Text becomes floats as it is read: memory is that of the
