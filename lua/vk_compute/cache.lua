@@ -1,7 +1,7 @@
---- Caches of diversity sequences and of nearest neighbours on disk: durable, resumable, verifiable.
+--- Caches of diversity sequences, nearest neighbours and their similarities on disk: durable, resumable, verifiable.
 --
--- This module and its parts own the format; scripts use nothing else. The files of a cache are in
--- @{vk_compute.cache.layout}.
+-- This module and its parts own the format. Commands compute, verify, read and export through it; for names, kinds and
+-- texts of messages they use its parts. The files of a cache are in @{vk_compute.cache.layout}.
 -- @module vk_compute.cache
 
 local export = require("vk_compute.cache.export")

@@ -12,7 +12,7 @@ inline constexpr std::chrono::seconds kPatience{300};
 inline constexpr std::chrono::seconds kLittlePatience{5};
 
 // Calls ask(nanoseconds), which waits for an answer for no longer than that, until it returns true.
-// Returns false where no answer came in kPatience. Only time in which this process ran counts:
+// Returns false where no answer came in `patience`. Only time in which this process ran counts:
 // while it is stopped, a device that is the same machine's processor does not work either.
 template <typename Clock = std::chrono::steady_clock, typename Ask>
 bool wait_patiently(std::chrono::seconds patience, const Ask& ask) {

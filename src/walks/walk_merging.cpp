@@ -117,8 +117,8 @@ bool MergedWalks::same_items(Shard& shard, uint32_t a, uint32_t b, uint32_t chos
   return std::all_of(of_b, of_b + chosen, [&](uint32_t item) { return marks[item] == mark; });
 }
 
-// From each walk on the way only what it chose itself is read: where it joined another, that one
-// goes on.
+// From each walk on the way only what it chose itself is read: where it merged with another, the
+// rest is that one's.
 void MergedWalks::complete(uint32_t walk) const {
   for (Point from = merged_[walk]; from.chosen < length_;) {
     const Point next = merged_[from.walk];

@@ -46,7 +46,7 @@ class MergedWalks {
   // finish() completes its sequence.
   [[nodiscard]] bool has_merged(uint32_t walk) const { return merged_[walk].chosen < length_; }
 
-  // Completes the sequences of all walks that joined another. All others must be complete.
+  // Completes the sequences of all walks that merged with another. All others must be complete.
   void finish(HostThreads& threads) const;
 
  private:
@@ -76,7 +76,8 @@ class MergedWalks {
   std::vector<uint64_t> item_hashes_;  // n
   std::vector<uint64_t> set_hashes_;   // of each walk: the sum of its items' hashes
   std::deque<Shard> shards_;
-  // Of each walk, the one that it joined and where; of one that joined none, itself and the end.
+  // Of each walk, the one that it merged with and where; of one that merged with none, itself and
+  // the end.
   std::vector<Point> merged_;
 };
 

@@ -49,7 +49,7 @@ end
 
 --- What lies at a path, in words.
 -- @tparam string path
--- @treturn string such as "a directory", "a finished cache", "a .npy file of <f4, shape (3, 4)", "JSON"
+-- @treturn string such as "a directory", "a cache", "a .npy file of <f4, shape (3, 4)", "JSON"
 function file_kind.of(path)
   local info = files.stat(path) or files.link_stat(path)
   if not info then return "not there" end

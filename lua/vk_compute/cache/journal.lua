@@ -89,7 +89,7 @@ local function add_rows(state, record)
   end
 end
 
--- Adds what a record says; false where it says nothing that can be.
+-- Adds a record to the state. False where it is neither of rows nor of a run.
 local function add_record(state, record)
   if type(record.time) ~= "number" then return false end
   if is_rows(record, state.what.n) then

@@ -1,4 +1,4 @@
---- Whether a row is one that can be: ids below n, each at most once.
+--- Whether a row is possible: ids below n, each at most once; or similarities that do not rise.
 -- @module vk_compute.cache.row_check
 
 local ffi = require("ffi")

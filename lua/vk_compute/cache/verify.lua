@@ -1,4 +1,4 @@
---- Verifies a cache: its checksums, that every row is one that can be, and a sample of rows by computing them.
+--- Verifies a cache: its checksums, that every row is possible, and a sample of rows by computing them.
 -- @module vk_compute.cache.verify
 
 local ffi = require("ffi")

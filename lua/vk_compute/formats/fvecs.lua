@@ -21,8 +21,8 @@ function fvecs.recognises(file)
   return file.size == row_bytes or binary.uint32(file, row_bytes) == d
 end
 
---- Whether a file begins with a plausible d, which its second row, if it reaches so far, repeats, whatever
--- its size. Taken for a float, d would be below 1e-40, as no embedding's first number is.
+--- Whether a file of any size begins with a plausible d, and its second row, where there is one, with the same.
+-- Taken for a float, d would be below 1e-40, as no embedding's first number is.
 function fvecs.resembles(file)
   local d, row_bytes = row_of(file)
   return d > 0 and d <= binary.MAX_COLUMNS and (binary.uint32(file, row_bytes) or d) == d
