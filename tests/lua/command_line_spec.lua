@@ -340,6 +340,8 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
     output, code = run("verify", cache_helper.PSALMS, path)
     assert.are.equal(1, code)
     assert.is_truthy(output:find("what differs: n", 1, true), output)
+    assert.is_truthy(output:find("; it is not the cache of these embeddings", 1, true), output)
+    assert.are.equal(output, (run("verify", cache_helper.PSALMS, path, "--repair")))
     output, code, errors = run("verify", place.input, folder .. "/none.npy")
     assert.are.same({ "", 1 }, { output, code })
     assert.is_truthy(errors:find("there is no cache", 1, true), errors)

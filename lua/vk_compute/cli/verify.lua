@@ -32,16 +32,18 @@ function verify.declare(parser)
   options_of.json(parser)
 end
 
-local ENDINGS = {
-  damaged = "damaged: --repair puts it right",
-  lasting = "damaged, and --repair does not put all of it right",
-  other = "it is not the cache of these embeddings with these options",
-}
-
 local function outcome_of(result)
   if result.is_other then return "other" end
   if result.remaining then return result.remaining[1] and "damaged" or "repaired" end
   return result.problems[1] and "damaged" or "verified"
+end
+
+-- The outcome in words.
+local function ending_of(result, outcome, is_repair)
+  if outcome == "other" then return "it is not the cache of these embeddings with these options" end
+  if outcome ~= "damaged" or is_repair then return outcome end
+  return result.repairable and "damaged: --repair puts it right"
+    or "damaged, and --repair does not put all of it right"
 end
 
 -- In release 0.1 the order was CACHE EMBEDDINGS. The files tell which is meant.
@@ -74,9 +76,7 @@ local function verify_file(options, path, kind, embeddings, out)
   for _, problem in ipairs(result.problems) do out:say("PROBLEM: " .. printable.line(problem)) end
   for _, problem in ipairs(result.remaining or {}) do out:say("STILL A PROBLEM: " .. printable.line(problem)) end
   out:say(("%s: %.0f of %.0f rows, %.0f of them computed again and compared; %s"):format(
-    printable.line(path),
-    result.done, result.total, result.sampled,
-    not options.repair and ENDINGS[outcome == "damaged" and not result.repairable and "lasting" or outcome] or outcome))
+    printable.line(path), result.done, result.total, result.sampled, ending_of(result, outcome, options.repair)))
   result.outcome, result.path = outcome, path
   return result
 end
