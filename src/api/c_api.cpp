@@ -124,8 +124,8 @@ void require_neighbors(uint32_t k, uint32_t n) {
 
 void require_rows(uint32_t first, uint32_t count, uint32_t n) {
   if (first > n || count > n - first) {
-    fail(VKC_ERROR_ITEM_OUT_OF_RANGE, "rows ", first, " to ", uint64_t{first} + count - 1,
-         " were asked for, and there are ", n, " embeddings: give rows from 0 to ", n - 1);
+    fail(VKC_ERROR_ITEM_OUT_OF_RANGE, count, " rows from row ", first,
+         " on were asked for, and there are ", n, " embeddings: give rows from 0 to ", n - 1);
   }
 }
 

@@ -33,7 +33,8 @@ return function(job, what, list, visit)
         if first <= #list then process:request(0, list, first) end
       end
       job.report(ready and "computing" or "starting", first - 1, #list)
-      if job.stop() > 0 then fail("stopped") end
+      -- With all rows there, what the caller does with them comes before a stop.
+      if first <= #list and job.stop() > 0 then fail("stopped") end
     end
     process:finish()
   end)
