@@ -183,6 +183,9 @@ typedef struct VkcDeviceInfo {
   char name[256];          /* such as "llvmpipe (LLVM 15.0.6, 256 bits)" */
   char driver[256];        /* the driver's name and version, as it gives them */
   char missing[256];       /* what the device lacks, comma-separated; "" when usable */
+  /* Since 0.2. What tells equal devices apart; indices may change with drivers and environment. */
+  char uuid[40];        /* such as "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9"; "" where unknown */
+  char pci_address[24]; /* such as "0000:3b:00.0"; "" where it has none or the driver tells none */
 } VkcDeviceInfo;
 
 /* Lists the devices of all Vulkan drivers, usable or not, in the order of their indices.
@@ -201,8 +204,9 @@ typedef struct VkcOptions {
   uint32_t struct_size; /* set by the caller to sizeof(VkcOptions) */
   uint32_t validation;  /* 1: load the Khronos validation layer: for development, see
                            vulkan_compute_validation.h */
-  const char* device;   /* a number: index of the device list; else part of a device's name, any
-                           case, such as "RTX 4090"; NULL or "": the environment variable
+  const char* device;   /* a number: index of the device list; a UUID, which may begin with "GPU-",
+                           or a PCI address; else part of a device's name, such as "RTX 4090"; all
+                           in any case; NULL or "": the environment variable
                            VKC_DEVICE, read the same way; where that is not set, the first usable
                            discrete GPU, else integrated GPU, else virtual GPU, else CPU */
 } VkcOptions;
@@ -439,7 +443,7 @@ VKC_API VkcResult vkc_plan_memory(VkComputeContext* ctx, const VkcPlanRequest* r
 /* clang-format off */
 
 /* A VkcDeviceInfo: all 0, but for struct_size. */
-#define VKC_DEVICE_INFO_INIT {sizeof(VkcDeviceInfo), 0, 0, 0, 0, 0, 0, "", "", ""}
+#define VKC_DEVICE_INFO_INIT {sizeof(VkcDeviceInfo), 0, 0, 0, 0, 0, 0, "", "", "", "", ""}
 /* A VkcOptions: all 0, but for struct_size. */
 #define VKC_OPTIONS_INIT {sizeof(VkcOptions), 0, 0}
 /* A VkcUploadOptions: all 0, but for struct_size. */

@@ -72,6 +72,8 @@ local function device_table(info)
     subgroup_size = info.subgroup_size,
     usable = info.usable == 1,
     missing = ffi.string(info.missing),
+    uuid = ffi.string(info.uuid),
+    pci_address = ffi.string(info.pci_address),
   }
 end
 
@@ -174,8 +176,8 @@ end
 --- Makes a context. Its memory on the device is freed by @{Context:shutdown}, or when it is collected.
 -- @tparam[opt] table options
 --
--- - `device`: index in the device list (from 0) or part of a device's name, any case. Where it is not
---   given, the environment variable VKC_DEVICE, read the same way; else the first usable discrete
+-- - `device`: index in the device list (from 0), UUID, PCI address or part of a device's name, any case. Where
+--   it is not given, the environment variable VKC_DEVICE, read the same way; else the first usable discrete
 --   GPU, integrated GPU, virtual GPU, CPU, in this order
 -- - `validation`: true loads the Khronos validation layer
 -- @treturn Context
@@ -267,6 +269,7 @@ end
 -- - `memory_bytes`: size of the largest device-local heap
 -- - `subgroup_size`: invocations
 -- - `usable`: whether it has all that is required; `missing`: what it lacks, or ""
+-- - `uuid`, `pci_address`: such as "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9" and "0000:3b:00.0", or ""
 function Context:device_info()
   local handle, lib = open(self)
   local info = ffi.new("VkcDeviceInfo")

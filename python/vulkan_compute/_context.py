@@ -172,7 +172,7 @@ class Context:
     Parameters
     ----------
     device
-        Index in the list of devices, or part of a device's name, any case. By default the
+        Index in the list of devices, UUID, PCI address or part of a device's name, any case. By default the
         environment variable VKC_DEVICE, read the same way; where that is not set, the first usable
         discrete GPU, else integrated GPU, else virtual GPU, else CPU.
     validation

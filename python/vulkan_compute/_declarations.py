@@ -85,6 +85,8 @@ class DeviceInfo(_Sized):
         ("name", c_char * 256),
         ("driver", c_char * 256),
         ("missing", c_char * 256),
+        ("uuid", c_char * 40),
+        ("pci_address", c_char * 24),
     ]
 
 

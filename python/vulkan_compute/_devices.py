@@ -39,6 +39,8 @@ class Device:
         Whether it has all that is required.
     missing : str
         What it lacks, or "".
+    uuid, pci_address : str
+        Such as "0a1b2c3d-4e5f-6071-8293-a4b5c6d7e8f9" and "0000:3b:00.0", or "".
     """
 
     index: int
@@ -50,6 +52,8 @@ class Device:
     subgroup_size: int
     usable: bool
     missing: str
+    uuid: str
+    pci_address: str
 
 
 def _version_text(number: int) -> str:
@@ -68,6 +72,8 @@ def describe(info: declarations.DeviceInfo) -> Device:
         subgroup_size=info.subgroup_size,
         usable=info.usable == 1,
         missing=info.missing.decode("utf-8", "replace"),
+        uuid=info.uuid.decode("ascii", "replace"),
+        pci_address=info.pci_address.decode("ascii", "replace"),
     )
 
 

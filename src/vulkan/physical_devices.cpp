@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/error.hpp"
+#include "vulkan/device_identifiers.hpp"
 
 namespace vkc {
 
@@ -21,6 +22,8 @@ struct DeviceFacts {
   vk::PhysicalDeviceSubgroupProperties subgroup;
   vk::PhysicalDeviceMaintenance3Properties maintenance3;
   vk::PhysicalDeviceDriverProperties driver;
+  std::string uuid;
+  std::string pci_address;  // "" where the driver tells none
   vk::PhysicalDeviceFeatures features;
   bool buffer_device_address = false;
   vk::PhysicalDeviceMemoryProperties memory;
@@ -29,6 +32,20 @@ struct DeviceFacts {
     return properties2.properties;
   }
 };
+
+std::string read_pci_address(const vk::raii::PhysicalDevice& device) {
+  const auto extensions = device.enumerateDeviceExtensionProperties();
+  const bool tells =
+      std::any_of(extensions.begin(), extensions.end(), [](const vk::ExtensionProperties& one) {
+        return std::string_view(one.extensionName) == VK_EXT_PCI_BUS_INFO_EXTENSION_NAME;
+      });
+  if (!tells) return "";
+  const auto pci = device
+                       .getProperties2<vk::PhysicalDeviceProperties2,
+                                       vk::PhysicalDevicePCIBusInfoPropertiesEXT>()
+                       .get<vk::PhysicalDevicePCIBusInfoPropertiesEXT>();
+  return pci_text(pci.pciDomain, pci.pciBus, pci.pciDevice, pci.pciFunction);
+}
 
 DeviceFacts read_facts(const vk::raii::PhysicalDevice& device) {
   DeviceFacts facts;
@@ -40,10 +57,12 @@ DeviceFacts read_facts(const vk::raii::PhysicalDevice& device) {
   const auto properties =
       device.getProperties2<vk::PhysicalDeviceProperties2, vk::PhysicalDeviceSubgroupProperties,
                             vk::PhysicalDeviceMaintenance3Properties,
-                            vk::PhysicalDeviceDriverProperties>();
+                            vk::PhysicalDeviceDriverProperties, vk::PhysicalDeviceIDProperties>();
   facts.subgroup = properties.get<vk::PhysicalDeviceSubgroupProperties>();
   facts.maintenance3 = properties.get<vk::PhysicalDeviceMaintenance3Properties>();
   facts.driver = properties.get<vk::PhysicalDeviceDriverProperties>();
+  facts.uuid = uuid_text(properties.get<vk::PhysicalDeviceIDProperties>().deviceUUID);
+  facts.pci_address = read_pci_address(device);
   const auto features =
       device.getFeatures2<vk::PhysicalDeviceFeatures2, vk::PhysicalDeviceVulkan12Features>();
   facts.buffer_device_address =
@@ -127,6 +146,8 @@ VkcDeviceInfo describe(const vk::raii::PhysicalDevice& device, uint32_t index) {
   const std::string missing = missing_features(device, facts);
   copy_text(info.missing, missing.c_str());
   info.usable = missing.empty() ? 1 : 0;
+  copy_text(info.uuid, facts.uuid.c_str());
+  copy_text(info.pci_address, facts.pci_address.c_str());
   return info;
 }
 
@@ -183,14 +204,18 @@ std::size_t choose_wanted(const std::vector<VkcDeviceInfo>& devices, std::string
   const auto [end, error] = std::from_chars(wanted.data(), wanted.data() + wanted.size(), index);
   const bool is_number = error == std::errc() && end == wanted.data() + wanted.size();
   if (is_number && index < devices.size()) return index;
+  const std::string identifier = canonical_identifier(wanted);
+  for (std::size_t i = 0; i < devices.size() && !identifier.empty(); ++i) {
+    if (identifier == devices[i].uuid || identifier == devices[i].pci_address) return i;
+  }
   // A number is never part of a name: an index that is off would match some version number.
-  if (!is_number) {
+  if (!is_number && identifier.empty()) {
     for (std::size_t i = 0; i < devices.size(); ++i) {
       if (lower(devices[i].name).find(lower(wanted)) != std::string::npos) return i;
     }
   }
   fail(VKC_ERROR_NO_SUCH_DEVICE, "no device matches '", wanted, "' (", origin,
-       "): give an index or part of a name of ", listing(devices));
+       "): give an index, a UUID, a PCI address or part of a name of ", listing(devices));
 }
 
 std::size_t choose_best(const std::vector<VkcDeviceInfo>& devices) {

@@ -37,8 +37,8 @@ struct ChosenDevice {
   uint32_t queue_family;  // the first that computes
 };
 
-// Chooses by `wanted` (an index or part of a name), by VKC_DEVICE where that is empty, else the
-// best usable device. Throws Error: NO_SUCH_DEVICE, DEVICE_UNSUITABLE.
+// Chooses by `wanted` (an index, a UUID, a PCI address or part of a name), by VKC_DEVICE where that
+// is empty, else the best usable device. Throws Error: NO_SUCH_DEVICE, DEVICE_UNSUITABLE.
 ChosenDevice choose_device(const Instance& instance, std::string_view wanted);
 
 // The bytes of the largest heap that is the device's own.

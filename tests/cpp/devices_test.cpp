@@ -67,6 +67,7 @@ TEST(Devices, AreDescribed) {
     EXPECT_STRNE(device.name, "");
     EXPECT_STRNE(device.driver, "");
     EXPECT_EQ(device.usable == 1, std::strlen(device.missing) == 0) << device.missing;
+    EXPECT_TRUE(std::strlen(device.uuid) == 0 || std::strlen(device.uuid) == 36) << device.uuid;
   }
 }
 
@@ -99,6 +100,8 @@ TEST(Devices, ContextsAreOnAListedDevice) {
   const VkcDeviceInfo& listed = devices[info.index];
   EXPECT_STREQ(info.name, listed.name);
   EXPECT_STREQ(info.driver, listed.driver);
+  EXPECT_STREQ(info.uuid, listed.uuid);
+  EXPECT_STREQ(info.pci_address, listed.pci_address);
   EXPECT_EQ(info.type, listed.type);
   EXPECT_EQ(info.vulkan_version, listed.vulkan_version);
   EXPECT_EQ(info.subgroup_size, listed.subgroup_size);
@@ -157,6 +160,28 @@ TEST(Choice, ByIndexAndByPartOfTheName) {
       EXPECT_EQ(device_index(ctx), first_named(part));
       checks::expect_as_reference(ctx.get(), generators::unequal_norms(33, 5, 1));
     }
+  }
+}
+
+TEST(Choice, ByUuidAndByPciAddress) {
+  uint32_t chosen = 0;
+  for (const VkcDeviceInfo& device : checks::devices()) {
+    if (device.usable == 0) continue;
+    const std::string uuid = device.uuid;
+    const std::string pci = device.pci_address;
+    std::vector<std::string> identifiers;
+    if (!uuid.empty()) identifiers = {uuid, upper(uuid), "GPU-" + uuid};
+    if (!pci.empty()) identifiers.insert(identifiers.end(), {pci, upper(pci), "0000" + pci});
+    for (const std::string& identifier : identifiers) {
+      checks::Context ctx;
+      ASSERT_TRUE(succeeded(create(identifier.c_str(), &ctx))) << identifier;
+      EXPECT_EQ(device_index(ctx), device.index) << identifier;
+      ++chosen;
+    }
+  }
+  std::printf("%u choices by UUID or PCI address\n", chosen);
+  for (const char* other : {"ffffffff-ffff-ffff-ffff-fffffffffff0", "fffe:fe:1e.7"}) {
+    EXPECT_TRUE(failed(create(other), VKC_ERROR_NO_SUCH_DEVICE, {other, "UUID"}));
   }
 }
 

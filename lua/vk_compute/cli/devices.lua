@@ -9,7 +9,7 @@ local vk = require("vk_compute")
 local devices = {
   summary = "list the devices there are",
   description = "Lists the devices of all Vulkan drivers. --device of the other commands takes their"
-    .. " indices, which count from 0.",
+    .. " indices, which count from 0, their UUIDs and PCI addresses.",
   epilog = "Exit codes: 0 done; 2 no Vulkan loader, no driver, or none with a device, or called wrongly.",
 }
 
@@ -18,9 +18,16 @@ function devices.declare(parser)
 end
 
 local function text_of(device)
-  return printable.format("%d  %s\n   %s, Vulkan %s, %.1f GB, subgroups of %d; driver %s\n   %s", device.index,
-    device.name, device.type, device.vulkan_version, device.memory_bytes / 1e9, device.subgroup_size,
-    device.driver, device.usable and "usable" or "not usable, it lacks: " .. device.missing)
+  local lines = {
+    printable.format("%d  %s", device.index, device.name),
+    printable.format("   %s, Vulkan %s, %.1f GB, subgroups of %d; driver %s", device.type, device.vulkan_version,
+      device.memory_bytes / 1e9, device.subgroup_size, device.driver),
+  }
+  if device.uuid ~= "" then lines[#lines + 1] = "   UUID " .. device.uuid end
+  if device.pci_address ~= "" then lines[#lines + 1] = "   PCI address " .. device.pci_address end
+  lines[#lines + 1] = printable.format("   %s",
+    device.usable and "usable" or "not usable, it lacks: " .. device.missing)
+  return table.concat(lines, "\n")
 end
 
 function devices.main(options)

@@ -56,8 +56,8 @@ function options.center(parser)
 end
 
 function options.device(parser)
-  parser:option("--device", "index of the device list, or part of a device's name (default: VKC_DEVICE,"
-    .. " else the best GPU, else the CPU)"):argname("D")
+  parser:option("--device", "index of the device list, a UUID, a PCI address, or part of a device's name"
+    .. " (default: VKC_DEVICE, else the best GPU, else the CPU)"):argname("D")
 end
 
 function options.length(parser)

@@ -55,6 +55,8 @@ typedef struct VkcDeviceInfo {
   char name[256];
   char driver[256];
   char missing[256];
+  char uuid[40];
+  char pci_address[24];
 } VkcDeviceInfo;
 
 VkcResult vkc_list_devices(VkcDeviceInfo* devices, uint32_t* count);
