@@ -27,6 +27,10 @@
  *      (relative), every w_i = 2^30.
  *   7. Nearest neighbours of item i: the items j other than i, the greatest C_ij first, lowest id
  *      on a tie.
+ *   8. Nearest items of a query, a vector of dimension d that is not one of the embeddings: where
+ *      these were centred, their mean row of point 1 is subtracted from it; points 2 and 3 give its
+ *      q, point 4 its C with every item (the sum, clamped, of all items alike); the greatest first,
+ *      lowest id on a tie.
  *
  *   The sequence is the walk that always goes to the item farthest, by cosine distance, from the
  *   centroid c of the items already chosen: cos(x_j, c) = sum_i norm_i cos(x_i, x_j) / (m |c|),
@@ -118,7 +122,7 @@ typedef enum VkcResult {
   VKC_ERROR_NULL_POINTER = -1,       /* a pointer that is required is NULL */
   VKC_ERROR_INVALID_ARGUMENT = -2,   /* an option or struct_size has no such value */
   VKC_ERROR_EMPTY_EMBEDDINGS = -3,   /* num_embeddings or embedding_dim is 0 */
-  VKC_ERROR_NOT_FINITE = -4,         /* an embedding holds NaN or infinity */
+  VKC_ERROR_NOT_FINITE = -4,         /* an embedding or query holds NaN or infinity */
   VKC_ERROR_ITEM_OUT_OF_RANGE = -5,  /* a start or row is not below num_embeddings */
   VKC_ERROR_INVALID_LENGTH = -6,     /* a sequence length is 0 or above num_embeddings; a number of
                                         neighbours is 0 or above num_embeddings - 1 */
@@ -377,6 +381,23 @@ VKC_API VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t 
 VKC_API VkcResult vkc_compute_nearest_neighbors_of(VkComputeContext* ctx, uint32_t first,
                                                    uint32_t count, uint32_t k, uint32_t* ids,
                                                    float* similarities);
+
+/* Finds for each of some queries, vectors that are not among the embeddings, the k most similar
+ * items, the most similar first, the lowest id first among those equally similar: point 8 of the
+ * definition. Queries are normalised and, with the mean of the embeddings, centred as those are. An
+ * item that equals the query is found, too.
+ *
+ * queries: num_queries x query_dim float32, row-major, read before the call returns; query_dim is
+ * that of the embeddings. num_queries may be 0. ids: num_queries x k item ids, row-major, row i for
+ * query i. similarities: of the same shape, C * 2^-30 rounded once; or NULL. k: 1 to n. Queries are
+ * computed on some at a time: what serves for that, beside the memory of neighbours at most 32 MiB
+ * of the device's unless embeddings are very long, stays. To show progress and to stop, pass as
+ * many at a time as vkc_recommended_neighbors_batch says. Errors: NULL_POINTER (ctx, queries, ids),
+ * NO_EMBEDDINGS, INVALID_ARGUMENT (query_dim), INVALID_LENGTH (k), NOT_FINITE (the message names
+ * row and column), DOES_NOT_FIT, out of memory, DEVICE_LOST. */
+VKC_API VkcResult vkc_find_nearest(VkComputeContext* ctx, const float* queries,
+                                   uint32_t num_queries, uint32_t query_dim, uint32_t k,
+                                   uint32_t* ids, float* similarities);
 
 /* Gives in *count how many items to pass in the next call of vkc_compute_nearest_neighbors_of with
  * this k, so that the call takes about half a second; but at least 64 (or n), since fewer take as

@@ -706,6 +706,37 @@ function Context:recommended_neighbors_batch(k)
   return recommended_neighbors_batch(handle, lib, arguments.uint32(k, "k"))
 end
 
+-- Goes through `total` items or queries, as many at a time as recommended() says. compute(done, count, ids,
+-- similarities) writes those of the next; similarities may be nil.
+local function neighbors_in_batches(self, options, as_view, total, k, recommended, compute)
+  if options.similarities_into and not options.into then
+    raise("option similarities_into goes with into, the memory for the ids")
+  end
+  local ids = result_memory(options, "uint32_t", total, k, "the neighbours")
+  local similarities
+  if options.similarities_into then
+    similarities = memory.check(options.similarities_into, "float", total, k, "option similarities_into")
+  elseif options.similarities ~= false and not options.into then
+    similarities = memory.allocate("float", total * k, "the similarities of the neighbours")
+  end
+  local goes_on = new_progress(self, options, total)
+  local done = 0
+  local wanted = goes_on(0, 0, 0)
+  while wanted and done < total do
+    local count = math.min(recommended(), total - done)
+    compute(done, count, ids + done * k, similarities and similarities + done * k)
+    done = done + count
+    wanted = goes_on(done, done - count, count)
+  end
+
+  local id_rows = view.grid(ids, done, k)
+  local similarity_rows = similarities and view.grid(similarities, done, k)
+  if not as_view then
+    id_rows, similarity_rows = id_rows:totable(), similarity_rows and similarity_rows:totable()
+  end
+  return id_rows, similarity_rows, done < total and "cancelled" or nil
+end
+
 local NEIGHBORS_OPTIONS = {
   first = "number",
   count = "number",
@@ -750,33 +781,56 @@ function Context:compute_nearest_neighbors(k, options)
     check(lib, lib.vkc_compute_nearest_neighbors_of(handle, first, total, k, nil, nil))
   end
 
-  if options.similarities_into and not options.into then
-    raise("option similarities_into goes with into, the memory for the ids")
-  end
-  local ids = result_memory(options, "uint32_t", total, k, "the neighbours")
-  local similarities
-  if options.similarities_into then
-    similarities = memory.check(options.similarities_into, "float", total, k, "option similarities_into")
-  elseif options.similarities ~= false and not options.into then
-    similarities = memory.allocate("float", total * k, "the similarities of the neighbours")
-  end
-  local goes_on = new_progress(self, options, total)
-  local done = 0
-  local wanted = goes_on(0, 0, 0)
-  while wanted and done < total do
-    local count = math.min(recommended_neighbors_batch(handle, lib, k), total - done)
-    check(lib, lib.vkc_compute_nearest_neighbors_of(handle, first + done, count, k, ids + done * k,
-      similarities and similarities + done * k))
-    done = done + count
-    wanted = goes_on(done, done - count, count)
-  end
+  return neighbors_in_batches(self, options, as_view, total, k,
+    function() return recommended_neighbors_batch(handle, lib, k) end,
+    function(done, count, ids, similarities)
+      check(lib, lib.vkc_compute_nearest_neighbors_of(handle, first + done, count, k, ids, similarities))
+    end)
+end
 
-  local id_rows = view.grid(ids, done, k)
-  local similarity_rows = similarities and view.grid(similarities, done, k)
-  if not as_view then
-    id_rows, similarity_rows = id_rows:totable(), similarity_rows and similarity_rows:totable()
-  end
-  return id_rows, similarity_rows, done < total and "cancelled" or nil
+local QUERIES_OPTIONS = {
+  similarities = "boolean",
+  as = "string",
+  into = "cdata",
+  similarities_into = "cdata",
+  progress = "function",
+}
+
+--- Finds for each of some queries, embeddings that are not among those uploaded, the k most similar of these: the
+-- most similar first, the lowest id first among those equally similar. Queries are normalised and, with the mean of
+-- those uploaded, centred as these are. One that equals the query is found, too. Goes batch by batch, as
+-- @{Context:compute_nearest_neighbors}.
+--
+--     local ids, similarities = vk.find_nearest(10, { { 0.1, 0.7 } })
+--     print(ids[1][1], similarities[1][1])
+-- @tparam number k 1 to the number of embeddings uploaded
+-- @param queries in one of the five forms that @{Context:upload_embeddings} takes
+-- @tparam[opt] number n rows of a flat table or of FFI memory
+-- @tparam[opt] number d columns
+-- @tparam[opt] table options `similarities`, `as`, `into`, `similarities_into`, `progress`: see
+-- @{Context:compute_nearest_neighbors}
+-- @treturn table for each query a table of k ids; or a view. After a stop, what was finished by then
+-- @treturn table of the same shape, the cosine similarities; or a view; or nil
+-- @treturn nil|string "cancelled" after a stop, else nil
+-- @raise no embeddings; queries of another dimension; a k of 0 or above n; what upload_embeddings raises
+function Context:find_nearest(k, queries, n, d, options)
+  local handle, lib = open(self)
+  arguments.uint32(k, "k")
+  local data, total, dim, given = embeddings.read(queries, n, d, options)
+  options = arguments.options(given, QUERIES_OPTIONS)
+  local as_view = arguments.wants_view(options)
+  -- The library judges k and d here, before memory is taken for results.
+  check(lib, lib.vkc_find_nearest(handle, nil, 0, dim, k, nil, nil))
+  local of_uploaded = embeddings_info(handle, lib).num_embeddings
+  local ids, similarities, stopped = neighbors_in_batches(self, options, as_view, total, k,
+    -- It follows the speed, not k.
+    function() return of_uploaded > 1 and recommended_neighbors_batch(handle, lib, 1) or total end,
+    function(done, count, ids, similarities)
+      check(lib, lib.vkc_find_nearest(handle, data + done * dim, count, dim, k, ids, similarities),
+        done > 0 and ("of the queries from row %.0f on: "):format(done))
+    end)
+  keep(queries)
+  return ids, similarities, stopped
 end
 
 -- ---- The same as functions of the module, on the default context --------------------------------

@@ -57,14 +57,20 @@ const uint DIGIT_BITS = 10;
 const uint DIGIT_GROUPS = 32;
 const uint MOST_SORTED = 1024;
 
+// Ids from here on are those of queries, vectors that are not among the items: query i has
+// FIRST_QUERY
+// + i. No device holds so many items.
+const uint FIRST_QUERY = 1u << 31;
+
 struct SimilarityPush {
   DeviceAddress units;       // int32 [rows][units_pitch]
+  DeviceAddress row_units;   // the same of what has rows in the output: units, or those of queries
   DeviceAddress blocks;      // uint64 [blocks]: addresses of int32 [rows][matrix_pitch], the output
   DeviceAddress units_rows;  // uint [items]: the row of each item's unit vector
   uint units_pitch;
   uint matrix_pitch;
   uint block_shift;   // a block has 2^block_shift rows
-  uint first_item;    // in row 0 of the output
+  uint first_item;    // in row 0 of the output; or a query
   uint end_item;      // one past that in its last row
   uint first_tile;    // of this dispatch
   uint tiles_across;  // tiles in a row of tiles
@@ -101,9 +107,9 @@ struct NeighborsPush {
   uint n;
   uint matrix_pitch;
   uint block_shift;    // a block has 2^block_shift rows
-  uint first_item;     // in row 0 of the blocks
+  uint first_item;     // in row 0 of the blocks; or a query
   uint first_row;      // of this dispatch
-  uint k;              // 1 to n - 1
+  uint k;              // 1 to n - 1; of a query to n
   uint id_bits;        // that hold every id
   uint sort_capacity;  // a power of two, k or more: keys go out in order; 0: in any order
   uint reordered;      // 0: ids and rows do not matter, all is in the order of ids

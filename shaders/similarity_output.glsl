@@ -13,8 +13,9 @@ layout(buffer_reference, std430, buffer_reference_align = 4) readonly buffer Uin
   uint at[];
 };
 
-// The row of the unit vectors that holds an item's.
+// The row of the unit vectors that holds an item's, or a query's.
 uint units_row(uint item) {
+  if (item >= FIRST_QUERY) return item - FIRST_QUERY;
   return push.reordered == 0 ? item : Uints(push.units_rows).at[item];
 }
 

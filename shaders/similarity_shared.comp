@@ -31,7 +31,7 @@ void main() {
   const uint item = local / (SLICE / 4);
   const uint dims = local % (SLICE / 4);
   const uint vector_pitch = push.units_pitch / 4;
-  Units row_source = Units(push.units + uint64_t(units_row(first_row_item + item)) * push.units_pitch * 4);
+  Units row_source = Units(push.row_units + uint64_t(units_row(first_row_item + item)) * push.units_pitch * 4);
   Units column_source = Units(push.units + uint64_t(units_row(first_column_item + item)) * push.units_pitch * 4);
 
   int64_t sums[4][4];

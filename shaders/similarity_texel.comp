@@ -15,7 +15,8 @@ layout(constant_id = WORKGROUP_SIZE_ID) const uint LANES = 8;  // the subgroup's
 layout(constant_id = TILE_SIDE_ID) const uint TILE = 64;
 layout(constant_id = COLUMNS_PER_LANE_ID) const uint COLUMNS = 1;  // times LANES divides TILE
 
-layout(set = 0, binding = 0) uniform isamplerBuffer units;
+// Those of what has rows in the output, and of what has columns.
+layout(set = 0, binding = 0) uniform isamplerBuffer units[2];
 
 layout(buffer_reference, std430, buffer_reference_align = 4) writeonly buffer OutputElements {
   int at[];
@@ -33,10 +34,10 @@ void cosines_of_lanes(uint i, uint j) {
     [[unroll]] for (uint r = 0; r < LANES; ++r) sums[c * LANES + r] = 0;
   }
   for (int texel = 0; texel < texel_pitch; ++texel) {
-    const ivec4 rows = texelFetch(units, row_texel + texel);
+    const ivec4 rows = texelFetch(units[0], row_texel + texel);
     ivec4 columns[COLUMNS];
     [[unroll]] for (uint c = 0; c < COLUMNS; ++c) {
-      columns[c] = texelFetch(units, column_texel[c] + texel);
+      columns[c] = texelFetch(units[1], column_texel[c] + texel);
     }
     [[unroll]] for (uint r = 0; r < LANES; ++r) {
       const ivec4 row = subgroupBroadcast(rows, r);

@@ -629,3 +629,68 @@ class Context:
 
         finished = self._in_batches(count, compute, progress)
         return Neighbors(ids[:finished], similarities[:finished])
+
+    def nearest(
+        self, queries: npt.ArrayLike, k: int, *, progress: Progress | None = None
+    ) -> Neighbors:
+        """Finds the k most similar items of vectors that are not among the uploaded embeddings.
+
+        Queries are normalised and, with the mean of the uploaded embeddings, centred as these are.
+        An item that equals a query is found, too. Otherwise as `nearest_neighbors`.
+
+        Parameters
+        ----------
+        queries
+            (count, d) array, or what NumPy makes such an array of; one of float32 in C order is not
+            copied.
+        k
+            1 to n.
+        progress
+            See `diversity_sequences`: it is given a number for each query that is finished.
+
+        Returns
+        -------
+        Neighbors
+            ``ids``, (count, k) array of uint32, and ``similarities``, (count, k) array of float32.
+            Where `progress` ended early, only the rows that were finished.
+
+        Raises
+        ------
+        InvalidArgumentError
+            Queries of another dimension than the embeddings.
+        NotFiniteError, InvalidLengthError, NoEmbeddingsError
+        DoesNotFitError, OutOfHostMemoryError, OutOfDeviceMemoryError, DeviceLostError
+        """
+        k = arguments.uint32(k, "k", errors.InvalidLengthError)
+        array = arguments.embeddings(queries)
+        total, d = array.shape
+        n = self._n()
+        # The library judges k and d here, before memory is taken for results.
+        self._call("vkc_find_nearest", None, 0, d, k, None, None)
+        ids = np.empty((total, k), np.uint32)
+        similarities = np.empty((total, k), np.float32)
+
+        def compute(done: int, left: int) -> int:
+            # What is recommended follows the speed, not k.
+            most = self._recommended("vkc_recommended_neighbors_batch", 1) if n > 1 else left
+            count = min(most, left)
+            try:
+                self._call(
+                    "vkc_find_nearest",
+                    array[done:].ctypes.data,
+                    count,
+                    d,
+                    k,
+                    ids[done:].ctypes.data,
+                    similarities[done:].ctypes.data,
+                )
+            except errors.NotFiniteError as problem:
+                if done == 0:
+                    raise
+                raise errors.NotFiniteError(
+                    f"of the queries from row {done} on: {problem}"
+                ) from None
+            return count
+
+        finished = self._in_batches(total, compute, progress)
+        return Neighbors(ids[:finished], similarities[:finished])

@@ -179,6 +179,9 @@ FUNCTIONS = {
     "vkc_compute_nearest_neighbors_of": (
         c_int, _context, c_uint32, c_uint32, c_uint32, _array, _array,
     ),
+    "vkc_find_nearest": (
+        c_int, _context, _array, c_uint32, c_uint32, c_uint32, _array, _array,
+    ),
     "vkc_recommended_neighbors_batch": (c_int, _context, c_uint32, POINTER(c_uint32)),
     "vkc_plan_memory": (c_int, _context, POINTER(PlanRequest), POINTER(MemoryPlan)),
     "vkc_validation_message_count": (c_uint32,),

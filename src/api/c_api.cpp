@@ -122,6 +122,20 @@ void require_neighbors(uint32_t k, uint32_t n) {
   }
 }
 
+void require_nearest(uint32_t k, uint32_t n) {
+  if (k == 0 || k > n) {
+    fail(VKC_ERROR_INVALID_LENGTH, "k is ", k, " and must be from 1 to ", n,
+         ", the number of embeddings");
+  }
+}
+
+void require_query_dim(uint32_t query_dim, uint32_t d) {
+  if (query_dim != d) {
+    fail(VKC_ERROR_INVALID_ARGUMENT, "query_dim is ", query_dim, ", and the embeddings have ", d,
+         " dimensions: make queries with the model that made the embeddings");
+  }
+}
+
 void require_rows(uint32_t first, uint32_t count, uint32_t n) {
   if (first > n || count > n - first) {
     fail(VKC_ERROR_ITEM_OUT_OF_RANGE, count, " rows from row ", first,
@@ -365,6 +379,19 @@ VkcResult vkc_compute_nearest_neighbors_of(VkComputeContext* ctx, uint32_t first
     if (count == 0) return;
     require_pointer(ids, "ids");
     context.nearest_neighbors(first, count, k, ids, similarities);
+  });
+}
+
+VkcResult vkc_find_nearest(VkComputeContext* ctx, const float* queries, uint32_t num_queries,
+                           uint32_t query_dim, uint32_t k, uint32_t* ids, float* similarities) {
+  return on_context(ctx, [&](VkComputeContext& context) {
+    const uint32_t n = context.require_embeddings();
+    require_query_dim(query_dim, context.embedding_dim());
+    require_nearest(k, n);
+    if (num_queries == 0) return;
+    require_pointer(queries, "queries");
+    require_pointer(ids, "ids");
+    context.nearest_of_queries(queries, num_queries, k, ids, similarities);
   });
 }
 

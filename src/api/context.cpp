@@ -95,6 +95,18 @@ void VkComputeContext::nearest_neighbors(uint32_t first, uint32_t count, uint32_
   resident_->neighbor_batches.measured(seconds, count);
 }
 
+void VkComputeContext::nearest_of_queries(const float* queries, uint32_t count, uint32_t k,
+                                          uint32_t* ids, float* similarities) {
+  std::unique_ptr<vkc::QueryNeighbors>& search = resident_->query_neighbors;
+  const uint32_t capacity = vkc::QueryNeighbors::capacity_for(resident_->embeddings, count);
+  if (!search || search->capacity() < capacity) {
+    search.reset();  // freed before the larger one is allocated
+    search = std::make_unique<vkc::QueryNeighbors>(staging_, resident_->embeddings, capacity);
+  }
+  const double seconds = seconds_of([&] { search->find(queries, count, k, ids, similarities); });
+  resident_->neighbor_batches.measured(seconds, count);
+}
+
 uint32_t VkComputeContext::recommended_neighbors_batch() const {
   const uint32_t n = resident_->embeddings.n;
   // The similarity kernel computes whole tiles anyway.

@@ -12,6 +12,7 @@
 #include "similarity/device_embeddings.hpp"
 #include "similarity/neighbors.hpp"
 #include "similarity/pairs.hpp"
+#include "similarity/query_neighbors.hpp"
 #include "similarity/row_source.hpp"
 #include "vulkan/device.hpp"
 #include "vulkan/pacer.hpp"
@@ -41,10 +42,14 @@ struct VkComputeContext {
   [[nodiscard]] uint32_t recommended_batch(uint32_t length, const vkc::Order& order) const;
   void nearest_neighbors(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
                          float* similarities);
+  void nearest_of_queries(const float* queries, uint32_t count, uint32_t k, uint32_t* ids,
+                          float* similarities);
   [[nodiscard]] uint32_t recommended_neighbors_batch() const;
 
   // The number of embeddings. Throws Error (NO_EMBEDDINGS) before the first upload.
   [[nodiscard]] uint32_t require_embeddings() const;
+  // Their dimension; of those that are there.
+  [[nodiscard]] uint32_t embedding_dim() const { return resident_->embeddings.d; }
 
   // Set while a call is in progress: contexts are for one thread at a time.
   std::atomic_flag busy = ATOMIC_FLAG_INIT;
@@ -64,11 +69,12 @@ struct VkComputeContext {
 
     vkc::DeviceEmbeddings embeddings;
     vkc::RowSource rows;
-    std::unique_ptr<vkc::Walks> walks;          // made when first needed
-    std::unique_ptr<vkc::Neighbors> neighbors;  // likewise
-    std::unique_ptr<vkc::Pairs> pairs;          // likewise
-    std::vector<vkc::Pacer> walk_batches;       // of each order: steps of all walks together
-    vkc::Pacer neighbor_batches;                // items
+    std::unique_ptr<vkc::Walks> walks;                     // made when first needed
+    std::unique_ptr<vkc::Neighbors> neighbors;             // likewise
+    std::unique_ptr<vkc::QueryNeighbors> query_neighbors;  // likewise
+    std::unique_ptr<vkc::Pairs> pairs;                     // likewise
+    std::vector<vkc::Pacer> walk_batches;  // of each order: steps of all walks together
+    vkc::Pacer neighbor_batches;           // items
   };
 
   vkc::Device device_;

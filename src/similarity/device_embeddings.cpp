@@ -27,14 +27,30 @@ uint32_t units_pitch_of(uint32_t d) {
   return static_cast<uint32_t>(round_up(d, DIMENSIONS_PER_SLICE));
 }
 
-// A tile may begin at any row, and so reach kTile - 1 rows past the last.
-uint64_t padded_rows_of(uint32_t n) { return round_up(uint64_t{n} + kTile - 1, kTile); }
-
-uint64_t units_bytes(uint32_t n, uint32_t d) {
-  return padded_rows_of(n) * units_pitch_of(d) * sizeof(int32_t);
-}
+uint64_t units_bytes(uint32_t n, uint32_t d) { return padded_rows_of(n) * units_row_bytes(d); }
 
 }  // namespace
+
+uint64_t units_row_bytes(uint32_t d) { return units_pitch_of(d) * sizeof(int32_t); }
+
+uint64_t padded_rows_of(uint32_t n) { return round_up(uint64_t{n} + kTile - 1, kTile); }
+
+void upload_units(Staging& staging, HostThreads& threads, const Buffer& units,
+                  const FixedPointEmbeddings& fixed, uint32_t n, uint32_t d,
+                  const std::function<uint32_t(uint32_t)>& id_in) {
+  const uint64_t row_bytes = units_row_bytes(d);
+  const auto fill = [&](std::byte* to, uint64_t begin, uint64_t end) {
+    const uint64_t first = begin / row_bytes;
+    const auto write_row = [&](uint64_t r) {
+      auto* elements = reinterpret_cast<int32_t*>(to + r * row_bytes);
+      const uint32_t written = first + r < n ? d : 0;
+      if (written > 0) fixed.write_unit_vector(id_in(static_cast<uint32_t>(first + r)), elements);
+      std::fill(elements + written, elements + units_pitch_of(d), 0);
+    };
+    threads.for_each((end - begin) / row_bytes, kLeastWritten / row_bytes + 1, write_row);
+  };
+  upload(staging, units, padded_rows_of(n) * row_bytes, row_bytes, fill);
+}
 
 DeviceEmbeddings::DeviceEmbeddings(Staging& staging, const float* embeddings,
                                    uint32_t num_embeddings, uint32_t embedding_dim, bool center)
@@ -58,17 +74,7 @@ DeviceEmbeddings::DeviceEmbeddings(Staging& staging, const float* embeddings,
   const auto id_in = [&](uint64_t row) {
     return fixed.order() ? (*fixed.order())[row] : static_cast<uint32_t>(row);
   };
-  const uint64_t row_bytes = units_pitch * sizeof(int32_t);
-  upload(staging, units, bytes, row_bytes, [&](std::byte* to, uint64_t begin, uint64_t end) {
-    const uint64_t first = begin / row_bytes;
-    const auto write_row = [&](uint64_t r) {
-      auto* elements = reinterpret_cast<int32_t*>(to + r * row_bytes);
-      const uint32_t written = first + r < n ? d : 0;
-      if (written > 0) fixed.write_unit_vector(id_in(first + r), elements);
-      std::fill(elements + written, elements + units_pitch, 0);
-    };
-    threads.for_each((end - begin) / row_bytes, kLeastWritten / row_bytes + 1, write_row);
-  });
+  upload_units(staging, threads, units, fixed, n, d, id_in);
   weights = Buffer(device, n * sizeof(int32_t), MemoryUse::kDevice);
   const auto write_weights = [&](std::byte* to, uint64_t begin, uint64_t end) {
     auto* elements = reinterpret_cast<int32_t*>(to);
@@ -80,6 +86,7 @@ DeviceEmbeddings::DeviceEmbeddings(Staging& staging, const float* embeddings,
   upload(staging, weights, weights.bytes(), sizeof(int32_t), write_weights);
   order = ItemOrder(staging, fixed.order(), n, padded_rows_of(n));
   known = KnownSimilarities(fixed, n, d);
+  mean = fixed.mean();
 }
 
 Footprint DeviceEmbeddings::footprint(const Device& device, uint32_t n, uint32_t d) {
@@ -94,7 +101,7 @@ Footprint DeviceEmbeddings::upload_footprint(const Device& device, uint32_t n, u
 }
 
 uint64_t DeviceEmbeddings::staging_bytes(const Device& device, uint32_t n, uint32_t d) {
-  return upload_staging_bytes(device, units_bytes(n, d), units_pitch_of(d) * sizeof(int32_t));
+  return upload_staging_bytes(device, units_bytes(n, d), units_row_bytes(d));
 }
 
 bool DeviceEmbeddings::is_readable(const Device& device, uint32_t n, uint32_t d) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <vector>
 
 #include "similarity/item_order.hpp"
 #include "similarity/known_similarities.hpp"
@@ -10,6 +12,19 @@
 #include "vulkan/staging.hpp"
 
 namespace vkc {
+
+class FixedPointEmbeddings;
+class HostThreads;
+
+// Unit vectors that kernels read in tiles: bytes a row, and all rows of n, padding included. A tile
+// may begin at any row, and so reach kTile - 1 rows past the last.
+uint64_t units_row_bytes(uint32_t d);
+uint64_t padded_rows_of(uint32_t n);
+
+// Fills `units` with the unit vectors of n rows, those that id_in(row) gives, and zeros behind.
+void upload_units(Staging& staging, HostThreads& threads, const Buffer& units,
+                  const FixedPointEmbeddings& fixed, uint32_t n, uint32_t d,
+                  const std::function<uint32_t(uint32_t)>& id_in);
 
 struct DeviceEmbeddings {
   // Throws Error (NOT_FINITE, DOES_NOT_FIT, OUT_OF_DEVICE_MEMORY).
@@ -35,6 +50,7 @@ struct DeviceEmbeddings {
   Buffer units;          // int32 [rows][units_pitch], rows >= n + kTile - 1
   Buffer weights;        // int32 [n]
   KnownSimilarities known;
+  std::vector<double> mean;  // see FixedPointEmbeddings
 };
 
 }  // namespace vkc

@@ -41,10 +41,17 @@ void for_columns(HostThreads& threads, uint32_t n, uint32_t d, const Body& body)
 FixedPointEmbeddings::FixedPointEmbeddings(HostThreads& threads, const float* embeddings,
                                            uint32_t n, uint32_t d, bool center)
     : embeddings_(embeddings), n_(n), d_(d), mean_(d, 0.0), norms_(n) {
-  require_finite(threads);
+  require_finite(threads, "embedding");
   if (center) set_mean(threads);
   set_norms(threads);
   if (n <= kMostOrdered) set_order(threads);
+}
+
+FixedPointEmbeddings::FixedPointEmbeddings(HostThreads& threads, const float* queries, uint32_t n,
+                                           uint32_t d, std::vector<double> mean)
+    : embeddings_(queries), n_(n), d_(d), mean_(std::move(mean)), norms_(n) {
+  require_finite(threads, "query");
+  set_norms(threads);
 }
 
 uint64_t FixedPointEmbeddings::bytes(uint32_t n, uint32_t d) {
@@ -72,7 +79,7 @@ int32_t FixedPointEmbeddings::weight(uint32_t item) const {
   return static_cast<int32_t>(std::llrint(norms_[item] / largest_norm_ * kFixedPointOne));
 }
 
-void FixedPointEmbeddings::require_finite(HostThreads& threads) const {
+void FixedPointEmbeddings::require_finite(HostThreads& threads, const char* what) const {
   for_rows(threads, n_, d_, [&](uint32_t i) {
     const float* numbers = row(i);
     // x - x is 0 for finite x and NaN otherwise: one sum a row keeps the usual case vectorised.
@@ -81,9 +88,9 @@ void FixedPointEmbeddings::require_finite(HostThreads& threads) const {
     if (probe == 0) return;
     for (uint32_t k = 0; k < d_; ++k) {
       if (std::isfinite(numbers[k])) continue;
-      fail(VKC_ERROR_NOT_FINITE, "embedding in row ", i, " has ",
+      fail(VKC_ERROR_NOT_FINITE, what, " in row ", i, " has ",
            std::isnan(numbers[k]) ? "NaN" : "infinity", " in column ", k,
-           " (both from 0): mend or remove that embedding");
+           " (both from 0): mend or remove that ", what);
     }
   });
 }

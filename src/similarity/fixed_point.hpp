@@ -27,6 +27,11 @@ class FixedPointEmbeddings {
   FixedPointEmbeddings(HostThreads& threads, const float* embeddings, uint32_t n, uint32_t d,
                        bool center);
 
+  // The same of queries, n vectors that are not among the embeddings. mean: d numbers, the mean()
+  // of those; it is subtracted.
+  FixedPointEmbeddings(HostThreads& threads, const float* queries, uint32_t n, uint32_t d,
+                       std::vector<double> mean);
+
   // The most bytes of the host that such an object takes, which is while it is made.
   static uint64_t bytes(uint32_t n, uint32_t d);
 
@@ -34,6 +39,9 @@ class FixedPointEmbeddings {
   void write_unit_vector(uint32_t item, int32_t* to) const;
 
   [[nodiscard]] bool is_zero(uint32_t item) const { return norms_[item] == 0; }
+
+  // d numbers: the mean of the embeddings if they are centred, else zeros.
+  [[nodiscard]] const std::vector<double>& mean() const { return mean_; }
 
   // An item's norm over the largest norm, times 2^30.
   [[nodiscard]] int32_t weight(uint32_t item) const;
@@ -52,7 +60,7 @@ class FixedPointEmbeddings {
   [[nodiscard]] const float* row(uint32_t item) const {
     return embeddings_ + static_cast<std::size_t>(item) * d_;
   }
-  void require_finite(HostThreads& threads) const;
+  void require_finite(HostThreads& threads, const char* what) const;
   void set_mean(HostThreads& threads);
   void set_norms(HostThreads& threads);
   void set_order(HostThreads& threads);
@@ -60,7 +68,7 @@ class FixedPointEmbeddings {
   const float* embeddings_;
   uint32_t n_;
   uint32_t d_;
-  std::vector<double> mean_;   // d: of the embeddings if they are to be centred, else 0
+  std::vector<double> mean_;   // d
   std::vector<double> norms_;  // n: after centring
   double largest_norm_ = 0;
   bool weighted_ = false;

@@ -44,19 +44,21 @@ KnownSimilarities::KnownSimilarities(const FixedPointEmbeddings& embeddings, uin
     embeddings.write_unit_vector(item, unit.data());
     return unit;
   };
-  const std::set<uint32_t> items = choose_items(n, unit_vector(n - 1));
-  std::vector<std::vector<int32_t>> units;
-  units.reserve(items.size());
-  for (const uint32_t item : items) units.push_back(unit_vector(item));
-  auto a = units.begin();
-  for (const uint32_t first : items) {
-    auto b = units.begin();
-    for (const uint32_t second : items) {
-      if (first != second) pairs_.push_back({first, second, similarity_of(*a, *b)});
-      ++b;
-    }
-    ++a;
+  for (const uint32_t id : choose_items(n, unit_vector(n - 1))) {
+    items_.push_back({id, unit_vector(id)});
   }
+  for (const Item& a : items_) {
+    for (const Item& b : items_) {
+      if (a.id != b.id) pairs_.push_back({a.id, b.id, similarity_of(a.unit, b.unit)});
+    }
+  }
+}
+
+std::vector<KnownSimilarity> KnownSimilarities::of_other(const std::vector<int32_t>& unit,
+                                                         uint32_t id) const {
+  std::vector<KnownSimilarity> known;
+  for (const Item& item : items_) known.push_back({id, item.id, similarity_of(unit, item.unit)});
+  return known;
 }
 
 std::vector<KnownSimilarity> KnownSimilarities::in_rows(uint32_t first, uint32_t count) const {

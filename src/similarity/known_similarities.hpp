@@ -24,12 +24,23 @@ class KnownSimilarities {
   // Those to compare in the rows of items first .. first + count - 1: at most kMost.
   [[nodiscard]] std::vector<KnownSimilarity> in_rows(uint32_t first, uint32_t count) const;
 
+  // Those of a vector that is not among the embeddings with the few items: as the `first` of pairs
+  // it has this id.
+  [[nodiscard]] std::vector<KnownSimilarity> of_other(const std::vector<int32_t>& unit,
+                                                      uint32_t id) const;
+
   static constexpr uint32_t kItems = 8;       // all pairs of which are known
   static constexpr uint32_t kDiagonals = 16;  // elements of the diagonal, evenly spaced
   static constexpr uint32_t kMost = kItems * kItems + kDiagonals;
 
  private:
-  std::vector<uint32_t> zeros_;         // the items whose embeddings are zero, ascending
+  struct Item {
+    uint32_t id;
+    std::vector<int32_t> unit;  // its unit vector
+  };
+
+  std::vector<uint32_t> zeros_;  // the items whose embeddings are zero, ascending
+  std::vector<Item> items_;
   std::vector<KnownSimilarity> pairs_;  // in both orders
 };
 

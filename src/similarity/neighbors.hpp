@@ -26,8 +26,9 @@ class Neighbors {
   // Throws Error (DOES_NOT_FIT) where the device cannot go through rows that long.
   Neighbors(Staging& staging, RowSource& source);
 
-  // The k most similar others of items first .. first + count - 1, into ids and, unless that is
-  // nullptr, similarities: count x k each. count > 0.
+  // The k most similar others of items first .. first + count - 1, or most similar items of queries
+  // (ids from FIRST_QUERY on), into ids and, unless that is nullptr, similarities: count x k each.
+  // count > 0.
   void find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids, float* similarities);
 
   // Items a second to expect of a device not yet measured.

@@ -37,7 +37,7 @@ void RowSource::Loan::begin(std::size_t which, uint32_t first, uint32_t count,
     const DeviceRows rows = at(which, first);
     const auto check_and_follow = [&](const vk::raii::CommandBuffer& commands) {
       source_.check_.record(commands, which, rows.matrix,
-                            spots(rows, source_.embeddings_.known.in_rows(first, count)));
+                            spots(rows, source_.known_in_rows(first, count)));
       if (follow) follow(commands);
     };
     source_.similarity_.begin_rows(which, rows.matrix, first, count, check_and_follow);
@@ -66,6 +66,7 @@ RowChoice RowSource::choose(const Device& device, uint32_t n, uint32_t count, ui
 
 RowChoice RowSource::choose(uint32_t count) const {
   const uint64_t available = available_bytes();
+  if (queries_ != nullptr) return {false, available};
   if (is_filled_) return {true, available};
   if (matrix_ && count == embeddings_.n) return {true, bytes_left(available, matrix_->bytes())};
   return choose(staging_.device(), embeddings_.n, count, available);
@@ -98,6 +99,11 @@ const DeviceMatrix& RowSource::whole() {
   check_.compare(0, *matrix_);
   is_filled_ = true;
   return *matrix_;
+}
+
+std::vector<KnownSimilarity> RowSource::known_in_rows(uint32_t first, uint32_t count) const {
+  return queries_ == nullptr ? embeddings_.known.in_rows(first, count)
+                             : queries_->known_in_rows(first, count);
 }
 
 uint64_t RowSource::available_bytes() const {

@@ -9,6 +9,7 @@
 #include "similarity/device_embeddings.hpp"
 #include "similarity/device_matrix.hpp"
 #include "similarity/item_order.hpp"
+#include "similarity/queries.hpp"
 #include "similarity/similarity.hpp"
 #include "similarity/spot_check.hpp"
 #include "vulkan/staging.hpp"
@@ -70,7 +71,15 @@ class RowSource {
   RowSource(Staging& staging, const DeviceEmbeddings& embeddings)
       : staging_(staging),
         embeddings_(embeddings),
-        similarity_(staging.device(), embeddings),
+        similarity_(staging.device(), embeddings, embeddings.units),
+        check_(staging.device()) {}
+
+  // Rows of queries, which have ids from FIRST_QUERY on: they are computed, always.
+  RowSource(Staging& staging, const DeviceEmbeddings& embeddings, const Queries& queries)
+      : staging_(staging),
+        embeddings_(embeddings),
+        queries_(&queries),
+        similarity_(staging.device(), embeddings, queries.units()),
         check_(staging.device()) {}
 
   [[nodiscard]] const DeviceEmbeddings& embeddings() const { return embeddings_; }
@@ -98,8 +107,12 @@ class RowSource {
   void reuse_matrix_of(RowSource& other);
 
  private:
+  // What the host knows of the rows of these items, or queries.
+  [[nodiscard]] std::vector<KnownSimilarity> known_in_rows(uint32_t first, uint32_t count) const;
+
   Staging& staging_;
   const DeviceEmbeddings& embeddings_;
+  const Queries* queries_ = nullptr;  // nullptr: rows are of the embeddings
   Similarity similarity_;
   SpotCheck check_;
   std::unique_ptr<DeviceMatrix> matrix_;  // of all rows; made when first needed

@@ -33,7 +33,8 @@ uint32_t tile_side(const Device& device, const DeviceEmbeddings& embeddings) {
   return side;
 }
 
-Kernel make_kernel(const Device& device, const DeviceEmbeddings& embeddings, uint32_t tile) {
+Kernel make_kernel(const Device& device, const DeviceEmbeddings& embeddings,
+                   const Buffer& row_units, uint32_t tile) {
   if (device.limits().is_cpu) {
     const uint32_t lanes = device.limits().subgroup_size;
     return {device,
@@ -41,18 +42,21 @@ Kernel make_kernel(const Device& device, const DeviceEmbeddings& embeddings, uin
              .constants = {{WORKGROUP_SIZE_ID, lanes},
                            {TILE_SIDE_ID, tile},
                            {COLUMNS_PER_LANE_ID, texel_columns(tile, lanes)}},
-             .texel_buffers = {{embeddings.units.handle(), embeddings.units.bytes()}}}};
+             .texel_buffers = {{row_units.handle(), row_units.bytes()},
+                               {embeddings.units.handle(), embeddings.units.bytes()}}}};
   }
   return {device, {.code = kernels::similarity_shared}};
 }
 
 }  // namespace
 
-Similarity::Similarity(const Device& device, const DeviceEmbeddings& embeddings)
+Similarity::Similarity(const Device& device, const DeviceEmbeddings& embeddings,
+                       const Buffer& row_units)
     : device_(device),
       embeddings_(embeddings),
+      row_units_(row_units),
       tile_(tile_side(device, embeddings)),
-      kernel_(make_kernel(device, embeddings, tile_)),
+      kernel_(make_kernel(device, embeddings, row_units, tile_)),
       turns_{Turn{Submission(device)}, Turn{Submission(device)}},
       pacer_(kSubmissionSeconds, expected_rate(device) / (static_cast<double>(tile_) * tile_ *
                                                           embeddings.units_pitch)) {}
@@ -67,6 +71,7 @@ void Similarity::fill(const DeviceMatrix& matrix, const Follow& follow) {
   const uint64_t side = tiles_along(embeddings_.n);
   const uint64_t tiles = side * (side + 1) / 2;
   const SimilarityPush push{.units = embeddings_.units.address(),
+                            .row_units = row_units_.address(),
                             .blocks = matrix.block_table(),
                             .units_rows = embeddings_.order.rows(),
                             .units_pitch = embeddings_.units_pitch,
@@ -97,6 +102,7 @@ void Similarity::begin_rows(std::size_t which, const DeviceMatrix& rows, uint32_
   const uint64_t across = tiles_along(embeddings_.n);
   const uint64_t tiles = across * tiles_along(count);
   const SimilarityPush push{.units = embeddings_.units.address(),
+                            .row_units = row_units_.address(),
                             .blocks = rows.block_table(),
                             .units_rows = embeddings_.order.rows(),
                             .units_pitch = embeddings_.units_pitch,

@@ -19,7 +19,8 @@ class Similarity {
   // Commands that follow a computation on the device, and see what it wrote.
   using Follow = std::function<void(const vk::raii::CommandBuffer&)>;
 
-  Similarity(const Device& device, const DeviceEmbeddings& embeddings);
+  // row_units: the unit vectors of what has rows: the embeddings', or those of queries.
+  Similarity(const Device& device, const DeviceEmbeddings& embeddings, const Buffer& row_units);
 
   // Multiply-adds a second to expect of a device not yet measured.
   static double expected_rate(const Device& device);
@@ -29,8 +30,9 @@ class Similarity {
   void fill(const DeviceMatrix& matrix, const Follow& follow = {});
 
   // Begins to fill rows with those of items first .. first + count - 1, rows and columns in the
-  // order of the ids; count <= rows.rows(). The commands of `follow`, if any, come behind. which:
-  // of two such computations that may be under way, 0 or 1; an earlier one is waited for.
+  // order of the ids; count <= rows.rows(). Queries are items, too, from FIRST_QUERY on. The
+  // commands of `follow`, if any, come behind. which: of two such computations that may be under
+  // way, 0 or 1; an earlier one is waited for.
   void begin_rows(std::size_t which, const DeviceMatrix& rows, uint32_t first, uint32_t count,
                   const Follow& follow = {});
 
@@ -58,6 +60,7 @@ class Similarity {
 
   const Device& device_;
   const DeviceEmbeddings& embeddings_;
+  const Buffer& row_units_;
   uint32_t tile_;  // items on a side of a tile; divides kTile
   Kernel kernel_;
   std::array<Turn, 2> turns_;

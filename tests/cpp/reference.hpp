@@ -186,6 +186,19 @@ inline std::vector<uint32_t> scored_sequence(const Rows<int32_t>& cosines, uint3
   return sequence;
 }
 
+// Step 8: queries in float64, less the mean row of the embeddings where these are centred.
+inline Rows<double> queries_in_double(const Embeddings& queries, const Embeddings& embeddings,
+                                      bool center) {
+  Rows<double> rows{queries.n, queries.d, {queries.values.begin(), queries.values.end()}};
+  if (!center) return rows;
+  for (uint32_t k = 0; k < rows.d; ++k) {
+    double sum = 0;
+    for (uint32_t i = 0; i < embeddings.n; ++i) sum += embeddings.row(i)[k];
+    for (uint32_t i = 0; i < rows.n; ++i) rows.row(i)[k] -= sum / embeddings.n;
+  }
+  return rows;
+}
+
 // Everything that one set of embeddings gives.
 struct Results {
   bool weighted;
@@ -248,5 +261,32 @@ struct Neighbors {
     return result;
   }
 };
+
+// Step 8: the k nearest items of each query.
+inline NeighborLists nearest(const Embeddings& queries, const Embeddings& embeddings, bool center,
+                             uint32_t k) {
+  const Rows<double> rows = in_double(embeddings, center);
+  const Rows<int32_t> units = unit_vectors(rows, norms(rows));
+  const Rows<double> query_rows = queries_in_double(queries, embeddings, center);
+  const Rows<int32_t> query_units = unit_vectors(query_rows, norms(query_rows));
+  NeighborLists result;
+  for (uint32_t q = 0; q < queries.n; ++q) {
+    std::vector<int32_t> c;
+    for (uint32_t j = 0; j < units.n; ++j) {
+      int64_t sum = 0;
+      for (uint32_t m = 0; m < units.d; ++m) {
+        sum += int64_t{query_units.row(q)[m]} * units.row(j)[m];
+      }
+      c.push_back(static_cast<int32_t>(std::clamp(rescale(sum), -kOne, kOne)));
+    }
+    std::vector<uint32_t> ids = neighbors(c.data(), units.n, units.n);  // of no item: all count
+    ids.resize(k);
+    for (const uint32_t j : ids) {
+      result.ids.push_back(j);
+      result.similarities.push_back(static_cast<float>(c[j] * std::ldexp(1.0, -30)));
+    }
+  }
+  return result;
+}
 
 }  // namespace reference

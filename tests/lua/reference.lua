@@ -22,8 +22,8 @@ end
 local Reference = {}
 Reference.__index = Reference
 
--- Rows of float64: the embeddings, less their mean where center is true.
-local function prepared(data, n, d, center)
+-- Rows of float64: the embeddings, less the mean of the first `of` where center is true.
+local function prepared(data, n, d, center, of)
   local rows = {}
   for i = 0, n - 1 do
     rows[i] = {}
@@ -32,8 +32,8 @@ local function prepared(data, n, d, center)
   if not center then return rows end
   for k = 0, d - 1 do
     local mean = 0
-    for i = 0, n - 1 do mean = mean + rows[i][k] end
-    mean = mean / n
+    for i = 0, of - 1 do mean = mean + rows[i][k] end
+    mean = mean / of
     for i = 0, n - 1 do rows[i][k] = rows[i][k] - mean end
   end
   return rows
@@ -163,12 +163,13 @@ function Reference:sequences(length)
 end
 
 --- The k nearest neighbours of count items from first on, and their similarities, a table for each item.
-function Reference:neighbors(k, first, count)
+-- among: of ids below that only (default: of all)
+function Reference:neighbors(k, first, count, among)
   local matrix = self:matrix()
   local ids, values = {}, {}
   for i = first or 0, (first or 0) + (count or self.n) - 1 do
     local others = {}
-    for j = 0, self.n - 1 do
+    for j = 0, (among or self.n) - 1 do
       if j ~= i then others[#others + 1] = j end
     end
     table.sort(others, function(a, b)
@@ -186,8 +187,9 @@ function Reference:neighbors(k, first, count)
 end
 
 --- What must come of n x d floats.
-return function(data, n, d, center)
-  local rows = prepared(data, n, d, center)
+-- of: those behind the first so many are queries, which do not count in the mean (default: none is)
+return function(data, n, d, center, of)
+  local rows = prepared(data, n, d, center, of or n)
   local norms = norms_of(rows, n, d)
   local weights, weighted = weights_of(norms, n)
   return setmetatable({

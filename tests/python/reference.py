@@ -13,14 +13,15 @@ def _scale_down(products):
 class Reference:
     """What must come of n x d embeddings. All of it is in integers, as numpy.int64."""
 
-    def __init__(self, embeddings, center=False):
+    def __init__(self, embeddings, center=False, of=None):
+        """Those behind the first `of`, where it is given, are queries: they do not count in the mean."""
         rows = np.asarray(embeddings, np.float32).astype(np.float64)
         self.n, d = rows.shape
         if center:
             mean = np.zeros(d)
-            for row in rows:
+            for row in rows[:of]:
                 mean += row
-            rows = rows - mean / self.n
+            rows = rows - mean / len(rows[:of])
         squares = np.zeros(self.n)
         for column in rows.T:
             squares += column * column
@@ -76,6 +77,12 @@ class Reference:
             for i in range(self.n)
         ]
         return np.array(ids), np.take_along_axis(self.matrix(), np.array(ids), axis=1)
+
+    def nearest(self, k, of):
+        """ids and similarities of the queries behind the first `of` items."""
+        cosines = self.cosines[of:, :of]
+        ids = np.array([sorted(range(of), key=lambda j: (-row[j], j))[:k] for row in cosines])
+        return ids, np.take_along_axis(self.matrix()[of:, :of], ids, axis=1)
 
 
 def kinds(n, d):

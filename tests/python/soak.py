@@ -54,6 +54,7 @@ def check(context):
     assert (context.diversity_sequence(66, LENGTH, "away", 0.3) == AWAY).all()
     found = context.nearest_neighbors(K)
     assert (found.ids == IDS).all() and (found.similarities == SIMILARITIES).all()
+    assert context.nearest(DATA, 1).ids.shape == (N, 1)
     assert context.embeddings_info().num_embeddings == N
     assert context.plan_memory(N, D).fits
     assert context.device_info().usable

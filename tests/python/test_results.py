@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import vulkan_compute
 from reference import Reference, kinds
 from vulkan_compute import _context
 
@@ -107,6 +108,23 @@ def test_neighbors(uploaded, reference):
     some = uploaded.nearest_neighbors(5, first=3, count=2)
     assert (some.ids == reference.neighbors(5)[0][3:5]).all()
     assert uploaded.nearest_neighbors(5, count=0).ids.shape == (0, 5)
+
+
+def test_nearest(context, kind, center):
+    items = 40
+    context.upload(KINDS[kind][:items], center)
+    queries = KINDS[kind][items:]
+    reference = Reference(KINDS[kind], center, of=items)
+    for k in (1, items):
+        ids, similarities = reference.nearest(k, items)
+        found = context.nearest(queries, k)
+        assert is_array(found.ids, np.uint32, (N - items, k))
+        assert is_array(found.similarities, np.float32, (N - items, k))
+        assert (found.ids == ids).all() and (found.similarities == similarities).all()
+    with pytest.raises(vulkan_compute.InvalidArgumentError, match="have 9 dimensions"):
+        context.nearest(queries[:, 1:], 3)
+    with pytest.raises(vulkan_compute.InvalidLengthError, match="1 to 40"):
+        context.nearest(queries, 41)
 
 
 def test_many_batches(context, psalms):

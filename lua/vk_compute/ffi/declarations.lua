@@ -130,6 +130,9 @@ VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint3
 VkcResult vkc_compute_nearest_neighbors_of(VkComputeContext* ctx, uint32_t first,
                                            uint32_t count, uint32_t k, uint32_t* ids,
                                            float* similarities);
+VkcResult vkc_find_nearest(VkComputeContext* ctx, const float* queries,
+                           uint32_t num_queries, uint32_t query_dim, uint32_t k,
+                           uint32_t* ids, float* similarities);
 VkcResult vkc_recommended_neighbors_batch(VkComputeContext* ctx, uint32_t k, uint32_t* count);
 
 typedef enum VkcWork {

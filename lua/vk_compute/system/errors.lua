@@ -61,12 +61,13 @@ end
 -- and tostring() of it is `where .. message`.
 -- @param lib the library, as from vk_compute.ffi.library
 -- @param result a VkcResult
-function errors.check(lib, result)
+-- @tparam[opt] string before put before the message
+function errors.check(lib, result, before)
   if result == 0 then return end
   error(setmetatable({
     code = tonumber(result),
     name = ffi.string(lib.vkc_result_name(result)),
-    message = ffi.string(lib.vkc_last_error()),
+    message = (before or "") .. ffi.string(lib.vkc_last_error()),
     where = caller(),
   }, LibraryError), 0)
 end
