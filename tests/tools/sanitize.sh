@@ -39,7 +39,8 @@ run() {
   "$@"
 }
 
-export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1
+# Tests of few threads load a library before the sanitizer's.
+export ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1:verify_asan_link_order=0
 export LSAN_OPTIONS=suppressions=$tools/lsan.supp:print_suppressions=0
 export UBSAN_OPTIONS=print_stacktrace=1
 
@@ -89,6 +90,12 @@ cpp_tests() {
   cpp_test devices_test
   cpp_test faults_test
   cpp_test threads_test
+  cpp_test available_memory_test
+  cpp_test patience_test
+  cpp_test device_identifiers_test
+  cpp_test structs_test
+  cpp_test kernel_test
+  cpp_test float_environment_test
   run $bin/c_program
   # Freed memory is kept for a while, so that it would seem to grow; and the peak of a process is that
   # of the sanitizer's memory, too.
@@ -103,6 +110,8 @@ cpp_tests() {
     cpp_test walks_test
     cpp_test variants_test
     cpp_test neighbors_test
+    cpp_test orders_test
+    cpp_test pairs_test
   else
     cpp_test definition_test 'Definition.*'
     cpp_test psalms_test '*Similarities/AsTheyAre'
@@ -111,6 +120,8 @@ cpp_tests() {
     # With the work that the library splits over threads.
     cpp_test variants_test '*/Variants.*:Blocks.*:*RowsInPieces/Discrete:*/LargeUploads.*'
     cpp_test neighbors_test '*/n?:*/n6?:*/n1031'
+    cpp_test orders_test '-*Sizes*:*ManyItems*'
+    cpp_test pairs_test
   fi
   expect_all_accounted
 }
