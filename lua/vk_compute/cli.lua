@@ -9,6 +9,8 @@
 --   asks for `stop.catch()`
 -- @module vk_compute.cli
 
+require("vk_compute.cli.standard_streams").open_closed()
+
 local argparse = require("argparse")
 local command = require("vk_compute.cli.command")
 local output = require("vk_compute.cli.output")
@@ -91,7 +93,6 @@ local function new_parser()
 end
 
 local function run(module, options)
-  stop.at_once()
   command.run(function() return module.main(options) end, function()
     output.end_line()
     return stop.exit_code()

@@ -2,7 +2,6 @@
 -- @module vk_compute.cli.check
 
 local time = require("posix.time")
-local unistd = require("posix.unistd")
 local cache = require("vk_compute.cache")
 local command = require("vk_compute.cli.command")
 local output = require("vk_compute.cli.output")
@@ -27,7 +26,7 @@ function check.exit_code(status)
   return (status.problems[1] or status.state == "missing") and command.EXIT_NOT_WELL or 0
 end
 
-local on_terminal = unistd.isatty(1) == 1
+local on_terminal = output.can_redraw(1)
 local CLEAR_SCREEN, REDRAW = "\27[2J\27[H", "\27[H\27[J"
 
 local function show(options, status, is_first)

@@ -25,6 +25,22 @@ function command.fail_with(exit_code, problem)
   error({ message = command.message_of(problem), exit_code = exit_code }, 0)
 end
 
+-- The arguments, with a negative number joined to the option before it: argparse takes it for an option else, and the
+-- message would not tell what values there are.
+local function joined_numbers(words)
+  local joined, is_over = {}, false
+  for _, word in ipairs(words) do
+    local before = joined[#joined]
+    if not is_over and before and before:find("^%-%-%a[%a-]*$") and word:find("^%-%.?%d") then
+      joined[#joined] = before .. "=" .. word
+    else
+      joined[#joined + 1] = word
+    end
+    is_over = is_over or word == "--"
+  end
+  return joined
+end
+
 --- Reads the arguments. Where they are wrong, says so and ends the program.
 -- @param parser of argparse; of several commands, the one that was called is the one explained
 -- @treturn table
@@ -42,7 +58,7 @@ function command.parse(parser)
     end
     command.refuse_use(("%s\n\n%s"):format(active:get_usage(), message))
   end
-  return parser:parse()
+  return parser:parse(joined_numbers(arg))
 end
 
 --- What an error says. Errors of wrong use carry the script's name and line, which tell its user nothing.

@@ -21,8 +21,15 @@ local PLAIN_INTERVAL, BAR_INTERVAL = 0.8, 0.1  -- seconds between lines, between
 -- A reader that has gone shows as an error here, so that work in hand can be put right.
 signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
--- Whether the bar, which is on standard error, is on a terminal, and is there.
-local bar_possible, bar_shown = unistd.isatty(2) == 1, false
+--- Whether a standard stream is a terminal on which what was shown can be shown anew.
+-- @tparam number stream 1 or 2
+function output.can_redraw(stream)
+  local terminal = os.getenv("TERM")
+  return unistd.isatty(stream) == 1 and terminal ~= nil and terminal ~= "" and terminal ~= "dumb"
+end
+
+-- Whether the bar can be on standard error, and is there.
+local bar_possible, bar_shown = output.can_redraw(2), false
 
 -- Returns nil, or what went wrong.
 local function try_write(stream, text)

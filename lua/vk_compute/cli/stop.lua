@@ -19,12 +19,6 @@ function stop.catch()
   signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 end
 
---- From here on Ctrl-C ends the program at once. (LuaJIT's own way is to wait for a call in hand and to
--- show a traceback.)
-function stop.at_once()
-  signal.signal(signal.SIGINT, signal.SIG_DFL)
-end
-
 --- How often this process was asked.
 function stop.count()
   local number = next_signal()
