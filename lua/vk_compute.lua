@@ -107,9 +107,9 @@ end
 
 -- ---- Files of embeddings ------------------------------------------------------------------------
 
---- Reads a file of embeddings: .npy, JSON (of Ollama, or with metadata), JSONL, .fvecs, .fbin or raw
--- float32. The format is told by the contents. Needs no context, no device and not the library;
--- lua-posix and lua-cjson must be installed.
+--- Reads a file of embeddings: .npy, JSON as Ollama gives it, and the other formats that
+-- @{vk_compute.formats.embedding_file} lists. The format is told by the contents. Needs no context, no device
+-- and not the library; lua-posix and lua-cjson must be installed.
 --
 --     local embeddings = vk.read_embeddings("embeddings.json")
 --     print(embeddings.description)

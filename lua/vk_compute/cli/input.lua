@@ -14,8 +14,8 @@ local input = {}
 
 --- Adds the argument EMBEDDINGS, and the options that say how to read it, to a parser.
 function input.declare(parser)
-  parser:argument("EMBEDDINGS", "file of embeddings: .npy, JSON as Ollama gives it or with ids, JSONL, .fvecs,"
-    .. " .fbin or raw float32. A poem_index in JSON must be the item's place in the file, from 0")
+  parser:argument("EMBEDDINGS", "file of embeddings: " .. embedding_file.NAMES .. " or raw float32. JSON is as"
+    .. " Ollama gives it or with ids; a poem_index in it must be the item's place in the file, from 0")
   parser:option("--dim", "numbers of an embedding; raw float32 needs this or --rows"):argname("D")
     :convert(options_of.count)
   parser:option("--rows", "number of embeddings"):argname("N"):convert(options_of.count)

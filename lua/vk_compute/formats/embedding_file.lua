@@ -29,6 +29,15 @@ local FORMATS = { npy, fbin, foreign, json, fvecs }
 -- How much of a file's beginning tells its format.
 local HEAD = 4096
 
+local function names_of(formats)
+  local names = {}
+  for _, format in ipairs(formats) do names[#names + 1] = format.name end
+  return table.concat(names, ", ")
+end
+
+--- The formats that contents tell: ".npy, JSON, ...".
+embedding_file.NAMES = names_of(FORMATS)
+
 local function has_extension(file, format)
   for _, extension in ipairs(format.extensions) do
     if file.extension == extension then return true end
@@ -110,6 +119,7 @@ end
 local function look(path, fd)
   local file = {
     path = path, fd = fd, extension = (path:match("%.([^./]+)$") or ""):lower(), size = files.stat(path).st_size,
+    known_formats = embedding_file.NAMES,
   }
   if file.size == 0 then fail("%s is empty: write the embeddings anew", file.path) end
   local buffer = ffi.new("uint8_t[?]", HEAD)

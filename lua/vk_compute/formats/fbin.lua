@@ -4,7 +4,7 @@
 local binary = require("vk_compute.formats.binary")
 local fail = require("vk_compute.system.fail")
 
-local fbin = { extensions = { "fbin" } }
+local fbin = { name = ".fbin", extensions = { "fbin" } }
 
 local HEADER = 8
 -- What n may be where only the header tells that a file is one.
@@ -42,7 +42,7 @@ function fbin.read(file)
       .. "or no .fbin file. Copy it or write it anew; raw float32 save as .npy", file.path, file.size, n, d, size,
       file.size < size and "cut off" or "longer than it should be")
   end
-  return binary.result(file, ".fbin", binary.read(file, HEADER, size - HEADER), n, d)
+  return binary.result(file, fbin.name, binary.read(file, HEADER, size - HEADER), n, d)
 end
 
 return fbin

@@ -6,7 +6,7 @@ local binary = require("vk_compute.formats.binary")
 local fail = require("vk_compute.system.fail")
 local libc = require("vk_compute.system.libc")
 
-local fvecs = { extensions = { "fvecs" } }
+local fvecs = { name = ".fvecs", extensions = { "fvecs" } }
 
 local function row_of(file)
   local d = binary.uint32(file, 0) or 0
@@ -53,7 +53,7 @@ function fvecs.read(file)
     end
     libc.memmove(data + row * d, data + start + 1, d * 4)
   end
-  return binary.result(file, ".fvecs", memory, n, d)
+  return binary.result(file, fvecs.name, memory, n, d)
 end
 
 return fvecs

@@ -24,7 +24,7 @@ local float32 = require("vk_compute.formats.float32")
 local json_scanner = require("vk_compute.formats.json_scanner")
 local new_float_list = require("vk_compute.formats.float_list")
 
-local json = { extensions = { "json", "jsonl", "ndjson" } }
+local json = { name = "JSON, JSONL", extensions = { "json", "jsonl", "ndjson" } }
 
 local BOUND = float32.BOUND
 local END = json_scanner.END

@@ -9,7 +9,7 @@ local files = require("vk_compute.system.files")
 local float32 = require("vk_compute.formats.float32")
 local npy_header = require("vk_compute.formats.npy_header")
 
-local npy = { extensions = { "npy" } }
+local npy = { name = ".npy", extensions = { "npy" } }
 
 -- Numbers that are converted at a time.
 local CHUNK = 65536

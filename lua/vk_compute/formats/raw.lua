@@ -79,9 +79,8 @@ function raw.read(file, options)
   if is_text(file) then refuse_text(file) end
   local n, d = options.n, options.d
   if not (n or d) then
-    fail("%s is of no format known here: .npy, JSON, JSONL, .fvecs, .fbin. If it is raw float32, say how "
-      .. "many numbers an embedding has, with the option d (--dim), or how many embeddings there are, with "
-      .. "n (--rows)", file.path)
+    fail("%s is of no format known here: %s. If it is raw float32, say how many numbers an embedding has, with the "
+      .. "option d (--dim), or how many embeddings there are, with n (--rows)", file.path, file.known_formats)
   end
   local row_bytes = d and 4 * d or file.size / n
   if (n or file.size / row_bytes) * row_bytes ~= file.size or file.size % row_bytes ~= 0
