@@ -40,6 +40,7 @@ local errors = require("vk_compute.system.errors")
 local keep = require("vk_compute.system.keep")
 local library = require("vk_compute.ffi.library")
 local memory = require("vk_compute.ffi.memory")
+local orders = require("vk_compute.ffi.orders")
 local view = require("vk_compute.ffi.view")
 local new_table = require("table.new")
 
@@ -480,23 +481,22 @@ end
 
 -- ---- Diversity sequences -----------------------------------------------------------------------
 
--- As in VkcOrder.
-local ORDERS = { centroid = 0, away = 1, toward = 2 }
-
 -- The order that options ask for, as the library takes it. Raises what the library would refuse, by its Lua names.
 local function sequence_options(options)
-  local order, lambda = options.order or "centroid", options.lambda
-  if not ORDERS[order] then
-    raise('option order must be "centroid", "away" or "toward", but is %s', arguments.describe(order))
+  local order, lambda = orders.by_name[options.order or "centroid"], options.lambda
+  if not order then raise("option order must be %s, but is %s", orders.any, arguments.describe(options.order)) end
+  if lambda and not order.has_lambda then
+    raise("option lambda goes with order %s, not with %s", orders.any_with_lambda, order.name)
   end
-  if order == "centroid" and lambda then raise("option lambda goes with order away or toward, not with centroid") end
-  if order ~= "centroid" and not lambda then raise("order %s needs option lambda, from 0 to 1, such as 0.5", order) end
+  if order.has_lambda and not lambda then
+    raise("order %s needs option lambda, from 0 to 1, such as 0.5", order.name)
+  end
   if lambda and not (lambda >= 0 and lambda <= 1) then
     raise("option lambda must be from 0 to 1, but is %s", arguments.describe(lambda))
   end
   local settings = ffi.new("VkcSequenceOptions")
   settings.struct_size = ffi.sizeof(settings)
-  settings.order, settings.lambda = ORDERS[order], lambda or 0
+  settings.order, settings.lambda = order.value, lambda or 0
   return settings
 end
 

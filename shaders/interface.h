@@ -39,6 +39,9 @@ const uint FIXED_POINT_BITS = 30;
 // Up to 2^ID_BITS items, walks pack ids and sums into 64 bits.
 const uint ID_BITS = 15;
 
+// Of VkcOrder, what kernels tell apart.
+const uint ORDER_TOWARD = 2;
+
 // Items on a side of a tile of the similarity matrix. Pitches and row counts are padded with zeros
 // to whole tiles, so that kernels need no bounds inside one.
 const uint LARGEST_TILE_SIDE = 64;
@@ -92,9 +95,9 @@ struct WalkPush {
   uint matrix_pitch;
   uint block_shift;  // a block has 2^block_shift rows
   uint steps;
-  uint fresh;   // 1: the walks are at their start, and the states hold nothing yet
-  int lambda;   // of orders that have one, in fixed point
-  uint toward;  // 1: the order is `toward`
+  uint fresh;  // 1: the walks are at their start, and the states hold nothing yet
+  int lambda;  // of orders that have one, in fixed point
+  uint order;  // a VkcOrder, which only walk_scores.glsl heeds
 };
 
 // A neighbour is a key of 32 + id_bits bits: 2^30 less its cosine, and below that its id. So the

@@ -16,7 +16,7 @@ const int64_t ABOVE_ALL_SCORES = (int64_t(NOT_A_CANDIDATE) << FIXED_POINT_BITS) 
 const int NO_COSINE = -FIXED_POINT_ONE;
 
 // Whether the first step takes in the row of the start.
-bool start_counts() { return push.toward == 0; }
+bool start_counts() { return push.order != ORDER_TOWARD; }
 
 int weight_of(uint row) { return FIXED_POINT_ONE; }
 
@@ -28,7 +28,7 @@ bool any_candidate(i64vec4 states) {
 i64vec4 first_states(uint column, ivec4 cosines) {
   i64vec4 states;
   [[unroll]] for (uint c = 0; c < 4; ++c) {
-    const int with_start = push.toward == 1 ? -cosines[c] : cosines[c];
+    const int with_start = push.order == ORDER_TOWARD ? -cosines[c] : cosines[c];
     states[c] = packInt2x32(column + c < push.n ? ivec2(with_start, NO_COSINE)
                                                 : ivec2(NOT_A_CANDIDATE));
   }

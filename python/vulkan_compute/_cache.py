@@ -53,7 +53,9 @@ def _fingerprint(title: str, fields: dict[str, Any]) -> str:
     ]
     # A cache of the default order does not mention it.
     if "order" in fields:
-        lines += [f"order {fields['order']}", f"lambda {fields['lambda']:.9g}"]
+        lines.append(f"order {fields['order']}")
+    if "lambda" in fields:
+        lines.append(f"lambda {fields['lambda']:.9g}")
     lines.append(fields["embeddings_checksum"])
     return _hex128("".join(f"{line}\n" for line in lines).encode())
 
@@ -64,7 +66,6 @@ def _members_fit(kind: str, fields: dict[str, Any]) -> bool:
             type(fields.get(name)) is wanted and (wanted is not int or fields[name] >= 1)
             for name, wanted in _MEMBERS.items()
         )
-        and ("order" in fields) == ("lambda" in fields)
         and isinstance(fields.get("lambda", 0), (int, float))
         and fields["fingerprint"] == _fingerprint(_KINDS[kind][1], fields)
         and len(fields["row_checksums"]) == 16 * fields["n"]
@@ -153,7 +154,7 @@ class Cache:
     centered : bool
         Whether the mean embedding was subtracted.
     order : str
-        Of diversity sequences: "centroid", "away" or "toward".
+        Of diversity sequences, as for `Context.diversity_sequence`.
     lambda_ : float or None
         Of orders that have one.
     metadata : dict

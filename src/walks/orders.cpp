@@ -9,6 +9,8 @@
 
 namespace vkc {
 
+static_assert(ORDER_TOWARD == VKC_ORDER_TOWARD);
+
 namespace {
 
 struct Name {
@@ -17,10 +19,12 @@ struct Name {
 };
 
 // By VkcOrder.
-constexpr std::array<Name, kOrders> kNames{
-    {{"VKC_ORDER_CENTROID", false}, {"VKC_ORDER_AWAY", true}, {"VKC_ORDER_TOWARD", true}}};
+constexpr auto kNames = std::to_array<Name>(
+    {{"VKC_ORDER_CENTROID", false}, {"VKC_ORDER_AWAY", true}, {"VKC_ORDER_TOWARD", true}});
 
 }  // namespace
+
+constinit const uint32_t kOrders = kNames.size();
 
 VkcOrder require_order(uint32_t order, const char* of) {
   if (order < kOrders) return static_cast<VkcOrder>(order);

@@ -15,7 +15,7 @@ struct Order {
   [[nodiscard]] bool forgets_start() const { return rule == VKC_ORDER_CENTROID; }
 };
 
-inline constexpr uint32_t kOrders = VKC_ORDER_TOWARD + 1;
+extern const uint32_t kOrders;  // that there are
 
 // Throws Error (INVALID_ARGUMENT), naming the values allowed. `of`: the struct that holds the
 // order.

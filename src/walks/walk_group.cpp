@@ -99,7 +99,7 @@ void WalkGroup::advance(const Kernel& kernel, const WalkJob& job) {
                          .steps = steps_,
                          .fresh = fresh ? 1U : 0U,
                          .lambda = job.order.lambda,
-                         .toward = job.order.rule == VKC_ORDER_TOWARD ? 1U : 0U},
+                         .order = job.order.rule},
                 count);
   full_barrier(commands);
   commands.copyBuffer(chosen_.handle(), chosen_staging_.handle(),

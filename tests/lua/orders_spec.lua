@@ -3,6 +3,7 @@
 local cache_helper = require("cache_helper")
 local helper = require("helper")
 local identity = require("vk_compute.cache.identity")
+local orders = require("vk_compute.ffi.orders")
 local reference = require("reference")
 
 local raises = helper.assert_raises
@@ -56,6 +57,20 @@ describe("orders of sequences", function()
     assert.are.equal("VKC_ERROR_INVALID_LENGTH", raises("length is 3", function()
       context:compute_diversity_sequence(0, { length = 3 })
     end).name)
+  end)
+end)
+
+describe("the list of orders", function()
+  it("is that of the C API, in Lua, in the command line and in what caches can be of", function()
+    local count = 0
+    local header = cache_helper.contents(helper.ROOT .. "/include/vulkan_compute.h")
+    for name, value in header:gmatch("\n  VKC_ORDER_(%u+) = (%d+)") do
+      local order = orders.by_name[name:lower()]
+      assert.are.same({ name, tonumber(value) }, { name, order and order.value })
+      count = count + 1
+    end
+    assert.are.equal(#orders.list, count)
+    assert.are.same("centroid", orders.list[1].name)
   end)
 end)
 

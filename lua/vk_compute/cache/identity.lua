@@ -16,6 +16,7 @@
 
 local ffi = require("ffi")
 local json = require("vk_compute.system.json")
+local orders = require("vk_compute.ffi.orders")
 local kinds = require("vk_compute.cache.kinds")
 local xxhash = require("vk_compute.system.xxhash")
 
@@ -33,13 +34,11 @@ local function is_a(name)
   return function(value) return type(value) == name end
 end
 
-local function is_order_with_lambda(order, what)
-  return (order == "away" or order == "toward") and what.lambda ~= nil
-end
+local function is_order(order) return orders.by_name[order] ~= nil end
 
 local function is_lambda(value, what)
-  if value == nil then return what.order == "centroid" end
-  return what.order ~= "centroid" and type(value) == "number" and value >= 0 and value <= 1
+  if not orders.by_name[what.order].has_lambda then return value == nil end
+  return type(value) == "number" and value >= 0 and value <= 1
 end
 
 -- The number with the fewest digits that is the same float32: those that are equal as such make equal rows.
@@ -63,8 +62,9 @@ local FIELDS = {
     said = function(length) return ("%.0f ids a row"):format(length) end },
   { name = "centered", is_valid = is_a("boolean"), label = "centring", shown = centring, said = centring,
     line = function(value) return "centered " .. tostring(value) end },
-  { name = "order", default = "centroid", is_valid = is_order_with_lambda,
-    line = "order %s", said = function(order, what) return ("order %s, lambda %s"):format(order, what.lambda) end },
+  { name = "order", default = "centroid", is_valid = is_order, line = "order %s",
+    said = function(order, what) return what.lambda and ("order %s, lambda %s"):format(order, what.lambda)
+      or "order " .. order end },
   -- Only some orders have one.
   { name = "lambda", is_valid = is_lambda, line = "lambda %.9g", canonical = shortest_float32,
     shown = function(lambda) return lambda and tostring(lambda) or "none" end },

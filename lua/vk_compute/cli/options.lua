@@ -2,6 +2,7 @@
 -- @module vk_compute.cli.options
 
 local command = require("vk_compute.cli.command")
+local orders = require("vk_compute.ffi.orders")
 
 local options = {}
 
@@ -33,20 +34,21 @@ end
 
 --- Adds --order and --lambda.
 function options.order(parser)
-  parser:option("--order", "how each next item is chosen: centroid, the farthest from the centroid of those before"
-    .. " it, a varied tour of all (default); away, unlike the start and unlike one another; toward, like the start"
-    .. " and unlike one another"):argname("ORDER"):choices({ "centroid", "away", "toward" })
-  parser:option("--lambda", "of away and toward, from 0 to 1: how much the start counts against the other items"
-    .. " chosen"):argname("L"):convert(number_from_0_to_1)
+  local meanings = {}
+  for k, order in ipairs(orders.list) do meanings[k] = ("%s, %s"):format(order.name, order.meaning) end
+  parser:option("--order", "how each next item is chosen: " .. table.concat(meanings, "; ")):argname("ORDER")
+    :choices(orders.names)
+  parser:option("--lambda", "of " .. orders.any_with_lambda .. ", from 0 to 1: how much the start counts against the"
+    .. " other items chosen"):argname("L"):convert(number_from_0_to_1)
 end
 
 --- Ends the program where --order and --lambda do not go together.
 function options.check_order(given)
-  local has_lambda = given.order == "away" or given.order == "toward"
-  if given.lambda and not has_lambda then
-    command.refuse_use("--lambda goes with --order away or --order toward")
-  elseif has_lambda and not given.lambda then
-    command.refuse_use(("--order %s needs --lambda, a number from 0 to 1, such as 0.5"):format(given.order))
+  local order = orders.by_name[given.order or "centroid"]
+  if given.lambda and not order.has_lambda then
+    command.refuse_use(("--lambda goes with --order %s"):format(orders.any_with_lambda))
+  elseif order.has_lambda and not given.lambda then
+    command.refuse_use(("--order %s needs --lambda, a number from 0 to 1, such as 0.5"):format(order.name))
   end
 end
 
