@@ -52,6 +52,11 @@ describe("neighbors --similarities", function()
     assert.is_true(contents:sub(-#expected) == expected)
   end
 
+  it("are not taken for ids by report", function()
+    compute("--quiet")
+    refused("holds similarities of nearest neighbours, not ids", "report", input, twin)
+  end)
+
   it("writes the reference's, which readers give beside their neighbours", function()
     compute("--quiet")
     assert_as_expected()

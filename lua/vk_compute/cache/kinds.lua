@@ -7,6 +7,7 @@
 -- - `format`: the first member of its metadata; `title`: the first line of what its fingerprint is of
 -- - `option`: how users say how many ids a row has; `example`: a file name
 -- - `most_ids` and `default_ids`: function (n) -> ids of a row; `surplus`: what to say of more
+-- - `first_pick`: the place in a row, from 0, of the first id that was chosen for it; nil where rows hold no ids
 -- - `new_check`: function (n, length) -> a check of rows, see row_check.lua
 -- - `descr`: of the elements, as NumPy writes it: "<u4" (default) or "<f4"
 -- - `is_twin`: whether its rows are computed from those of another cache, see twin.lua
@@ -30,6 +31,7 @@ kinds.diversity = {
   most_ids = function(n) return n end,
   default_ids = function(n) return n end,
   surplus = "%s %.0f is more than the %.0f embeddings there are",
+  first_pick = 1,
   new_check = row_check.walk,
   compute = function(context, rows, count, what, output)
     local order, lambda = what.order, what.lambda
@@ -53,6 +55,7 @@ kinds.neighbors = {
   most_ids = function(n) return n - 1 end,
   default_ids = function(n) return math.min(DEFAULT_NEIGHBORS, n - 1) end,
   surplus = "%s %.0f is more than the %.0f other embeddings there are",
+  first_pick = 0,
   new_check = row_check.neighbors,
   compute = function(context, rows, count, what, output)
     local most = math.min(count, context:recommended_neighbors_batch(what.length))

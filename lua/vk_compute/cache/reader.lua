@@ -55,7 +55,7 @@ local OPTIONS = { embeddings = "string|table", partial = "boolean" }
 --   vk.read_embeddings gives, a table of tables, or `{source, n, d}` with what upload_embeddings takes as
 --   (source, n, d). Where it is a file's and items have ids there, @{Cache:row} knows them, too
 -- - `partial`: true takes a cache that is not finished too, with the rows that are done
--- @tparam[opt] string kind that it must be of: "diversity", "neighbors" or "similarities"
+-- @tparam[opt] string kind that it must be of: a key of kinds.lua
 -- @treturn Cache with the fields of an identity, `fingerprint`, `finished` and `done` (rows there are)
 -- @raise no such cache; one of another kind; one that is not finished; a damaged one; one of other
 -- embeddings

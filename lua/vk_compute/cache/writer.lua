@@ -304,7 +304,7 @@ end
 --
 -- - `path`: the cache; `embeddings`: as from embedding_file.read
 -- - `vk`: the module vk_compute, whose contexts compute
--- - `kind`: a key of kinds.lua, "diversity" (default), "neighbors" or "similarities"
+-- - `kind`: a key of kinds.lua ("diversity")
 -- - `length`: ids of a row (default: of a sequence n; of neighbours 100, or n - 1 where that is less); the other
 --   fields of an identity (identity.lua), such as `centered`
 -- - `device`, `force` (start over), `batch` (rows at most between two records; default: what takes about half a

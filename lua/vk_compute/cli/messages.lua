@@ -41,7 +41,7 @@ local PHASES = {
   end,
   preparing = function(state)
     return ("building %sthe first rows on %s, %.0f s"):format(
-      state.kind == "diversity" and "the similarity matrix and " or "", state.device, state.seconds)
+      kinds[state.kind].work == "diversity" and "the similarity matrix and " or "", state.device, state.seconds)
   end,
   computing = rows_text,
   checking = function(state)

@@ -106,8 +106,9 @@ end
 -- Opens the cache and gives a function (start) -> its picks, and how many of each row are judged.
 local function open_picks(options, embeddings)
   local opened = cache.load(options.CACHE, { embeddings = embeddings })
-  -- A walk begins with its start.
-  local first = opened.kind == "diversity" and 1 or 0
+  local kind = kinds[opened.kind]
+  local first = kind.first_pick
+  if not first then fail("%s holds %s, not ids: name the cache of those", options.CACHE, kind.rows) end
   local there = opened.length - first
   if there == 0 then fail("%s has nothing but the starts: there are no picks to judge", options.CACHE) end
   if options.picks and options.picks > there then
