@@ -105,6 +105,7 @@ describe("neighbors --similarities", function()
   it("refuses what does not belong together", function()
     compute("--quiet")
     refused("what differs: length", "neighbors", input, path, "--k", 5, "--center", "--similarities")
+    refused("not ids: name the cache of those, " .. path, "report", input, twin)
     refused("looks like a cache", "neighbors", twin, folder .. "/x.npy")
     cache_helper.remove(path)
     refused("there is no cache " .. path, "verify", input, twin)
@@ -112,6 +113,59 @@ describe("neighbors --similarities", function()
     local cache = vk.load_neighbors_cache(path)
     assert.is_truthy(select(2, pcall(cache.similarities, cache, 0)):find("does not belong to", 1, true))
     cache:close()
-    refused("does not hold the neighbours", "verify", input, twin)
+    for _, command in ipairs({ { "check", path }, { "check", twin }, { "verify", input, path } }) do
+      refused(("%s does not belong to the neighbours in %s: remove it"):format(twin, path), unpack(command))
+    end
+  end)
+
+  it("computes similarities of former neighbours anew, and keeps the neighbours there are", function()
+    compute("--quiet")
+    succeed("neighbors", input, path, "--k", 5, "--center", "--quiet", "--force")
+    local text = succeed("neighbors", input, path, "--k", 5, "--center", "--similarities")
+    assert.is_truthy(text:find("already finished: " .. path, 1, true), text)
+    assert.is_truthy(text:find(twin .. " is of other neighbours than those there are now", 1, true), text)
+    assert.is_truthy(succeed("verify", input, path):find("n.similarities.npy: 130 of 130 rows, .*; verified"))
+    assert.is_truthy(succeed("check", path):find("no problem known", 1, true))
+    -- The same of ones that are not finished.
+    cache_helper.copy(twin, folder .. "/whole")
+    cache_helper.remove(twin)
+    local stopped = folder .. "/stopped.npy"
+    local command = helper.quoted(PROGRAM, "neighbors", input, stopped, "--similarities", "--batch", 1, "--quiet")
+    local growing = folder .. "/stopped.similarities.npy"
+    os.execute(("%s & pid=$!; for i in $(seq 1000); do [ -s '%s.journal' ] && break; sleep 0.01; done;"
+      .. " kill -9 $pid; wait $pid 2>/dev/null"):format(command, growing))
+    assert.is_true(cache_helper.exists(growing .. ".partial"))
+    for _, suffix in ipairs({ ".partial", ".journal" }) do os.rename(growing .. suffix, twin .. suffix) end
+    succeed("neighbors", input, path, "--k", 5, "--center", "--similarities", "--quiet")
+    assert.is_true(cache_helper.contents(twin) == cache_helper.contents(folder .. "/whole"))
+  end)
+
+  it("never leaves damaged similarities unsaid, and what it says to do keeps the neighbours", function()
+    for _, damage in ipairs({
+      function() cache_helper.write(twin .. ".json", ("\0"):rep(#cache_helper.contents(twin .. ".json"))) end,
+      function() os.remove(twin .. ".json") end,
+      function() cache_helper.write(twin, "something else") os.remove(twin .. ".json") end,
+    }) do
+      compute("--quiet")
+      local neighbors = cache_helper.contents(path)
+      damage()
+      local output, code = run("verify", input, path)
+      assert.is_truthy(code ~= 0 and output:find(twin, 1, true), output)
+      output, code = run("neighbors", input, path, "--k", k, "--center", "--similarities")
+      assert.are.equal(2, code)
+      assert.is_truthy(output:find("name another file, or remove it", 1, true), output)
+      cache_helper.remove(twin)
+      assert.is_truthy(compute():find("already finished: " .. path, 1, true))
+      assert.is_true(cache_helper.contents(path) == neighbors)
+      assert_as_expected()
+    end
+  end)
+
+  it("says how to make similarities that are not there", function()
+    succeed("neighbors", input, path, "--k", k, "--quiet")
+    local cache = vk.load_neighbors_cache(path)
+    local _, problem = pcall(cache.similarities, cache, 0)
+    assert.is_truthy(problem:find("neighbors --similarities writes it", 1, true), problem)
+    cache:close()
   end)
 end)

@@ -128,6 +128,17 @@ describe("the target of", function()
       assert.are.same(before, snapshot())
     end)
 
+    it(name .. " says of links beside it that they are to be moved away", function()
+      local suffixes = { ".lock" }
+      if name == "cache" or name == "neighbors" then suffixes = { ".json", ".partial", ".journal", ".lock" } end
+      for _, suffix in ipairs(suffixes) do
+        write(folder .. "/led-to", "kept")
+        helper.execute("ln", "-s", "led-to", target() .. suffix)
+        refuse(target() .. suffix .. " is a link, and only files are replaced: move it away", words(target()))
+        os.remove(target() .. suffix)
+      end
+    end)
+
     it(name .. " is refused before any work where no file can be", function()
       if name ~= "export" then
         refuse("the name of the file for", words(""))

@@ -10,6 +10,7 @@ local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
 local new_items = require("vk_compute.formats.items").new
+local repair_hint = require("vk_compute.cache.repair_hint")
 local rows = require("vk_compute.cache.rows")
 local source = require("vk_compute.cache.source")
 local target = require("vk_compute.cache.target")
@@ -54,7 +55,7 @@ local function write(from, path, output, stop, parts)
     parts.begin(put, from.what)
     rows.each(from.file, from.place, from.what.n, function(row, pointer)
       if xxhash.hex64(pointer, from.place.row_bytes) ~= from.checksum_of(row) then
-        fail("row %.0f of %s is damaged: verify and repair it (--verify --repair)", row, path)
+        fail("row %.0f of %s is damaged: %s", row, path, repair_hint(path))
       end
       parts.each(put, row, pointer)
     end, function()

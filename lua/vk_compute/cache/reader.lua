@@ -6,9 +6,11 @@ local arguments = require("vk_compute.system.arguments")
 local embeddings = require("vk_compute.ffi.embeddings")
 local errors = require("vk_compute.system.errors")
 local fail = require("vk_compute.system.fail")
+local file_kind = require("vk_compute.cache.file_kind")
 local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
+local repair_hint = require("vk_compute.cache.repair_hint")
 local source = require("vk_compute.cache.source")
 local twin = require("vk_compute.cache.twin")
 local view = require("vk_compute.ffi.view")
@@ -120,8 +122,7 @@ function Cache:row(start, options)
   local place = self.source.place
   local bytes = ffi.cast("const char *", self.mapping) + #place.header + start * place.row_bytes
   if xxhash.hex64(bytes, place.row_bytes) ~= checksum then
-    fail("row %.0f of %s is damaged: verify and repair it (--verify --repair)", start,
-      self.source.file)
+    fail("row %.0f of %s is damaged: %s", start, self.source.file, repair_hint(self.path))
   end
   local element = kinds[self.kind].descr == "<f4" and "const float *" or "const uint32_t *"
   local row = view.list(ffi.cast(element, bytes), self.length, self.mapping)
@@ -142,9 +143,18 @@ function Cache:similarities(start, options)
   options = arguments.options(options, { as = "string" })
   arguments.wants_view(options)
   if not self.twin then
-    self.twin = reader.load(twin.path(self.path), nil, "similarities")
-    if not twin.is_of(self.twin, self) then fail("%s does not belong to %s", self.twin.path, self.path) end
-    self.twin.items = self.items
+    local path = twin.path(self.path)
+    if not file_kind.is_cache(path) and not files.stat(path) then
+      fail("%s has no similarities: there is no %s. neighbors --similarities writes it", self.path, path)
+    end
+    local opened = reader.load(path, nil, "similarities")
+    local problem = twin.problem(path, opened)
+    if problem then
+      opened:close()
+      fail("%s", problem)
+    end
+    opened.items = self.items
+    self.twin = opened
   end
   return self.twin:row(start, options)
 end

@@ -7,6 +7,7 @@ local files = require("vk_compute.system.files")
 local journal = require("vk_compute.cache.journal")
 local layout = require("vk_compute.cache.layout")
 local metadata = require("vk_compute.cache.metadata")
+local twin = require("vk_compute.cache.twin")
 
 local source = {}
 
@@ -19,6 +20,7 @@ local function of_finished(paths)
     fail("%s cannot be trusted: %s. %s", paths.finished,
       problem or ("there is no %s that says what it is"):format(paths.metadata),
       files.stat(paths.journal) and "Run the computation again, it finds out what can be kept"
+        or twin.ids_path(paths.finished) and "Remove it, and compute it again with neighbors --similarities"
         or "Compute it anew, under another name")
   end
   return {

@@ -10,6 +10,7 @@ local lock = require("vk_compute.system.lock")
 local metadata = require("vk_compute.cache.metadata")
 local target = require("vk_compute.cache.target")
 local rate = require("vk_compute.cache.rate")
+local twin = require("vk_compute.cache.twin")
 
 local status = {}
 
@@ -58,6 +59,18 @@ local function read_growing(result, paths, state)
   end
 end
 
+-- Whether neighbours and similarities that lie beside one another belong together.
+local function check_twin(result, what)
+  local path, similarities = result.path, what
+  if what.kind == "neighbors" then
+    path = twin.path(result.path)
+    similarities = metadata.read(layout.paths(path).metadata)
+  end
+  if not similarities or similarities.kind ~= "similarities" then return end
+  local problem = twin.problem(path, similarities)
+  if problem then add(result, problem) end
+end
+
 local function read_finished(result, paths)
   local fields, problem = metadata.read(paths.metadata)
   if not (fields or problem or file_kind.holds_ids(paths.finished)) then
@@ -72,6 +85,7 @@ local function read_finished(result, paths)
   end
   describe(result, fields)
   check_length(result, paths.finished, fields)
+  check_twin(result, fields)
   result.done = fields.n
   result.device = fields.device
   result.date = fields.date

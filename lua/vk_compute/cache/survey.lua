@@ -6,10 +6,13 @@ local file_kind = require("vk_compute.cache.file_kind")
 local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local journal = require("vk_compute.cache.journal")
+local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
 local metadata = require("vk_compute.cache.metadata")
+local repair_hint = require("vk_compute.cache.repair_hint")
 local rows = require("vk_compute.cache.rows")
 local target = require("vk_compute.cache.target")
+local twin = require("vk_compute.cache.twin")
 
 local survey = {}
 
@@ -46,6 +49,8 @@ function survey.check_path(path, kind, input, force)
   target.check(path, {
     what = "a cache", example = kind.example, inputs = { input }, input_is = "holds the embeddings",
     force = force,
+    -- --force would begin the neighbours anew, too.
+    way_out = kind.is_twin and "remove it" or nil,
     files = {
       file(paths.finished, is_finished), file(paths.metadata, metadata.begins),
       file(paths.partial, has_journal and any or begins_partial), file(paths.journal, any),
@@ -65,8 +70,9 @@ end
 -- cache of what is asked for.
 -- @tparam table paths as from layout.paths
 -- @tparam table asked the identity it must have
+-- @tparam string input the file of the embeddings
 -- @tparam[opt] function report as for rows.each
-function survey.finished(paths, asked, report)
+function survey.finished(paths, asked, input, report)
   local fields, problem = metadata.read(paths.metadata)
   if not fields then
     fail("%s exists, but %s: name another cache file, or move it away", paths.finished,
@@ -86,9 +92,14 @@ function survey.finished(paths, asked, report)
     elseif not layout.has_header(paths.finished, place) then problems[1] = "its header" end
   end
   if problems[1] then
-    fail("%s is damaged (%s): run again with --verify --repair", paths.finished, problems[1])
+    fail("%s is damaged (%s): %s", paths.finished, problems[1], repair_hint(paths.finished, input))
   end
   return fields
+end
+
+-- Whether a file holds the similarities of other neighbours than those that are there now. Nobody can use it.
+local function is_of_former_neighbors(what, asked)
+  return kinds[asked.kind].is_twin and what ~= nil and what.kind == asked.kind and not twin.is_of(what, asked)
 end
 
 --- What a run goes on from. Raises where what lies there is not this run's to change.
@@ -110,13 +121,20 @@ function survey.look(job, paths, asked, report)
     files.remove(paths.journal)
     state = nil
   end
+  local former = state and state.what or not state and metadata.read(paths.metadata) or nil
+  if is_of_former_neighbors(former, asked) then
+    job.notice(("%s is of other neighbours than those there are now: it is computed anew"):format(paths.finished))
+    files.remove(paths.journal)
+    files.remove(paths.partial)
+    return nil
+  end
   local has_partial = files.stat(paths.partial) ~= nil
   local finished = files.stat(paths.finished)
   -- An empty file is there for a name to be taken, unless it was a cache once.
   local has_finished = finished ~= nil and (finished.st_size > 0 or files.stat(paths.metadata) ~= nil)
   if not state then
     if has_finished then
-      local fields = survey.finished(paths, asked, report)
+      local fields = survey.finished(paths, asked, job.embeddings.path, report)
       files.remove(paths.partial)
       return nil, fields
     end
@@ -141,7 +159,7 @@ function survey.look(job, paths, asked, report)
   if has_partial then return state end
   if has_finished and metadata.read(paths.metadata) then
     -- Stopped in the last steps: only the journal is still to be removed, once the file's name is on disk.
-    local fields = survey.finished(paths, asked, report)
+    local fields = survey.finished(paths, asked, job.embeddings.path, report)
     files.sync_names(paths.finished)
     files.remove(paths.journal)
     return nil, fields

@@ -51,7 +51,7 @@ local function check_owner(path, info, how)
     how.what)
 end
 
-local function check_type(file, how)
+local function check_type(file, path, how)
   local info = files.link_stat(file.path)
   if not info then return end
   for _, input in ipairs(how.inputs) do
@@ -61,10 +61,11 @@ local function check_type(file, how)
   end
   if not files.is_regular(info) then
     local led_to = files.stat(file.path)
-    local remedy = led_to and files.is_regular(led_to)
-        and stdlib.realpath(file.path) .. ", to which it leads, or another file" or "a file"
-    fail("%s is %s, and only files are replaced: name %s for %s", file.path, files.type_name(info), remedy,
-      how.what)
+    local remedy = file.path ~= path and "move it away, or name another file"
+      or led_to and files.is_regular(led_to)
+        and ("name %s, to which it leads, or another file"):format(stdlib.realpath(file.path))
+      or "name a file"
+    fail("%s is %s, and only files are replaced: %s for %s", file.path, files.type_name(info), remedy, how.what)
   end
   check_owner(file.path, info, how)
 end
@@ -74,8 +75,9 @@ local function check_contents(file, how)
   if not info or how.force or info.st_size == 0 then return end
   local is_earlier, problem = file.is_earlier(file.path)
   if not is_earlier then
-    fail("%s exists, and %s: name another file, or replace it with --force", file.path,
-      problem or ("is %s, not %s"):format(file_kind.of(file.path), how.what))
+    fail("%s exists, and %s: name another file, or %s", file.path,
+      problem or ("is %s, not %s"):format(file_kind.of(file.path), how.what),
+      how.way_out or "replace it with --force")
   end
 end
 
@@ -87,12 +89,13 @@ end
 -- - `files`: all that is written but the lock, tables of `path` and `is_earlier`: function (path) -> whether the
 --   file there is an earlier result, and what else it is if that is known
 -- - `inputs`: paths of what it is made from; `input_is`: what to say of these
+-- - `way_out`: what else to do about a file that is not replaced, where that is not --force
 -- - `force`: whether files of any kind may be replaced
 function target.check(path, how)
   check_directory(path, how)
   -- First all types: contents are told by other files, too.
   local all = { { path = target.lock(path), is_earlier = lock.begins }, unpack(how.files) }
-  for _, file in ipairs(all) do check_type(file, how) end
+  for _, file in ipairs(all) do check_type(file, path, how) end
   for _, file in ipairs(all) do check_contents(file, how) end
 end
 

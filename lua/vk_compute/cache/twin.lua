@@ -4,6 +4,9 @@
 -- from the ids, which must be finished first.
 -- @module vk_compute.cache.twin
 
+local layout = require("vk_compute.cache.layout")
+local metadata = require("vk_compute.cache.metadata")
+
 local twin = {
   SUFFIX = ".similarities",
 }
@@ -25,6 +28,22 @@ end
 function twin.is_of(what, ids)
   return what.embeddings_checksum == ids.embeddings_checksum and what.centered == ids.centered
     and what.length == ids.length
+end
+
+--- Why a twin cannot be one of the neighbours beside it.
+-- @tparam string path of the twin
+-- @tparam table what its identity
+-- @treturn string nil where they belong together, or where it cannot be told: of neighbours that are not finished
+function twin.problem(path, what)
+  local of = twin.ids_path(path)
+  if not of then
+    return ("%s: the name of similarities ends in %s.npy, behind that of their neighbours"):format(path, twin.SUFFIX)
+  end
+  local ids = metadata.read(layout.paths(of).metadata)
+  if ids and ids.kind == "neighbors" and not twin.is_of(what, ids) then
+    return ("%s does not belong to the neighbours in %s: remove it, and compute it again with neighbors --similarities")
+      :format(path, of)
+  end
 end
 
 return twin

@@ -10,11 +10,8 @@ local twin = require("vk_compute.cache.twin")
 -- @tparam table what its identity
 -- @treturn function (row) -> `uint32_t*`: the neighbours of that item
 return function(path, what)
-  local of = twin.ids_path(path)
-  if not of then
-    fail("%s: the name of similarities ends in %s.npy, behind that of their neighbours", path, twin.SUFFIX)
-  end
-  local ids = reader.load(of, nil, "neighbors")
-  if not twin.is_of(what, ids) then fail("%s does not hold the neighbours that %s belongs to", of, path) end
+  local problem = twin.problem(path, what)
+  if problem then fail("%s", problem) end
+  local ids = reader.load(twin.ids_path(path), nil, "neighbors")
   return function(row) return ids:row(row, { as = "view" }).data end
 end

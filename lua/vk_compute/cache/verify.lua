@@ -12,6 +12,7 @@ local repair = require("vk_compute.cache.repair")
 local recompute = require("vk_compute.cache.recompute")
 local rows = require("vk_compute.cache.rows")
 local source = require("vk_compute.cache.source")
+local twin = require("vk_compute.cache.twin")
 local xxhash = require("vk_compute.system.xxhash")
 
 local verify = {}
@@ -53,7 +54,7 @@ local function check_rows(job, from, findings)
     local fits = xxhash.hex64(pointer, place.row_bytes) == checksum
     local wrong = row_check(pointer, row)
     if fits and wrong then
-      add_lasting(findings, ("row %.0f cannot be, though its checksum fits: %s"):format(row, wrong))
+      add_lasting(findings, ("row %.0f fits its checksum, but no such row can be: %s"):format(row, wrong))
     elseif not fits then
       damaged[#damaged + 1] = row
     end
@@ -128,12 +129,12 @@ end
 local function verify_once(job)
   local from = source.open(job.path)
   local difference = difference_from(job, from.what)
-  local result = difference and {
-    is_other = true, damaged = {}, sampled = 0, repairable = false,
-    problems = { ("%s was made from something else; what differs: %s"):format(job.path, difference) },
-  } or examine(job, from)
-  result.finished, result.total, result.done = from.finished, from.what.n, from.done
-  if job.repair and result.problems[1] and not difference then
+  local other = difference and ("%s was made from something else; what differs: %s"):format(job.path, difference)
+    or kinds[from.what.kind].is_twin and twin.problem(job.path, from.what)
+  local result = other and { is_other = true, damaged = {}, sampled = 0, repairable = false, problems = { other } }
+    or examine(job, from)
+  result.kind, result.finished, result.total, result.done = from.what.kind, from.finished, from.what.n, from.done
+  if job.repair and result.problems[1] and not other then
     repair.run(job, from, result.damaged)
     result.remaining = examine(job, source.open(job.path)).problems
   end
@@ -151,9 +152,10 @@ end
 -- - `opened`: nil, or function (name, type), told what device computes
 -- - `report`: function (phase, done, total): "checking", "starting", "computing"
 -- - `stop`: function () -> how often the user has asked to stop
--- @treturn table `finished`, `total`, `done` (rows there were), `damaged` (rows), `problems` (texts),
+-- @treturn table `kind`, `finished`, `total`, `done` (rows there were), `damaged` (rows), `problems` (texts),
 -- `sampled` (rows computed and compared), `remaining` (problems left after a repair; nil where nothing
--- was repaired), `is_other`: true where the cache was made from something else; then nothing more is examined
+-- was repaired), `is_other`: true where the cache was made from something else, or is the similarities of other
+-- neighbours than those beside it; then nothing more is examined
 function verify.run(job)
   if job.repair then return repair.locked(job.path, function() return verify_once(job) end) end
   local finished = layout.paths(job.path).finished

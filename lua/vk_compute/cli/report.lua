@@ -12,6 +12,7 @@ local output = require("vk_compute.cli.output")
 local picks = require("vk_compute.report.picks")
 local printable = require("vk_compute.system.printable")
 local stop = require("vk_compute.cli.stop")
+local twin = require("vk_compute.cache.twin")
 
 local DEFAULT_PICKS = 10
 -- Up to so many rows all are judged where nothing else is said, of more a sample.
@@ -108,7 +109,10 @@ local function open_picks(options, embeddings)
   local opened = cache.load(options.CACHE, { embeddings = embeddings })
   local kind = kinds[opened.kind]
   local first = kind.first_pick
-  if not first then fail("%s holds %s, not ids: name the cache of those", options.CACHE, kind.rows) end
+  if not first then
+    local ids = twin.ids_path(options.CACHE)
+    fail("%s holds %s, not ids: name the cache of those%s", options.CACHE, kind.rows, ids and ", " .. ids or "")
+  end
   local there = opened.length - first
   if there == 0 then fail("%s has nothing but the starts: there are no picks to judge", options.CACHE) end
   if options.picks and options.picks > there then

@@ -5,6 +5,7 @@ local cache = require("vk_compute.cache")
 local check = require("vk_compute.cli.check")
 local command = require("vk_compute.cli.command")
 local file_kind = require("vk_compute.cache.file_kind")
+local files = require("vk_compute.system.files")
 local input = require("vk_compute.cli.input")
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
@@ -95,7 +96,7 @@ function verify.main(options, kind)
   local result = verify_file(options, options.CACHE, kind, embeddings, out)
   -- Similarities are verified with the neighbours they are of.
   local twin_path = twin.path(options.CACHE)
-  if file_kind.is_cache(twin_path) then
+  if result.kind == "neighbors" and (files.stat(twin_path) or file_kind.is_cache(twin_path)) then
     result.similarities = verify_file(options, twin_path, "similarities", embeddings, out)
   end
   out:document(result)
