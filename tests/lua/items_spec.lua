@@ -55,7 +55,9 @@ describe("items of people", function()
     refused("indices from 0 to 7\n", "diversity-sequence", input, "--start", "8")
     refused("has no item with this id. Such are Psa 1:1, 7, été", "diversity-sequence", input, "--start", "x")
     refused("several items of", "diversity-sequence", input, "--start", "twice")
-    refused("have no ids: give an index, from 0 to 7", "diversity-sequence", folder .. "/e.npy", "--start", "x")
+    refused("have no ids: give an index, from 0 to 7, or ids with --texts FILE\n", "diversity-sequence",
+      folder .. "/e.npy", "--start", "x")
+    refused("have no ids: give an index, from 0 to 7\n", "similarity", folder .. "/e.npy", "--between", "x", "y")
   end)
 
   it("have texts, by id or in order", function()
@@ -87,6 +89,35 @@ describe("items of people", function()
     end
   end)
 
+  it("have texts in files as editors and other systems write them", function()
+    local function shown(contents)
+      local file = folder .. "/written"
+      cache_helper.write(file, contents)
+      return cjson.decode(succeed("diversity-sequence", input, "--start", "2", "--texts", file, "--json")).texts
+    end
+    local all, plain = cache_helper.contents(texts), {}
+    local wanted = shown(all)
+    assert.are.equal("text of été", wanted[1])
+    local mark = "\239\187\191"
+    for _, contents in ipairs({ mark .. all, "\n\r\n" .. all, mark .. "\n" .. all, all .. "\n\n", all:gsub("\n$", ""),
+      all:gsub("\n", "\r\n"), all .. all }) do
+      assert.are.same(wanted, shown(contents))
+    end
+    -- By id in another order; of one id several texts where they are in the order of the items.
+    local lines = {}
+    for line in all:gmatch("[^\n]+") do table.insert(lines, 1, line) end
+    assert.are.same(wanted, shown(table.concat(lines, "\n")))
+    local function index_of(list, text)
+      for k, other in ipairs(list) do if other == text then return k end end
+    end
+    local second = shown((all:gsub('(.*)text of twice', "%1the second")))
+    assert.is_truthy(index_of(second, "the second") and index_of(second, "text of twice"))
+    -- Of plain text every line counts, but for what is behind the last line feed.
+    for k = 1, n do plain[k] = k == 3 and "" or "a\0b" .. k end
+    for _, ending in ipairs({ "", "\n" }) do assert.are.equal("", shown(table.concat(plain, "\n") .. ending)[1]) end
+    assert.is_truthy(index_of(shown(mark .. table.concat(plain, "\r\n")), "a\0b" .. 1))
+  end)
+
   it("are refused texts that do not fit", function()
     local function with(contents, words, embeddings)
       local file = folder .. "/wrong"
@@ -96,7 +127,15 @@ describe("items of people", function()
     with("one\ntwo\n", "has 2 texts, and there are 8 embeddings")
     with('{"id": "Psa 1:1", "text": "a"}\n{"id": "7", "text": "b"}\n', "has no text for the item été (index 2)")
     with('{"text": "a"}\nno json\n', "line 2: is not")
-    with('{"id": 1}\n', "line 1: is not")
+    with('{"id": 1}\n', 'line 1: is not {"text": ...} or {"id": ..., "text": ...}\n')
+    with('{"id": [1], "text": "a"}\n', "line 1: its id is neither a string nor a number")
+    with("", "has 0 texts, and there are 8 embeddings")
+    with("\n", "has 1 text, and there are 8 embeddings")
+    with('[\n{"text": "a"}\n]\n', "A JSON array is made one object a line by jq -c '.[]' ")
+    with("\255\254{\0", "is UTF-16 text, which is not read here. Convert it: iconv -f UTF-16 -t UTF-8 ")
+    local all = cache_helper.contents(texts)
+    with(all .. '{"id": "7", "text": "other"}\n', "lines 2 and 9: have one id, 7, and different texts")
+    with(all:gsub('"id":"7"', '"id":null'), "line 2: has no id, and line 1 has one")
     refused("there is no such file", "diversity-sequence", input, "--start", "0", "--texts", folder .. "/none")
   end)
 

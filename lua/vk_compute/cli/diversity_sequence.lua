@@ -58,7 +58,7 @@ function diversity_sequence.main(options)
   local embeddings = input.read(options)
   local items = new_items(embeddings, options.texts)
   local n, length = embeddings.n, options.length or embeddings.n
-  local start = items:index_of(options.start, "--start")
+  local start = items:index_of(options.start, "--start", "--texts FILE")
   if length > n then
     fail("--length %.0f is more than the %.0f embeddings of %s", length, n, embeddings.path)
   end

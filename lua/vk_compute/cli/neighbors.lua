@@ -25,7 +25,7 @@ local function print_those_of_one(options)
   input.check(options)
   local embeddings = input.read(options)
   local items = new_items(embeddings, options.texts)
-  local item, n = items:index_of(options.of, "--of"), embeddings.n
+  local item, n = items:index_of(options.of, "--of", "--texts FILE"), embeddings.n
   if n == 1 then fail("%s holds one embedding, which has no neighbours", embeddings.path) end
   local k = options.length or math.min(DEFAULT_PRINTED, n - 1)
   if k > n - 1 then fail("--k %.0f is more than the %.0f other embeddings of %s", k, n - 1, embeddings.path) end

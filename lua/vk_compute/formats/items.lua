@@ -4,9 +4,8 @@
 -- texts, calls the item.
 -- @module vk_compute.formats.items
 
-local json = require("vk_compute.system.json")
 local fail = require("vk_compute.system.fail")
-local files = require("vk_compute.system.files")
+local texts_file = require("vk_compute.formats.texts")
 
 local items = {}
 
@@ -22,64 +21,6 @@ local function id_text(id)
   return tostring(id)
 end
 
-local function decode(line, path, number)
-  local ok, item = pcall(json.decode, line)
-  if not ok or type(item) ~= "table" or type(item.text) ~= "string" then
-    fail('%s, line %d: is not {"text": ...} or {"id": ..., "text": ...}, as the first line is', path, number)
-  end
-  return item
-end
-
--- The lines of a file: tables with `text`, and `id` where they have one. Whether they are JSON the first one tells.
-local function read_texts(path)
-  local info = files.stat(path)
-  if not info then fail("%s: there is no such file", path) end
-  if not files.is_regular(info) then fail("%s is no file of texts", path) end
-  local list, is_json, number = {}, nil, 0
-  for line in io.lines(path) do
-    number = number + 1
-    line = line:gsub("\r$", "")
-    if is_json == nil then is_json = line:find("^%s*{") ~= nil end
-    if not is_json then
-      list[#list + 1] = { text = line }
-    elseif line:find("%S") then
-      list[#list + 1] = decode(line, path, number)
-    end
-  end
-  return list
-end
-
-local function have_ids(list)
-  for _, item in ipairs(list) do
-    if item.id == nil or item.id == json.null then return false end
-  end
-  return list[1] ~= nil
-end
-
--- Texts in the order of the embeddings: by id where both have ids, else line by line.
-local function sort_texts(list, path, ids, n)
-  local texts = {}
-  if ids and have_ids(list) then
-    local by_id = {}
-    for _, item in ipairs(list) do by_id[id_text(item.id)] = item.text end
-    for k = 1, n do
-      texts[k] = by_id[ids[k]]
-      if not texts[k] then fail("%s has no text for the item %s (index %.0f)", path, ids[k], k - 1) end
-    end
-    return texts, ids
-  end
-  if #list ~= n then
-    fail("%s has %.0f texts, and there are %.0f embeddings: give a text for each, in their order, or ids in both files",
-      path, #list, n)
-  end
-  for k, item in ipairs(list) do texts[k] = item.text end
-  if have_ids(list) then
-    ids = {}
-    for k, item in ipairs(list) do ids[k] = id_text(item.id) end
-  end
-  return texts, ids
-end
-
 --- The items of some embeddings.
 -- @tparam table embeddings as from embedding_file.read
 -- @tparam[opt] string texts a file: JSONL, `{"id": .., "text": ..}` or `{"text": ..}` a line; or a text a line
@@ -92,7 +33,7 @@ function items.new(embeddings, texts)
     for k = 1, embeddings.n do ids[k] = id_text(embeddings.ids[k]) end
   end
   local self = setmetatable({ path = embeddings.path, n = embeddings.n, ids = ids }, Items)
-  if texts then self.texts, self.ids = sort_texts(read_texts(texts), texts, ids, embeddings.n) end
+  if texts then self.texts, self.ids = texts_file.read(texts, embeddings.n, ids, id_text) end
   return self
 end
 
@@ -109,9 +50,10 @@ end
 -- "id:" before it.
 -- @tparam string name
 -- @tparam string option what to call it in messages, such as "--start"
+-- @tparam[opt] string way how else ids can be given, such as "--texts FILE"
 -- @treturn number
 -- @raise where there is no such item, or more than one
-function Items:index_of(name, option)
+function Items:index_of(name, option, way)
   local index = name:find("^%d+$") and tonumber(name)
   if index then
     if index >= self.n then
@@ -122,7 +64,8 @@ function Items:index_of(name, option)
     return index
   end
   if not self.ids then
-    fail("%s %s: items of %s have no ids: give an index, from 0 to %.0f", option, name, self.path, self.n - 1)
+    fail("%s %s: items of %s have no ids: give an index, from 0 to %.0f%s", option, name, self.path, self.n - 1,
+      way and not self.texts and (", or ids with " .. way) or "")
   end
   return self:index_of_id(name:sub(1, #ID_PREFIX) == ID_PREFIX and name:sub(#ID_PREFIX + 1) or name, option)
 end

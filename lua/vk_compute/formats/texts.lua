@@ -1,0 +1,133 @@
+--- Files of texts: JSONL, `{"id": .., "text": ..}` or `{"text": ..}` a line, or a text a line.
+-- @module vk_compute.formats.texts
+
+local json = require("vk_compute.system.json")
+local fail = require("vk_compute.system.fail")
+local files = require("vk_compute.system.files")
+local printable = require("vk_compute.system.printable")
+
+local texts = {}
+
+local BYTE_ORDER_MARK = "\239\187\191"
+
+local function decode(line, path, number)
+  local ok, item = pcall(json.decode, line)
+  if not ok or type(item) ~= "table" or type(item.text) ~= "string" then
+    fail('%s, line %d: is not {"text": ...} or {"id": ..., "text": ...}%s', path, number,
+      number > 1 and ", as lines before it are" or "")
+  end
+  local id = item.id
+  if id == json.null then id = nil end
+  if id ~= nil and type(id) ~= "string" and type(id) ~= "number" then
+    fail("%s, line %d: its id is neither a string nor a number", path, number)
+  end
+  return { text = item.text, id = id, line = number }
+end
+
+local function contents_of(path)
+  local info = files.stat(path)
+  if not info then fail("%s: there is no such file", path) end
+  if not files.is_regular(info) then fail("%s is no file of texts: it is %s", path, files.type_name(info)) end
+  local contents = files.contents(path)
+  if contents:find("^\255\254") or contents:find("^\254\255") then
+    fail("%s is UTF-16 text, which is not read here. Convert it: iconv -f UTF-16 -t UTF-8 %s > texts.jsonl", path,
+      printable.shell_word(path))
+  end
+  return contents:sub(1, #BYTE_ORDER_MARK) == BYTE_ORDER_MARK and contents:sub(#BYTE_ORDER_MARK + 1) or contents
+end
+
+-- The lines of a file: tables with `text`, `line` (its number), and `id` where they have one. Whether they are JSON
+-- the first one that is not empty tells; of JSON empty lines are passed over.
+local function read_lines(path)
+  local contents = contents_of(path)
+  local list, number, is_json = {}, 0, contents:find("^%s*{") ~= nil
+  for line in contents:gmatch("([^\n]*)\n?") do
+    number = number + 1
+    line = line:gsub("\r$", "")
+    if not is_json then
+      list[number] = { text = line, line = number }
+    elseif line:find("%S") then
+      list[#list + 1] = decode(line, path, number)
+    end
+  end
+  -- The pattern gives one line more, which is empty.
+  if not is_json then list[number] = nil end
+  return list, contents
+end
+
+-- Whether all lines have ids.
+local function have_ids(list)
+  for _, item in ipairs(list) do
+    if item.id == nil then return false end
+  end
+  return list[1] ~= nil
+end
+
+local function check_all_have_ids(list, path)
+  local with, without
+  for _, item in ipairs(list) do
+    if item.id ~= nil then with = with or item else without = without or item end
+  end
+  if with and without then
+    fail("%s, line %d: has no id, and line %d has one: give each text the id of its item", path, without.line,
+      with.line)
+  end
+end
+
+local function by_id(list, path, ids, id_text)
+  local item_of = {}
+  for _, item in ipairs(list) do
+    local id = id_text(item.id)
+    local before = item_of[id]
+    if before and before.text ~= item.text then
+      fail("%s, lines %d and %d: have one id, %s, and different texts. Remove one", path, before.line, item.line, id)
+    end
+    item_of[id] = item
+  end
+  local found = {}
+  for k, id in ipairs(ids) do
+    if not item_of[id] then fail("%s has no text for the item %s (index %.0f)", path, id, k - 1) end
+    found[k] = item_of[id].text
+  end
+  return found
+end
+
+local function fail_of_number(list, path, contents, n)
+  -- Such as tools write that know no JSONL.
+  local is_array = contents:find("^%s*%[%s*[{\"]") ~= nil
+  fail("%s has %.0f text%s, and there are %.0f embeddings: give a text for each, in their order, or ids in both"
+    .. " files%s", path, #list, #list == 1 and "" or "s", n,
+    is_array and (". A JSON array is made one object a line by jq -c '.[]' " .. printable.shell_word(path)) or "")
+end
+
+local function has_same_ids(list, ids, id_text)
+  for k, item in ipairs(list) do
+    if id_text(item.id) ~= ids[k] then return false end
+  end
+  return #list == #ids
+end
+
+--- Reads the texts of n items, in their order: by id where both have ids, else line by line.
+-- @tparam string path
+-- @tparam number n
+-- @tparam[opt] {string,...} ids of the items
+-- @tparam function id_text an id of the file -> a string, as in ids
+-- @treturn {string,...} texts
+-- @treturn {string,...} ids, of the items or of the file; nil where there are none
+-- @raise with the file's name: texts that are missing or do not fit
+function texts.read(path, n, ids, id_text)
+  local list, contents = read_lines(path)
+  if ids then check_all_have_ids(list, path) end
+  local has_ids = have_ids(list)
+  -- Where an id stands for several items, the order tells them apart.
+  if ids and has_ids and not has_same_ids(list, ids, id_text) then return by_id(list, path, ids, id_text), ids end
+  if #list ~= n then fail_of_number(list, path, contents, n) end
+  local found, own_ids = {}, {}
+  for k, item in ipairs(list) do
+    found[k] = item.text
+    own_ids[k] = has_ids and id_text(item.id) or nil
+  end
+  return found, ids or (has_ids and own_ids or nil)
+end
+
+return texts
