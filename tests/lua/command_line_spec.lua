@@ -487,6 +487,17 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
     assert.is_truthy(errors:find("does not fit", 1, true), errors)
   end)
 
+  it("prints the results that are asked for, and nothing else, with --quiet", function()
+    for _, words in ipairs({ { "neighbors", place.input, "--of", 3 }, { "similarity", place.input, "--between", 0, 1 },
+      { "report", place.input, place.finished }, { "report", place.input } }) do
+      words[#words + 1] = "--quiet"
+      local output, errors = succeed(unpack(words))
+      assert.are.equal("", errors)
+      assert.is_truthy(output:find("^%s*%g"), words[1])
+    end
+    assert.are.same({ "", "" }, { succeed("cache", place.input, path, "--quiet") })
+  end)
+
   it("tells its version", function()
     assert.are.equal(("vulkan-compute %s (definition 1)\n"):format(require("vk_compute").version()),
       (succeed("--version")))

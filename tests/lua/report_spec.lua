@@ -38,11 +38,13 @@ local function rank(matrix, s, p)
   return ((first - 1) + (last - 1)) / 2 / (#others - 1) * 100
 end
 
-local function mean(list)
+local function sum_of(list)
   local sum = 0
   for _, value in ipairs(list) do sum = sum + value end
-  return sum / #list
+  return sum
 end
+
+local function mean(list) return sum_of(list) / #list end
 
 local function share(list, is_counted)
   local count = 0
@@ -301,7 +303,28 @@ describe("vulkan-compute report", function()
     cache_helper.remove(path)
     succeed("neighbors", input, path, "--k", "10", "--quiet")
     local neighbors = succeed("report", input, path)
-    assert.is_truthy(neighbors:find("advice: In 17.1 % of the rows two picks are near-copies", 1, true), neighbors)
+    assert.is_truthy(neighbors:find("advice: In 17.1 % of the rows two picks are near-copies, more than 0.9 alike:"
+      .. " --order toward --lambda 0.7 keeps them apart", 1, true), neighbors)
+
+    -- What a cache was made with already is no advice.
+    cache_helper.remove(path)
+    succeed("cache", input, path, "--length", "11", "--order", "toward", "--lambda", "0.7", "--quiet")
+    local toward = document("report", input, path, "--json")
+    assert.are.same({ "toward", 0.7 }, { toward.order, toward.lambda })
+    assert.is_truthy(toward.advice:find("near-copies, more than 0.9 alike: a smaller --lambda than 0.7 keeps", 1, true),
+      toward.advice)
+    cache_helper.remove(path)
+    succeed("cache", input, path, "--length", "11", "--order", "away", "--lambda", "0", "--center", "--quiet")
+    local away = succeed("report", input, path)
+    assert.is_truthy(away:find("compute them with a greater --lambda than 0\n", 1, true), away)
+    assert.is_truthy(away:find("11 ids a row, centred, order away, lambda 0\n", 1, true), away)
+  end)
+
+  it("says where there is no choice to judge", function()
+    cache_helper.write_embeddings(input, helper.kinds["unit norms"](9, 3), 9, 3)
+    make_cache("cache", 9)
+    assert.is_truthy(succeed("report", input, path):find("advice: Each row picks all other items", 1, true))
+    assert.is_nil(succeed("report", input, path, "--picks", "3"):find("picks all other items", 1, true))
   end)
 
   it("refuses what it cannot judge, and options that go with something else", function()
@@ -422,9 +445,13 @@ describe("vulkan-compute report of embeddings", function()
         norms[1], norms[#norms], mean(norms), math.sqrt(mean(squares))), 1, true), text)
       -- The length's square is the mean of all cosines.
       assert.is_truthy(text:find(("length %.3f "):format(math.sqrt(sum) / n), 1, true), text)
-      assert.are.equal(sum / n ^ 2 > 0.1, got.centering_advised)
-      assert.is_truthy(text:find(("two items are %.3f alike on average"):format(sum / n ^ 2), 1, true), text)
       local function is_zero(i) return matrix[i][i] == 0 end
+      local between = 0
+      for i = 1, n do between = between + sum_of(matrix[i]) - matrix[i][i] end
+      between = between / (n * (n - 1))
+      assert.are.equal(between > 0.1, got.centering_advised)
+      local words = ("two items are %.3f alike on average"):format(between):gsub("%-(0%.000)", "%1")
+      assert.is_truthy(text:find(words, 1, true), text)
       assert.are.same(slow_groups(n, function(i, j)
         return not is_zero(i) and ffi.string(data + (i - 1) * d, 4 * d) == ffi.string(data + (j - 1) * d, 4 * d)
       end), as_slow(got.duplicates))
@@ -436,6 +463,7 @@ describe("vulkan-compute report of embeddings", function()
     cache_helper.write_embeddings(input, helper.kinds["unit norms"](1, 3), 1, 3)
     local got = document("report", input, "--json")
     assert.are.same({ 1, {}, 0, 0 }, { got.n, got.zero_rows, got.duplicates.groups, got.near_duplicates.groups })
+    assert.are.same({ false, true }, { got.centering_advised, got.advice:find("one embedding", 1, true) ~= nil })
     cache_helper.write_embeddings(input, ffi.new("float[12]"), 4, 3)
     got = document("report", input, "--json")
     assert.are.same({ { 0, 1, 2, 3 }, nil, 0, 0 }, { got.zero_rows, got.norms, got.duplicates.groups,

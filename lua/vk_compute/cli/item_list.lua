@@ -27,7 +27,7 @@ end
 -- @tparam {number,...} indices
 -- @tparam[opt] {{number,...},...} scores lists with a number for each item, or false where there is none
 function item_list.say(out, items, indices, scores)
-  if not items.texts and not scores then return out:say(table.concat(indices, "\n")) end
+  if not items.texts and not scores then return out:result(table.concat(indices, "\n")) end
   local widest = 0
   if items.ids then
     for _, index in ipairs(indices) do widest = math.max(widest, #printable.line(items:name(index))) end
@@ -43,7 +43,7 @@ function item_list.say(out, items, indices, scores)
     end
     local text = items:text(index)
     if text then parts[#parts + 1] = shorten(printable.line(printable.utf8((text:gsub("%s+", " "))))) end
-    out:say((table.concat(parts, "  "):gsub("%s+$", "")))
+    out:result((table.concat(parts, "  "):gsub("%s+$", "")))
   end
 end
 

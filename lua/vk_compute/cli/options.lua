@@ -73,7 +73,7 @@ function options.force(parser, name)
 end
 
 function options.quiet(parser)
-  parser:flag("--quiet", "print nothing but errors")
+  parser:flag("--quiet", "no progress, notes or summary: print only errors, and results that are asked for")
 end
 
 function options.json(parser)

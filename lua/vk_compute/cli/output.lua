@@ -87,7 +87,7 @@ local Output = {}
 Output.__index = Output
 
 --- Where a command's results and notes go.
--- @tparam table options `quiet`: nothing but errors; `json`: only the document
+-- @tparam table options `quiet`: only results; `json`: only the document
 -- @treturn Output
 function output.new(options)
   return setmetatable({
@@ -96,11 +96,16 @@ function output.new(options)
   }, Output)
 end
 
---- Writes lines of a result to standard output, unless it is to be silent.
-function Output:say(text)
-  if self.silent then return end
+--- Writes lines that a command is there to print to standard output, unless a document takes their place.
+function Output:result(text)
+  if self.wants_document then return end
   remove_bar()
   output.write(printable.text(text) .. "\n")
+end
+
+--- The same of lines on what was done, unless it is to be silent.
+function Output:say(text)
+  if not self.silent then self:result(text) end
 end
 
 --- Writes a line that is not the result to standard error, unless it is to be silent. That it cannot be shown is

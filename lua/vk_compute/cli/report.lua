@@ -5,6 +5,7 @@ local cache = require("vk_compute.cache")
 local collection = require("vk_compute.report.collection")
 local command = require("vk_compute.cli.command")
 local fail = require("vk_compute.system.fail")
+local identity = require("vk_compute.cache.identity")
 local input = require("vk_compute.cli.input")
 local kinds = require("vk_compute.cache.kinds")
 local options_of = require("vk_compute.cli.options")
@@ -65,11 +66,11 @@ end
 local function say_ranks(out, result)
   local own, random = result.picks, result.random
   local line = "  %-8s %6s %8s   %9s %8s   %9s %8s"
-  out:say("how near to the start (rank 0: the farthest, 100: the nearest)")
-  out:say(line:format("pick", "rank", "(random)", "farthest", "(random)", "nearest", "(random)"))
-  out:say(line:format("", "", "", "tenth", "", "tenth", ""))
+  out:result("how near to the start (rank 0: the farthest, 100: the nearest)")
+  out:result(line:format("pick", "rank", "(random)", "farthest", "(random)", "nearest", "(random)"))
+  out:result(line:format("", "", "", "tenth", "", "tenth", ""))
   local function say(name, of_own, of_random)
-    out:say(line:format(name, ("%.1f"):format(of_own.mean_rank), ("%.1f"):format(of_random.mean_rank),
+    out:result(line:format(name, ("%.1f"):format(of_own.mean_rank), ("%.1f"):format(of_random.mean_rank),
       percent(of_own.farthest_tenth), percent(of_random.farthest_tenth),
       percent(of_own.nearest_tenth), percent(of_random.nearest_tenth)))
   end
@@ -78,13 +79,13 @@ local function say_ranks(out, result)
 end
 
 local function say_beside(out, name, own, random)
-  out:say(("  %-28s %10s %10s"):format(name, own, random))
+  out:result(("  %-28s %10s %10s"):format(name, own, random))
 end
 
 local function say_pairs(out, result)
   local own, random = result.picks, result.random
   if not own.pairs then return end
-  out:say(("how alike the picks of a row are, %.0f pairs"):format(own.pairs))
+  out:result(("how alike the picks of a row are, %.0f pairs"):format(own.pairs))
   say_beside(out, "", "", "(random)")
   say_beside(out, "mean cosine", ("%.3f"):format(own.mean_cosine), ("%.3f"):format(random.mean_cosine))
   say_beside(out, "greatest cosine", ("%.3f"):format(own.greatest_cosine), ("%.3f"):format(random.greatest_cosine))
@@ -96,12 +97,12 @@ end
 
 local function say_items(out, result)
   local own, random = result.picks, result.random
-  out:say(("how often items are picked, of all %.0f rows"):format(result.rows))
+  out:result(("how often items are picked, of all %.0f rows"):format(result.rows))
   say_beside(out, "", "", "(random)")
   say_beside(out, "distinct items", own.distinct_items, random.distinct_items)
   say_beside(out, "items never picked", own.unpicked_items, random.unpicked_items)
   say_beside(out, "rows with the most frequent", percent(own.most_frequent_share), percent(random.most_frequent_share))
-  out:say(("  the most frequent is item %.0f, in %.0f rows"):format(own.most_frequent_item, own.most_frequent_rows))
+  out:result(("  the most frequent is item %.0f, in %.0f rows"):format(own.most_frequent_item, own.most_frequent_rows))
 end
 
 -- Opens the cache and gives a function (start) -> its picks, and how many of each row are judged.
@@ -132,18 +133,19 @@ local function judge(options, embeddings, out, progress)
   local context = input.upload(options, embeddings)
   local result = picks.judge({
     context = context, n = n, count = count, picks_of = picks_of, sample = sample, centered = opened.centered,
-    progress = progress,
+    lambda = opened.lambda, progress = progress,
   })
-  out:say(("%s: %s of %.0f items, %s"):format(printable.line(options.CACHE), kinds[opened.kind].rows, n,
-    opened.centered and "centred" or "not centred"))
-  out:say(("judged: picks 1 to %.0f of %s; by cosines of %s embeddings"):format(count,
+  out:result(("%s: %s of %s"):format(printable.line(options.CACHE), kinds[opened.kind].rows,
+    identity.description(opened)))
+  out:result(("judged: picks 1 to %.0f of %s; by cosines of %s embeddings"):format(count,
     sample == n and ("all %.0f rows"):format(n) or ("%.0f of %.0f rows, evenly spread"):format(sample, n),
     options.center and "centred" or "the uncentred"))
   say_ranks(out, result)
   say_pairs(out, result)
   say_items(out, result)
-  out:say("advice: " .. result.advice)
+  out:result("advice: " .. result.advice)
   result.path, result.kind, result.centered = options.CACHE, opened.kind, opened.centered
+  result.order, result.lambda = opened.kind == "diversity" and opened.order or nil, opened.lambda
   result.judged_by_centered_cosines = options.center or false
   result.input, result.device = embeddings.description, context:device_info().name
   out:document(result)
@@ -153,17 +155,17 @@ end
 -- ---- Embeddings --------------------------------------------------------------------------------
 
 local function say_groups(out, name, groups)
-  if groups.groups == 0 then return out:say(("  %-22s none"):format(name)) end
-  out:say(("  %-22s %.0f items in %.0f groups, the largest of %.0f"):format(name, groups.items, groups.groups,
+  if groups.groups == 0 then return out:result(("  %-22s none"):format(name)) end
+  out:result(("  %-22s %.0f items in %.0f groups, the largest of %.0f"):format(name, groups.items, groups.groups,
     groups.largest_group))
   for k = 1, math.min(SHOWN_GROUPS, groups.groups) do
     local group = groups.first_groups[k]
-    out:say(("  %-22s %s"):format("", list_text(group.ids, group.items)))
+    out:result(("  %-22s %s"):format("", list_text(group.ids, group.items)))
   end
 end
 
 local function say_collection(out, result)
-  local function say(name, format, ...) out:say(("  %-22s " .. format):format(name, ...)) end
+  local function say(name, format, ...) out:result(("  %-22s " .. format):format(name, ...)) end
   say("items", "%.0f of dimension %.0f", result.n, result.d)
   local zero = #result.zero_rows
   say("zero rows", "%.0f%s", zero,
@@ -178,7 +180,7 @@ local function say_collection(out, result)
   say_groups(out, "exact duplicates", result.duplicates)
   say_groups(out, ("cosine above %s"):format(result.near_duplicates.threshold), result.near_duplicates)
   say("mean unit vector", "length %.3f (0: directions even out, 1: all the same)", result.mean_unit_vector_length)
-  out:say("advice: " .. result.advice)
+  out:result("advice: " .. result.advice)
 end
 
 local function describe(options, embeddings, out, progress)

@@ -76,7 +76,8 @@ local function print_pairs(options)
   local similarities = context:compute_pair_similarities(first, second)
   local out = output.new(options)
   for p, value in ipairs(similarities) do
-    out:say(("%s  %s  %.6f"):format(printable.line(items:name(first[p])), printable.line(items:name(second[p])), value))
+    out:result(("%s  %s  %.6f"):format(printable.line(items:name(first[p])), printable.line(items:name(second[p])),
+      value))
   end
   out:document({
     input = embeddings.description, n = embeddings.n, d = embeddings.d, centered = options.center or false,

@@ -165,7 +165,9 @@ function collection.describe(o)
     n = n, d = d, zero_rows = zero, norms = norms, weighted = o.context:embeddings_info().weighted,
     duplicates = groups_of(original, n, is_zero), near_duplicates = near, mean_unit_vector_length = mean_length,
   }
-  result.centering_advised, result.advice = advice.on_centring(mean_length)
+  -- The square of the mean's length is the mean of all cosines, those of items with themselves among them.
+  local sum_of_others = (n * mean_length) ^ 2 - (n - #zero)
+  result.centering_advised, result.advice = advice.on_centring(n, sum_of_others / math.max(1, n * (n - 1)))
   return result
 end
 

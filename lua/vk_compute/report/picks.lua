@@ -47,7 +47,7 @@ end
 -- - `picks_of`: function (start) -> the first count picks of that row: something to index from 0, valid until the
 --   next call
 -- - `sample`: rows to be judged, 1 to n
--- - `centered`: whether the picks were computed of centred embeddings
+-- - `centered`: whether the picks were computed of centred embeddings; `lambda`: of their order, nil where it has none
 -- - `progress`: function (done, total), called after each row; what it raises ends the judging
 -- @treturn table `picks_per_row`, `rows` (n), `judged_rows`; `picks` and `random`: figures, see tally.lua; `advice`:
 -- a sentence
@@ -77,7 +77,9 @@ function picks.judge(o)
   local result = {
     picks_per_row = count, rows = n, judged_rows = o.sample, picks = own:figures(), random = random:figures(),
   }
-  result.advice = advice.on_picks(result.picks, result.random, o.centered)
+  result.advice = advice.on_picks(result.picks, result.random, {
+    centered = o.centered, lambda = o.lambda, all_picked = count == n - 1,
+  })
   return result
 end
 
