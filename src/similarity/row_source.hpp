@@ -71,7 +71,7 @@ class RowSource {
   RowSource(Staging& staging, const DeviceEmbeddings& embeddings)
       : staging_(staging),
         embeddings_(embeddings),
-        similarity_(staging.device(), embeddings, embeddings.units),
+        similarity_(staging.device(), embeddings),
         check_(staging.device()) {}
 
   // Rows of queries, which have ids from FIRST_QUERY on: they are computed, always.

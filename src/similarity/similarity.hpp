@@ -19,6 +19,9 @@ class Similarity {
   // Commands that follow a computation on the device, and see what it wrote.
   using Follow = std::function<void(const vk::raii::CommandBuffer&)>;
 
+  // Rows of the embeddings.
+  Similarity(const Device& device, const DeviceEmbeddings& embeddings)
+      : Similarity(device, embeddings, embeddings.units) {}
   // row_units: the unit vectors of what has rows: the embeddings', or those of queries.
   Similarity(const Device& device, const DeviceEmbeddings& embeddings, const Buffer& row_units);
 
