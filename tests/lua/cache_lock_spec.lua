@@ -42,6 +42,30 @@ describe("the lock", function()
     lock.release(held)
   end)
 
+  it("is one however its path is spelled", function()
+    helper.execute("ln", "-s", folder, folder .. "/link")
+    helper.execute("mkdir", folder .. "/below")
+    local here, name = unistd.getcwd(), path:match("[^/]*$")
+    assert(unistd.chdir(folder) == 0)
+    local spelled = { name, "./" .. name, path, folder .. "//" .. name, folder .. "/link/" .. name, "below/../" .. name }
+    local ok, problem = pcall(function()
+      for _, first in ipairs(spelled) do
+        local held = assert(lock.acquire(first))
+        for _, other in ipairs(spelled) do
+          assert.are.same({ nil, { pid = unistd.getpid() } }, { lock.acquire(other) })
+          assert.are.same({ pid = unistd.getpid() }, lock.holder(other))
+          assert.is_true(lock.begins(other))
+        end
+        -- It was not lost with one of these.
+        assert.are.equal(unistd.getpid() .. "\n", elsewhere("print(lock.holder(path).pid)"))
+        lock.release(held)
+        assert.is_nil(lock.holder(path))
+      end
+    end)
+    unistd.chdir(here)
+    assert.is_true(ok, problem)
+  end)
+
   it("is recognised by its file: process ids are the same in several containers", function()
     -- Another holder with this process's id, which has removed the file and made it again after it was opened here.
     local getpid, open = unistd.getpid, require("posix.fcntl").open

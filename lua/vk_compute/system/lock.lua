@@ -12,6 +12,7 @@
 local ffi = require("ffi")
 local errno = require("posix.errno")
 local fcntl = require("posix.fcntl")
+local stdlib = require("posix.stdlib")
 local unistd = require("posix.unistd")
 local utsname = require("posix.sys.utsname")
 local fail = require("vk_compute.system.fail")
@@ -20,8 +21,15 @@ local random = require("vk_compute.system.random")
 
 local lock = {}
 
--- Lock files that this process holds: path -> true.
+-- Lock files that this process holds: name -> true. A second lock of one file would be granted to the same process,
+-- and lost with the first that is released, however the path of each is spelled.
 local held_here = {}
+
+-- What all paths of a file in one folder have in common.
+local function name_of(path)
+  local folder = files.directory(path)
+  return (stdlib.realpath(folder) or folder) .. "/" .. path:match("[^/]*$")
+end
 
 local MOST_BYTES = 512
 
@@ -38,7 +46,7 @@ end
 -- @treturn table `pid`, 0 where the process cannot be seen from here; `host`, nil where it is this one. Nil where
 -- nobody holds it
 function lock.holder(path)
-  if held_here[path] then return { pid = unistd.getpid() } end
+  if held_here[name_of(path)] then return { pid = unistd.getpid() } end
   local opened, fd = pcall(files.open, path, "read")
   if not opened then return nil end
   local query = whole_file()
@@ -96,7 +104,7 @@ end
 --- Whether a file is one of a lock: it holds a process id, and what follows it. After a loss of power it may hold
 -- zeros, and parts of what several processes wrote.
 function lock.begins(path)
-  if held_here[path] then return true end
+  if held_here[name_of(path)] then return true end
   local text = files.head(path, MOST_BYTES)
   return #text < MOST_BYTES
     and (text:find("^%d*\n?$") or text:find("^%d+ [%w._ \n-]*$") or text:find("^[%w._ \n-]*%z[%w%z._ \n-]*$")) ~= nil
@@ -106,12 +114,13 @@ end
 -- @tparam string path of the lock file
 -- @treturn table to be given to lock.release; or nil and the holder, as from lock.holder
 function lock.acquire(path)
+  local name = name_of(path)
   while true do
-    if held_here[path] then return nil, lock.holder(path) end
+    if held_here[name] then return nil, lock.holder(path) end
     local fds, holder = try(path)
     if fds then
-      held_here[path] = true
-      return { fds = fds, path = path }
+      held_here[name] = true
+      return { fds = fds, path = path, name = name }
     end
     if holder then return nil, holder end
   end
@@ -121,7 +130,7 @@ end
 function lock.release(held)
   pcall(files.remove, held.path)
   for _, fd in ipairs(held.fds) do files.close(fd) end
-  held_here[held.path] = nil
+  held_here[held.name] = nil
 end
 
 return lock
