@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import numbers
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -143,6 +144,8 @@ def _sequence_options(order: str, lambda_: float | None) -> declarations.Sequenc
     if lambda_ is None:
         lambda_ = 0.5
     # Before it is rounded to the library's float32, which could bring it within.
+    if not isinstance(lambda_, numbers.Real):
+        raise TypeError(f"lambda_ must be a number, but is {lambda_!r:.60}")
     if not 0 <= lambda_ <= 1:
         raise errors.InvalidArgumentError(f"lambda_ must be from 0 to 1, but is {lambda_!r:.60}")
     # As an attribute the word is Python's own.

@@ -296,6 +296,7 @@ TEST(Refused, LambdasAndOrdersThatDoNotExist) {
     for (const VkcOrder order : kOrders) refuse(order, lambda, {"lambda is", "from 0 to 1"});
     refuse(VKC_ORDER_CENTROID, lambda, {"lambda is", "must be 0", "VKC_ORDER_CENTROID"});
   }
+  refuse(VKC_ORDER_AWAY, std::nextafter(1.0F, 2.0F), {"lambda is 1.0000001 and"});
   refuse(VKC_ORDER_CENTROID, 0.5F, {"lambda is 0.5", "must be 0", "VKC_ORDER_CENTROID"});
   for (const uint32_t order : {3U, UINT32_MAX}) {
     refuse(order, 0.5F,

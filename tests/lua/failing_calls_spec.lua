@@ -11,7 +11,10 @@ local export = require("vk_compute.cache.export")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
 local helper = require("helper")
+local matrix_file = require("vk_compute.cache.matrix_file")
 local reader = require("vk_compute.cache.reader")
+local target = require("vk_compute.cache.target")
+local verify = require("vk_compute.cache.verify")
 local writer = require("vk_compute.cache.writer")
 
 local N, D = 6, 2
@@ -24,6 +27,10 @@ function Context.device_info() return { name = "none" } end
 function Context.upload_embeddings() end
 function Context.recommended_batch() return 2 end
 function Context.shutdown() end
+function Context.embeddings_info() return { num_embeddings = N } end
+function Context.compute_similarity_rows(_, first, count, options)
+  for k = 0, count * N - 1 do options.into[k] = (first * N + k) % (N + 1) == 0 and 1 or 0.5 end
+end
 function Context.compute_diversity_sequences(_, starts, length, options)
   for k = 0, options.count - 1 do
     for place = 0, length - 1 do options.into[k * length + place] = (starts[k] + place) % N end
@@ -150,5 +157,59 @@ describe("a failing call", function()
     end)
     print(("\n%d calls of exports failed, %d of them without harm"):format(tried, survived))
     assert.is_true(tried > 15)
+  end)
+
+  it("of a similarity matrix leaves the earlier one or the new one", function()
+    local matrix = folder .. "/matrix.npy"
+    local function write_matrix()
+      target.locked(matrix, function()
+        matrix_file.write(matrix, Context, { report = function() end, stop = function() return 0 end })
+      end)
+    end
+    write_matrix()
+    local whole = cache_helper.contents(matrix)
+    local tried, survived = each_failure(function()
+      cache_helper.write(matrix, "earlier")
+    end, write_matrix, function(where, ok)
+      local text = cache_helper.contents(matrix)
+      assert.is_true(text == whole or not ok and text == "earlier", where)
+      write_matrix()
+      assert.is_true(cache_helper.contents(matrix) == whole, where)
+      for _, name in ipairs(cache_helper.names(folder)) do
+        assert.is_nil(name:match("^matrix.npy.") or nil, where .. ": " .. name)
+      end
+    end)
+    os.remove(matrix)
+    print(("\n%d calls of matrices failed, %d of them without harm"):format(tried, survived))
+    assert.is_true(tried > 15)
+  end)
+
+  it("of a repair loses no row, and the next one ends well", function()
+    compute()
+    local function repaired()
+      return verify.run({
+        path = path, embeddings = embeddings, vk = VK, repair = true, report = function() end,
+        stop = function() return 0 end,
+      })
+    end
+    local place = #expected - 4 * N * N
+    local tried, survived = each_failure(function()
+      -- The second row, and the length.
+      cache_helper.write(path, expected:sub(1, -5))
+      cache_helper.flip(path, place + 4 * N + 1)
+    end, repaired, function(where, ok)
+      local bytes = cache_helper.contents(path)
+      for row = 0, N - 2 do
+        local first = place + 4 * N * row + 1
+        local same = bytes:sub(first, first + 4 * N - 1) == expected:sub(first, first + 4 * N - 1)
+        assert.is_true(same or row == 1 and not ok, where .. ", row " .. row)
+      end
+      if not ok then repaired() end
+      assert.is_true(cache_helper.contents(path) == expected, where)
+      assert.are.same({}, repaired().problems, where)
+      assert.are.same({ "cache.npy", "cache.npy.json", "out.json" }, cache_helper.names(folder), where)
+    end)
+    print(("\n%d calls of repairs failed, %d of them without harm"):format(tried, survived))
+    assert.is_true(tried > 20)
   end)
 end)

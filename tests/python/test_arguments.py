@@ -183,6 +183,17 @@ def test_wrong_arguments_are_refused(context, error, call):
     assert context.diversity_sequence(3).tolist() == Reference(DATA).sequence(3)
 
 
+def test_a_lambda_that_is_no_number_is_named(context):
+    context.upload(DATA)
+    for lambda_ in ("0.5", [0.5], 1j):
+        with pytest.raises(TypeError, match="^lambda_ must be a number, but is "):
+            context.diversity_sequence(0, order="away", lambda_=lambda_)
+    expected = context.diversity_sequence(0, order="away", lambda_=0.5)
+    for lambda_ in (np.float32(0.5), np.float64(0.5)):
+        found = context.diversity_sequence(0, order="away", lambda_=lambda_)
+        assert found.tolist() == expected.tolist()
+
+
 def test_computing_needs_embeddings(context):
     for call in (
         context.similarity_matrix,

@@ -116,7 +116,7 @@ function Cache:row(start, options)
   if start >= self.n then
     errors.raise("start %.0f is not below n, which is %.0f", start, self.n)
   end
-  local as_view = not as_ids and arguments.wants_view(options)
+  local as_view = not as_ids and arguments.wants_view(options, "ids")
   local checksum = self.source.checksum_of(start)
   if not checksum then return nil end
   local place = self.source.place

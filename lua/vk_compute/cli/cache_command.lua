@@ -126,10 +126,10 @@ end
 return function(kind, texts)
   return {
     summary = texts.summary,
-    description = texts.description .. " Ids and rows count from 0. A run that was stopped, by whatever,"
-      .. " goes on where it was when started again. CACHE.json, beside it, says what it was made from."
-      .. " Until all is done the rows are in CACHE.partial, and CACHE.journal tells which. Files that are"
-      .. " there and belong to no cache are replaced only with --force.",
+    description = texts.description .. " Ids and rows count from 0. A run that was interrupted, by Ctrl-C,"
+      .. " a crash or a loss of power, goes on where it was when the same command is given again. CACHE.json, beside"
+      .. " it, says what it was made from. Until all is done the rows are in CACHE.partial, and CACHE.journal tells"
+      .. " which. Files that are there and belong to no cache are replaced only with --force.",
     epilog = "Exit codes: 0 done; 2 failed, refused or called wrongly; 130 stopped with Ctrl-C: then the same"
       .. " command goes on.",
     declare = function(parser) declare(parser, kind, texts) end,

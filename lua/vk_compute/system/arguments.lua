@@ -60,11 +60,13 @@ end
 
 --- Reads the option `as`, and whether memory to write into is given.
 -- @tparam table options checked by arguments.options
+-- @tparam[opt] string other a third value that the caller takes, and has seen to
 -- @treturn boolean true for "view", and with `into`; false for "table", the default
-function arguments.wants_view(options)
+function arguments.wants_view(options, other)
   local as = options.as
   if as ~= nil and as ~= "table" and as ~= "view" then
-    raise('option as must be "table" or "view", but is %s', describe(as))
+    raise("option as must be %s, but is %s",
+      other and ('"table", "view" or "%s"'):format(other) or '"table" or "view"', describe(as))
   end
   if options.into and as == "table" then raise('options into and as = "table" exclude each other') end
   return as == "view" or options.into ~= nil
