@@ -11,6 +11,8 @@ return {
   compute = require("vk_compute.cache.writer").run,
   --- Tells whether one can be put at a path, before the embeddings are read: see @{vk_compute.cache.survey}.
   check_path = require("vk_compute.cache.survey").check_path,
+  --- Joins shards into one: see @{vk_compute.cache.merge}.
+  merge = require("vk_compute.cache.merge").run,
   --- Verifies one: see @{vk_compute.cache.verify}.
   verify = require("vk_compute.cache.verify").run,
   --- Tells how one stands: see @{vk_compute.cache.status}.

@@ -20,7 +20,7 @@ local cli = {}
 
 local COMMANDS = {
   "devices", "plan", "diversity-sequence", "similarity", "cache", "neighbors", "check", "verify",
-  "export", "report",
+  "merge", "export", "report",
 }
 
 local modules = {}

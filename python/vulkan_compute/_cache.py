@@ -81,6 +81,10 @@ def _decode(text: bytes) -> tuple[str, dict[str, Any]]:
     kinds = [kind for kind, (format, _) in _KINDS.items() if format == fields.get("format")]
     if not kinds:
         raise ValueError("it does not describe a cache of a kind known here")
+    if "shard" in fields:
+        raise CacheError(
+            f"this is shard {fields['shard']} of a cache: merge all shards into one (vulkan-compute merge)"
+        )
     if fields.get("format_version") != _FORMAT_VERSION:
         raise ValueError(
             f"it has format version {fields.get('format_version')},"

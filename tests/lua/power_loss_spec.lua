@@ -31,24 +31,22 @@ end
 
 -- Stands for the process that computes: at once, in memory of its own.
 local function instant_process(job)
-  local process = { rows = {}, told = 0 }
+  local process = { rows = {}, told = 0, replies = {}, capacity = job.batch or N }
   for slot = 0, 1 do process.rows[slot] = ffi.new("uint32_t[?]", N * LENGTH) end
-  function process:request(slot, list, first)
-    local count = math.min(job.batch or N, #list - first + 1)
+  function process:request(slot, list, first, last)
+    local count = math.min(self.capacity, (last or #list) - first + 1)
     for k = 0, count - 1 do
       for place, id in ipairs(row_of(job.what, list[first + k])) do
         self.rows[slot][k * LENGTH + place - 1] = id
       end
     end
-    self.reply = { slot = slot, count = count }
+    table.insert(self.replies, { slot = slot, count = count })
   end
   function process:wait()
     self.told = self.told + 1
-    if self.told == 1 then return { device = "none", plan = { fits = true } } end
+    if self.told == 1 then return { device = "none", device_type = "CPU", index = 0, plan = { fits = true } } end
     if self.told == 2 then return { ready = true } end
-    local reply = self.reply
-    self.reply = nil
-    return reply
+    return table.remove(self.replies, 1)
   end
   function process:finish() self.finished = true end
   function process:stop() self.stopped = true end
@@ -58,7 +56,7 @@ end
 local VK = { definition_version = function() return 1 end, version = function() return "0.1.0" end }
 
 describe("a loss of power", function()
-  local folder, path, embeddings, real_start
+  local folder, path, embeddings, real_start, real_wait_any
 
   setup(function()
     folder = helper.temporary_folder()
@@ -66,12 +64,13 @@ describe("a loss of power", function()
     local data = ffi.new("float[?]", N * D)
     for k = 0, N * D - 1 do data[k] = k % 5 - 1 end
     embeddings = { data = data, n = N, d = D, bytes = 4 * N * D, path = folder .. "/none" }
-    real_start = compute_process.start
+    real_start, real_wait_any = compute_process.start, compute_process.wait_any
     compute_process.start = instant_process
+    compute_process.wait_any = function(processes) return processes end
   end)
   teardown(function()
     disk_model.finish()
-    compute_process.start = real_start
+    compute_process.start, compute_process.wait_any = real_start, real_wait_any
     helper.execute("rm", "-rf", folder)
   end)
 

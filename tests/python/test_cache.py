@@ -143,6 +143,7 @@ def test_metadata_damaged_anywhere_are_not_believed(copied):
         ("lambda", 0.5, "members do not fit"),
         ("format", "another cache", "kind known here"),
         ("format_version", 2, "format version 2"),
+        ("shard", "1/3", "shard 1/3 of a cache: merge all shards"),
     ],
 )
 def test_metadata_of_something_else_are_not_believed(copied, name, value, words):

@@ -254,9 +254,9 @@ local function look_at_caches()
   loaded:close()
   same("no state", caches.status(folder .. "/no such cache").state)
   local input = embedding_files[1][1]
-  caches.check_path(folder .. "/no such cache", kinds.diversity, input)
-  caches.check_path(diversity_cache, kinds.diversity, input)
-  fails("holds the embeddings", caches.check_path, input, kinds.diversity, input)
+  caches.check_path(folder .. "/no such cache", kinds.diversity, { input })
+  caches.check_path(diversity_cache, kinds.diversity, { input })
+  fails("holds the embeddings", caches.check_path, input, kinds.diversity, { input })
   for _, path in ipairs({ diversity_cache, neighbors_cache }) do
     local function export(ending, export_as, options)
       local output = folder .. "/exported." .. ending

@@ -8,7 +8,7 @@
 -- made a context must not start one.
 --
 -- Rows come back in memory that both share, in two slots: one is being computed while the other is
--- being written.
+-- being written. Requests are served in order; each slot may be asked for again once its rows are written.
 -- @module vk_compute.cache.compute_process
 
 local ffi = require("ffi")
@@ -20,6 +20,7 @@ local wait = require("posix.sys.wait")
 local json = require("vk_compute.system.json")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
+local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
 local libc = require("vk_compute.system.libc")
 local plan_text = require("vk_compute.ffi.plan_text")
@@ -67,7 +68,7 @@ local function serve(self, job, requests, replies)
     n = what.n, d = what.d, work = kind.work, count = self.capacity, length = what.length, k = what.length,
   })
   local info = context:device_info()
-  send(replies, { device = info.name, device_type = info.type, plan = plan })
+  send(replies, { device = info.name, device_type = info.type, index = info.index, plan = plan })
   if not plan.fits then fail("%s", plan_text(plan)) end
   context:upload_embeddings(embeddings.data, embeddings.n, embeddings.d, { center = what.centered })
   send(replies, { ready = true })
@@ -105,6 +106,10 @@ end
 local Process = {}
 Process.__index = Process
 
+-- Processes that have not been stopped yet.
+local started = {}
+local earlier_sigpipe
+
 local function pipe()
   local reading, writing = unistd.pipe()
   if not reading then fail("cannot make a pipe: %s", writing) end
@@ -117,7 +122,8 @@ end
 -- @treturn Process
 function compute_process.start(job)
   local row_bytes = job.what.length * 4
-  local capacity = math.max(1, math.min(job.what.n, math.floor(SLOT_BYTES / row_bytes)))
+  local _, count = identity.rows(job.what)
+  local capacity = math.max(1, math.min(count, math.floor(SLOT_BYTES / row_bytes)))
   if job.batch then capacity = math.min(capacity, job.batch) end
   local slot_bytes = capacity * (row_bytes + 4)
   local memory = files.memory(SLOTS * slot_bytes, true)
@@ -138,32 +144,54 @@ function compute_process.start(job)
   if pid == 0 then
     unistd.close(request_writing)
     unistd.close(reply_reading)
+    -- Another one sees the end of its requests only where nobody else holds their pipe.
+    for other in pairs(started) do other:close() end
     be_computing_process(self, job, request_reading, reply_writing, parent)
   end
   unistd.close(request_reading)
   unistd.close(reply_writing)
   self.pid, self.requests, self.replies = pid, request_writing, reply_reading
   -- A request to a process that has ended shall not end this one.
-  self.earlier_sigpipe = signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+  if not next(started) then earlier_sigpipe = signal.signal(signal.SIGPIPE, signal.SIG_IGN) end
+  started[self] = true
   return self
 end
 
---- Asks for rows. One request at a time; what `wait` returns says how many of them came.
+--- Waits until one of several has something to say.
+-- @tparam {Process,...} processes
+-- @tparam number milliseconds at most
+-- @treturn {Process,...} those whose `wait` has a message, or will have: empty after the time or at a signal
+function compute_process.wait_any(processes, milliseconds)
+  local speaking, fds = {}, {}
+  for _, process in ipairs(processes) do
+    if process.received:find("\n", 1, true) then speaking[#speaking + 1] = process end
+    fds[process.replies] = { events = { IN = true } }
+  end
+  if speaking[1] or (poll.poll(fds, milliseconds) or 0) < 1 then return speaking end
+  for _, process in ipairs(processes) do
+    local events = fds[process.replies].revents
+    if events and (events.IN or events.HUP or events.ERR) then speaking[#speaking + 1] = process end
+  end
+  return speaking
+end
+
+--- Asks for rows. Of each slot one request at a time; what `wait` returns says how many of them came.
 -- @tparam number slot 0 or 1: where the rows are to lie
 -- @tparam {number,...} rows their numbers
 -- @tparam number first place in the list to begin at, from 1
-function Process:request(slot, rows, first)
-  local count = math.min(self.capacity, #rows - first + 1)
+-- @tparam[opt] number last place to end at: at most `capacity` of them (default: the list's)
+function Process:request(slot, rows, first, last)
+  local count = math.min(self.capacity, (last or #rows) - first + 1)
   for k = 0, count - 1 do self.starts[slot][k] = rows[first + k] end
   -- A failure shows at the next wait: the other end is gone.
   unistd.write(self.requests, ("%d %.0f\n"):format(slot, count))
 end
 
-local function raise_end(self)
+-- What is to be said of a process that has ended by itself.
+local function end_of(self)
   local _, how, status = wait.wait(self.pid)
   self.pid = nil
-  fail("the computing process ended (%s %s); rows reported done are kept", tostring(how),
-    tostring(status))
+  return { failure = ("the computing process ended (%s %s)"):format(tostring(how), tostring(status)), is_over = true }
 end
 
 local function next_message(self)
@@ -172,25 +200,33 @@ local function next_message(self)
   self.received = rest
   local message = json.decode(line)
   if message.error then
-    error(message.error .. (message.name and (" (%s)"):format(message.name) or ""), 0)
+    return { failure = message.error .. (message.name and (" (%s)"):format(message.name) or "") }
   end
   return message
 end
 
---- Waits for the computing process to say something. Raises what it failed of.
+--- Waits for the computing process to say something.
 -- @tparam number milliseconds at most
--- @treturn table `device` and `device_type` (its name and type: the device is open) and `plan` (as from
--- Context:plan_memory); `ready` (the embeddings are on it); or `slot` and `count` (so many rows of the request lie in
--- the slot); nil after the time or at a signal
+-- @treturn table `device`, `device_type` and `index` (its name, type and place in the device list: the device is
+-- open) and `plan` (as from Context:plan_memory); `ready` (the embeddings are on it); `slot` and `count` (so many
+-- rows of the request lie in the slot); or `failure`, a text: nothing more will come; `is_over` where it ended
+-- without a word. Nil after the time or at a signal
 function Process:wait(milliseconds)
   local message = next_message(self)
   if message then return message end
   if poll.rpoll(self.replies, milliseconds) ~= 1 then return nil end
   local text = unistd.read(self.replies, 65536)
   if not text then return nil end
-  if text == "" then raise_end(self) end
+  if text == "" then return end_of(self) end
   self.received = self.received .. text
   return next_message(self)
+end
+
+-- Closes this side's ends of the pipes, those of replies last.
+function Process:close()
+  self:finish()
+  if self.replies then files.close(self.replies) end
+  self.replies = nil
 end
 
 --- Tells the computing process that no more is wanted: it frees the device by itself.
@@ -209,12 +245,11 @@ function Process:stop()
     wait.wait(self.pid)
     self.pid = nil
   end
-  self:finish()
-  if self.replies then
-    files.close(self.replies)
-    signal.signal(signal.SIGPIPE, self.earlier_sigpipe)
+  self:close()
+  if started[self] then
+    started[self] = nil
+    if not next(started) then signal.signal(signal.SIGPIPE, earlier_sigpipe) end
   end
-  self.replies = nil
 end
 
 return compute_process

@@ -48,12 +48,12 @@ end
 -- Calls parts.begin(put, what), each(put, row, pointer), finish(put): put(data, bytes) appends to the output.
 local function write(from, path, output, stop, parts)
   if not from.finished then
-    fail("%s is not finished: %.0f of %.0f rows are done", path, from.done, from.what.n)
+    fail("%s is not finished: %.0f of %.0f rows are done", path, from.done, from.place.count)
   end
   files.remove_temporaries(output)
   files.replace_with(output, function(put)
     parts.begin(put, from.what)
-    rows.each(from.file, from.place, from.what.n, function(row, pointer)
+    rows.each(from.file, from.place, function(row, pointer)
       if xxhash.hex64(pointer, from.place.row_bytes) ~= from.checksum_of(row) then
         fail("row %.0f of %s is damaged: %s", row, path, repair_hint(path))
       end
@@ -66,7 +66,7 @@ local function write(from, path, output, stop, parts)
 end
 
 local function export_to(path, output, options, parts)
-  local from = source.open(path)
+  local from = source.open_whole(path)
   check_output(path, output, parts, options.force)
   target.locked(output, function()
     -- Another export may have been written in between.

@@ -12,12 +12,14 @@
 --   not shown
 -- - `line`: what the fingerprint is of: a format, or function (value) -> text
 -- - `said`: function (value, what) -> a part of a description
+-- - `version`: of the format of files that mention it, where that is not 1: earlier programs then refuse them
 -- @module vk_compute.cache.identity
 
 local ffi = require("ffi")
 local json = require("vk_compute.system.json")
 local orders = require("vk_compute.ffi.orders")
 local kinds = require("vk_compute.cache.kinds")
+local shard = require("vk_compute.cache.shard")
 local xxhash = require("vk_compute.system.xxhash")
 
 local identity = {}
@@ -50,6 +52,17 @@ local function shortest_float32(number)
   end
 end
 
+local function is_shard(value, what)
+  if value == nil then return true end
+  local index, count = shard.parse(type(value) == "string" and value or "")
+  return index ~= nil and shard.canonical(value) == value and count <= what.n
+end
+
+local function said_shard(_, what)
+  local first, count = identity.rows(what)
+  return ("shard %s: rows %.0f to %.0f"):format(what.shard, first, first + count - 1)
+end
+
 local function centring(value) return value and "centred" or "not centred" end
 
 local FIELDS = {
@@ -71,6 +84,9 @@ local FIELDS = {
   { name = "definition_version", is_valid = is_count, label = "definition version" },
   { name = "embeddings_checksum", is_valid = is_a("string"), label = "the embeddings themselves", shown = false,
     line = "%s" },
+  -- The rows are the same as in the whole: the fingerprint is the whole's.
+  { name = "shard", is_valid = is_shard, canonical = shard.canonical, said = said_shard, version = 2,
+    shown = function(value) return value or "all rows" end },
 }
 
 local function fingerprint(what)
@@ -144,16 +160,43 @@ function identity.complete(what)
   return what.fingerprint == fingerprint(what)
 end
 
+--- Which rows a cache has.
+-- @treturn number the first
+-- @treturn number how many
+function identity.rows(what)
+  if not what.shard then return 0, what.n end
+  local index, count = shard.parse(what.shard)
+  return shard.rows(index, index, count, what.n)
+end
+
+--- What the lines of a journal are signed with: rows of one shard count for nothing in another.
+function identity.key(what)
+  return what.shard and ("%s %s "):format(what.fingerprint, what.shard) or what.fingerprint
+end
+
+--- The version of the format of files that mention these fields.
+function identity.version(what)
+  local version = 1
+  for _, field in ipairs(FIELDS) do
+    if field.version and what[field.name] ~= field.default then version = math.max(version, field.version) end
+  end
+  return version
+end
+
 --- How a cache's identity differs from the one asked for.
+-- @tparam table cached
+-- @tparam table asked
+-- @tparam[opt] string wording a format of what is said of a field: its label, and both values
 -- @treturn string such as "length (the cache has 100, asked for is 2461)", or nil where they agree
-function identity.difference(cached, asked)
+function identity.difference(cached, asked, wording)
+  wording = wording or "%s (the cache has %s, asked for is %s)"
   local list = {}
   for _, field in ipairs(FIELDS) do
     local has, wanted, label = cached[field.name], asked[field.name], field.label or field.name
     if has ~= wanted then
       local function shown(value) return field.shown and field.shown(value) or tostring(value) end
       list[#list + 1] = field.shown == false and label
-        or ("%s (the cache has %s, asked for is %s)"):format(label, shown(has), shown(wanted))
+        or wording:format(label, shown(has), shown(wanted))
     end
   end
   return list[1] and table.concat(list, ", ")

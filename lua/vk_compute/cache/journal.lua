@@ -2,9 +2,10 @@
 --
 -- Text, a line a record: 16 hexadecimal digits, a space, a JSON object, a line feed. The digits are
 -- the XXH3-64 of the JSON text; in all lines but the first, of the fingerprint and the JSON text, so
--- that a record counts for nothing but the input it was written for. Records:
+-- that a record counts for nothing but the input it was written for; of a shard, with its name after the
+-- fingerprint (identity.key). Records:
 --
--- - the first line: `journal` (the format's version) and the identity of the cache (identity.lua)
+-- - the first line: `journal` (the format's version, 2 of shards) and the identity of the cache (identity.lua)
 -- - `{"run":{"pid":..,"device":..,"library_version":..},"time":..}`: a writer begins to compute
 -- - `{"rows":[[first,count],..],"checksums":"..","time":..}`: these rows are on disk; 16 digits of
 --   XXH3-64 for each row, in order. `time` is in seconds since 1970.
@@ -22,8 +23,6 @@ local xxhash = require("vk_compute.system.xxhash")
 
 local journal = {}
 
-local VERSION = 1
-
 local function line_of(text, key)
   local signed = key .. text
   return ("%s %s\n"):format(xxhash.hex64(signed, #signed), text)
@@ -40,7 +39,7 @@ end
 local function header_line(what)
   local members = identity.members(what, {})
   for k, member in ipairs(members) do members[k] = ("%s:%s"):format(unpack(member)) end
-  return line_of(('{"journal":%d,%s}'):format(VERSION, table.concat(members, ",")), "")
+  return line_of(('{"journal":%d,%s}'):format(identity.version(what), table.concat(members, ",")), "")
 end
 
 local function rows_line(what, rows, checksum_of, time)
@@ -56,17 +55,18 @@ local function rows_line(what, rows, checksum_of, time)
   end
   for k, range in ipairs(ranges) do ranges[k] = ("[%.0f,%.0f]"):format(range[1], range[2]) end
   return line_of(('{"rows":[%s],"checksums":"%s","time":%.3f}'):format(table.concat(ranges, ","),
-    table.concat(checksums), time), what.fingerprint)
+    table.concat(checksums), time), identity.key(what))
 end
 
 -- A checksum is no proof against those who make one themselves, so what a record says is looked at, too.
-local function is_rows(record, n)
+local function is_rows(record, what)
   if type(record.rows) ~= "table" or type(record.checksums) ~= "string" then return false end
+  local begin, most = identity.rows(what)
   local count = 0
   for _, range in ipairs(record.rows) do
     local first, number = unpack(type(range) == "table" and range or {})
-    if type(first) ~= "number" or type(number) ~= "number" or first % 1 ~= 0 or number % 1 ~= 0 or first < 0
-      or number < 1 or first + number > n then
+    if type(first) ~= "number" or type(number) ~= "number" or first % 1 ~= 0 or number % 1 ~= 0 or first < begin
+      or number < 1 or first + number > begin + most then
       return false
     end
     count = count + number
@@ -92,7 +92,7 @@ end
 -- Adds a record to the state. False where it is neither of rows nor of a run.
 local function add_record(state, record)
   if type(record.time) ~= "number" then return false end
-  if is_rows(record, state.what.n) then
+  if is_rows(record, state.what) then
     add_rows(state, record)
     state.samples[#state.samples + 1] = { time = record.time, done = state.done }
   elseif is_run(record.run) then
@@ -118,9 +118,8 @@ end
 
 local function read_header(state, line, expected)
   local header = object_of(line, "")
-  if header and header.journal ~= VERSION then
-    fail("%s has format version %s, and version %d is known here", state.path,
-      tostring(header.journal), VERSION)
+  if header and header.journal ~= identity.version(header) then
+    fail("%s has format version %s, which is not known here", state.path, tostring(header.journal))
   end
   if header and identity.complete(header) then
     state.what = header
@@ -154,7 +153,7 @@ function journal.read(path, expected)
   local believed = 0
   for line in next_line do
     state.lines = state.lines + 1
-    local record = state.what and object_of(line, state.what.fingerprint)
+    local record = state.what and object_of(line, identity.key(state.what))
     if record and add_record(state, record) then
       believed = believed + 1
     else
@@ -175,7 +174,8 @@ Writer.__index = Writer
 -- @treturn Writer
 function journal.create(path, what, checksums)
   local rows = {}
-  for row = 0, what.n - 1 do
+  local first, count = identity.rows(what)
+  for row = first, first + count - 1 do
     if checksums[row] then rows[#rows + 1] = row end
   end
   local text = header_line(what)
@@ -214,7 +214,7 @@ end
 -- @tparam number time in seconds since 1970
 function Writer:begin_run(run, time)
   append(self, line_of(('{"run":%s,"time":%.3f}'):format(json.encode(run), time),
-    self.what.fingerprint))
+    identity.key(self.what)))
 end
 
 --- Records rows that are on disk.

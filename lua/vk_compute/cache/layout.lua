@@ -3,7 +3,8 @@
 -- For the cache NAME:
 --
 -- - NAME           finished: a .npy file of uint32, shape (n, length); row s is the sequence from s, or
---                  of nearest neighbours the list of s; of their similarities float32
+--                  of nearest neighbours the list of s; of their similarities float32. Of a shard those rows
+--                  that it has
 -- - NAME.json      beside it: what it was made from, its checksums (see metadata.lua)
 -- - NAME.partial   while it grows: the same layout as NAME, space reserved first
 -- - NAME.journal   while it grows: which rows of NAME.partial are on disk (see journal.lua)
@@ -11,6 +12,7 @@
 -- @module vk_compute.cache.layout
 
 local files = require("vk_compute.system.files")
+local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
 local npy = require("vk_compute.formats.npy_header")
 
@@ -28,13 +30,19 @@ function layout.paths(path)
 end
 
 --- Where things lie in NAME and NAME.partial.
--- @tparam table what an identity, or any table with n and length
--- @treturn table `header` (a string), `row_bytes`, `file_bytes`
+-- @tparam table what an identity
+-- @treturn table `header` (a string), `row_bytes`, `file_bytes`; `first` and `last` (rows), `count` (of rows);
+-- `offset`: function (row) -> where it begins
 function layout.of(what)
+  local first, count = identity.rows(what)
   local is_float = what.kind and kinds[what.kind].descr == "<f4"
-  local header = (is_float and npy.float32_header or npy.uint32_header)(what.n, what.length)
+  local header = (is_float and npy.float32_header or npy.uint32_header)(count, what.length)
   local row_bytes = what.length * 4
-  return { header = header, row_bytes = row_bytes, file_bytes = #header + what.n * row_bytes }
+  return {
+    header = header, row_bytes = row_bytes, file_bytes = #header + count * row_bytes,
+    first = first, last = first + count - 1, count = count,
+    offset = function(row) return #header + (row - first) * row_bytes end,
+  }
 end
 
 --- Whether a file begins with the header it should have.

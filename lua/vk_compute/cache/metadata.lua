@@ -3,10 +3,10 @@
 -- One JSON object:
 --
 -- - `format`, `format_version`: what its kind is called (see kinds.lua), such as "vulkan_compute diversity
---   cache"; 1
+--   cache"; 1, of shards 2
 -- - the identity (identity.lua) but for its kind
 -- - `device`, `library_version`, `date` (ISO 8601, UTC): of the last run
--- - `rows_checksum`: XXH3-128 of all rows, that is of all bytes after the header of NAME
+-- - `rows_checksum`: XXH3-128 of all rows of NAME, that is of all bytes after its header
 -- - `row_checksums`: XXH3-64 of each row, 16 hexadecimal digits a row, row after row
 -- - `checksum`: the last member: XXH3-128 of the file up to the comma before it, so that a changed
 --   byte anywhere in this file shows
@@ -18,9 +18,7 @@ local identity = require("vk_compute.cache.identity")
 local kinds = require("vk_compute.cache.kinds")
 local xxhash = require("vk_compute.system.xxhash")
 
-local metadata = {
-  FORMAT_VERSION = 1,
-}
+local metadata = {}
 
 -- After the identity.
 local MEMBERS = { "device", "library_version", "date", "rows_checksum", "row_checksums" }
@@ -41,7 +39,7 @@ end
 local function encode(fields)
   local lines = {
     ('  "format": %s'):format(json.encode(kinds[fields.kind].format)),
-    ('  "format_version": %d'):format(metadata.FORMAT_VERSION),
+    ('  "format_version": %d'):format(identity.version(fields)),
   }
   for _, member in ipairs(identity.members(fields, { kind = true })) do
     lines[#lines + 1] = ("  %s: %s"):format(unpack(member))
@@ -64,13 +62,13 @@ local function decode(text)
     return nil, "it does not describe a cache of a kind known here"
   end
   fields.kind = kind
-  if fields.format_version ~= metadata.FORMAT_VERSION then
-    return nil, ("it has format version %s, and version %d is known here"):format(
-      tostring(fields.format_version), metadata.FORMAT_VERSION)
+  if fields.format_version ~= identity.version(fields) then
+    return nil, ("it has format version %s, which is not known here"):format(tostring(fields.format_version))
   end
   local fit = identity.complete(fields)
   for _, name in ipairs(MEMBERS) do fit = fit and type(fields[name]) == "string" end
-  if not fit or #fields.row_checksums ~= 16 * fields.n or fields.row_checksums:find("%X") then
+  local _, count = identity.rows(fit and fields or { n = 0 })
+  if not fit or #fields.row_checksums ~= 16 * count or fields.row_checksums:find("%X") then
     return nil, "its members do not fit each other"
   end
   return fields
@@ -102,9 +100,15 @@ function metadata.write(path, fields)
   files.replace(path, encode(fields))
 end
 
---- The checksum of one row.
-function metadata.row_checksum(fields, row)
-  return fields.row_checksums:sub(16 * row + 1, 16 * row + 16)
+--- What tells the checksum of each row.
+-- @treturn function (row) -> XXH3-64
+function metadata.row_checksums(fields)
+  local first = identity.rows(fields)
+  local all = fields.row_checksums
+  return function(row)
+    local place = 16 * (row - first)
+    return all:sub(place + 1, place + 16)
+  end
 end
 
 return metadata

@@ -47,32 +47,14 @@ end
 
 local OPTIONS = { embeddings = "string|table", partial = "boolean" }
 
---- Opens a cache for reading. The file is mapped, not read; a row is compared with its checksum when it
--- is asked for. A mapped file that another program makes shorter in place ends this process when a row is read (the
--- system sends SIGBUS): put other files there by renaming, as all programs of this project do.
--- @tparam string path
--- @tparam[opt] table options
---
--- - `embeddings`: what the cache must have been made from: the name of a file of them, what
---   vk.read_embeddings gives, a table of tables, or `{source, n, d}` with what upload_embeddings takes as
---   (source, n, d). Where it is a file's and items have ids there, @{Cache:row} knows them, too
--- - `partial`: true takes a cache that is not finished too, with the rows that are done
--- @tparam[opt] string kind that it must be of: a key of kinds.lua
--- @treturn Cache with the fields of an identity, `fingerprint`, `finished` and `done` (rows there are)
--- @raise no such cache; one of another kind; one that is not finished; a damaged one; one of other
--- embeddings
-function reader.load(path, options, kind)
-  if type(path) ~= "string" then
-    errors.raise("path must be a string, but is %s", arguments.describe(path))
-  end
-  options = arguments.options(options, OPTIONS)
-  local from = source.open(path)
+-- Opens what source.open found.
+local function open(from, path, options, kind)
   if kind and from.what.kind ~= kind then
     fail("%s holds %s, not %s", path, kinds[from.what.kind].rows, kinds[kind].rows)
   end
   if not from.finished and not options.partial then
     fail("%s is not finished: %.0f of %.0f rows are done. Run the computation again to go on", path,
-      from.done, from.what.n)
+      from.done, from.place.count)
   end
   local size = files.stat(from.file).st_size
   if size ~= from.place.file_bytes then
@@ -89,6 +71,33 @@ function reader.load(path, options, kind)
     path = path, finished = from.finished, done = from.done, source = from, mapping = files.map(from.file, size),
     viewed = false, items = items,
   }), Cache)
+end
+
+--- Opens a cache for reading. The file is mapped, not read; a row is compared with its checksum when it
+-- is asked for. A mapped file that another program makes shorter in place ends this process when a row is read (the
+-- system sends SIGBUS): put other files there by renaming, as all programs of this project do.
+-- @tparam string path
+-- @tparam[opt] table options
+--
+-- - `embeddings`: what the cache must have been made from: the name of a file of them, what
+--   vk.read_embeddings gives, a table of tables, or `{source, n, d}` with what upload_embeddings takes as
+--   (source, n, d). Where it is a file's and items have ids there, @{Cache:row} knows them, too
+-- - `partial`: true takes a cache that is not finished too, with the rows that are done
+-- @tparam[opt] string kind that it must be of: a key of kinds.lua
+-- @treturn Cache with the fields of an identity, `fingerprint`, `finished` and `done` (rows there are)
+-- @raise no such cache; one of another kind; one that is not finished; a shard; a damaged one; one of other
+-- embeddings
+function reader.load(path, options, kind)
+  if type(path) ~= "string" then
+    errors.raise("path must be a string, but is %s", arguments.describe(path))
+  end
+  options = arguments.options(options, OPTIONS)
+  return open(source.open_whole(path), path, options, kind)
+end
+
+--- The same of a finished cache that may be a shard: only those of its rows that there are may be asked for.
+function reader.load_rows(path, kind)
+  return open(source.open(path), path, {}, kind)
 end
 
 --- A cache open for reading: what @{load} gives.
@@ -120,7 +129,7 @@ function Cache:row(start, options)
   local checksum = self.source.checksum_of(start)
   if not checksum then return nil end
   local place = self.source.place
-  local bytes = ffi.cast("const char *", self.mapping) + #place.header + start * place.row_bytes
+  local bytes = ffi.cast("const char *", self.mapping) + place.offset(start)
   if xxhash.hex64(bytes, place.row_bytes) ~= checksum then
     fail("row %.0f of %s is damaged: %s", start, self.source.file, repair_hint(self.path))
   end

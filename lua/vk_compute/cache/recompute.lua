@@ -21,6 +21,7 @@ return function(job, what, list, visit)
     local ready = false
     while first <= #list do
       local message = process:wait(WAIT_MS)
+      if message and message.failure then fail("%s", message.failure) end
       if message and message.device and job.opened then job.opened(message.device, message.device_type) end
       if message and message.ready then
         ready = true

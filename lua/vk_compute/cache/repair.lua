@@ -35,7 +35,7 @@ local function repair_finished(job, from, damaged)
         fail("the device computes row %.0f otherwise than its checksum in %s.json tells: it or the one that made the "
           .. "cache is at fault. Verify with another --device, which tells", row, job.path)
       end
-      files.write(fd, from.file, pointer, place.row_bytes, #place.header + row * place.row_bytes)
+      files.write(fd, from.file, pointer, place.row_bytes, place.offset(row))
     end)
     files.sync(fd, from.file)
   end)

@@ -11,23 +11,21 @@ local BLOCK_BYTES = 4 * 1024 * 1024
 
 --- Reads rows in order, in blocks. What a file is too short to hold reads as zeros, which are no row.
 -- @tparam string path
--- @tparam table place `header`, `row_bytes`, as from layout.of
--- @tparam number n rows
+-- @tparam table place as from layout.of
 -- @tparam function visit (row, pointer): `uint32_t*`, valid during the call
--- @tparam[opt] function report (rows done), called between blocks
-function rows.each(path, place, n, visit, report)
+-- @tparam[opt] function report (how many), called between blocks
+function rows.each(path, place, visit, report)
   local per_block = math.max(1, math.floor(BLOCK_BYTES / place.row_bytes))
   local block = files.memory(per_block * place.row_bytes)
   local base = ffi.cast("uint32_t *", block)
   local ok, problem = pcall(files.with, path, "read", function(fd)
-    for first = 0, n - 1, per_block do
-      local count = math.min(per_block, n - first)
+    for first = place.first, place.last, per_block do
+      local count = math.min(per_block, place.last - first + 1)
       local bytes = count * place.row_bytes
-      local offset = #place.header + first * place.row_bytes
-      local got = files.read(fd, path, block, bytes, offset)
+      local got = files.read(fd, path, block, bytes, place.offset(first))
       ffi.fill(ffi.cast("char *", block) + got, bytes - got)
       for k = 0, count - 1 do visit(first + k, base + k * (place.row_bytes / 4)) end
-      if report then report(first + count) end
+      if report then report(first + count - place.first) end
     end
   end)
   files.unmap(block, per_block * place.row_bytes)
@@ -37,15 +35,14 @@ end
 --- Compares rows with their checksums.
 -- @tparam string path
 -- @tparam table place as for rows.each
--- @tparam number n rows
 -- @tparam function checksum_of row -> XXH3-64, or nil for a row not to be looked at
 -- @tparam[opt] function report as for rows.each
 -- @treturn {number,...} the rows whose checksums do not fit
 -- @treturn string XXH3-128 of all rows
-function rows.damaged(path, place, n, checksum_of, report)
+function rows.damaged(path, place, checksum_of, report)
   local damaged = {}
   local whole = xxhash.stream128()
-  rows.each(path, place, n, function(row, pointer)
+  rows.each(path, place, function(row, pointer)
     local expected = checksum_of(row)
     if expected and xxhash.hex64(pointer, place.row_bytes) ~= expected then
       damaged[#damaged + 1] = row

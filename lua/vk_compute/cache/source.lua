@@ -23,10 +23,10 @@ local function of_finished(paths)
         or twin.ids_path(paths.finished) and "Remove it, and compute it again with neighbors --similarities"
         or "Compute it anew, under another name")
   end
+  local place = layout.of(fields)
   return {
-    file = paths.finished, finished = true, what = fields, place = layout.of(fields),
-    done = fields.n,
-    checksum_of = function(row) return metadata.row_checksum(fields, row) end,
+    file = paths.finished, finished = true, what = fields, place = place, done = place.count,
+    checksum_of = metadata.row_checksums(fields),
   }
 end
 
@@ -56,6 +56,16 @@ function source.open(path)
   if growing then return growing end
   if files.stat(paths.finished) then return of_finished(paths) end
   fail("there is no cache %s, neither finished nor begun", path)
+end
+
+--- The same, of a cache that is whole. Raises where it is a shard.
+function source.open_whole(path)
+  local from = source.open(path)
+  if from.what.shard then
+    fail("%s is a shard, %s, and has rows %.0f to %.0f of %.0f: merge all shards into one cache first "
+      .. "(vulkan-compute merge)", path, from.what.shard, from.place.first, from.place.last, from.what.n)
+  end
+  return from
 end
 
 return source

@@ -35,7 +35,7 @@ end
 
 local function describe(result, what)
   identity.copy(what, result)
-  result.total = what.n
+  result.total = layout.of(what).count
 end
 
 local function read_growing(result, paths, state)
@@ -86,7 +86,7 @@ local function read_finished(result, paths)
   describe(result, fields)
   check_length(result, paths.finished, fields)
   check_twin(result, fields)
-  result.done = fields.n
+  result.done = result.total
   result.device = fields.device
   result.date = fields.date
 end

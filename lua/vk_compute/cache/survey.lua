@@ -36,9 +36,10 @@ end
 --- Raises where no cache can be put at a path. To be called before any work.
 -- @tparam string path
 -- @tparam table kind as in kinds.lua
--- @tparam string input the file of the embeddings
+-- @tparam {string,...} inputs what it is made from: the file of the embeddings, or shards
 -- @tparam[opt] boolean force whether other files may be replaced
-function survey.check_path(path, kind, input, force)
+-- @tparam[opt] string input_is what to say of an input that lies there
+function survey.check_path(path, kind, inputs, force, input_is)
   local paths = layout.paths(path)
   local function file(name, is_own)
     return { path = name, is_earlier = function() return is_own(name, paths) end }
@@ -47,7 +48,8 @@ function survey.check_path(path, kind, input, force)
   local function any() return true end
   local has_journal = files.stat(paths.journal) ~= nil
   target.check(path, {
-    what = "a cache", example = kind.example, inputs = { input }, input_is = "holds the embeddings",
+    what = "a cache", example = kind.example, inputs = inputs,
+    input_is = input_is or "holds the embeddings",
     force = force,
     -- --force would begin the neighbours anew, too.
     way_out = kind.is_twin and "remove it" or nil,
@@ -70,7 +72,7 @@ end
 -- cache of what is asked for.
 -- @tparam table paths as from layout.paths
 -- @tparam table asked the identity it must have
--- @tparam string input the file of the embeddings
+-- @tparam[opt] string input the file of the embeddings
 -- @tparam[opt] function report as for rows.each
 function survey.finished(paths, asked, input, report)
   local fields, problem = metadata.read(paths.metadata)
@@ -84,9 +86,7 @@ function survey.finished(paths, asked, input, report)
   if files.stat(paths.finished).st_size ~= place.file_bytes then
     problems[1] = "its length is wrong"
   else
-    local damaged, whole = rows.damaged(paths.finished, place, fields.n, function(row)
-      return metadata.row_checksum(fields, row)
-    end, report)
+    local damaged, whole = rows.damaged(paths.finished, place, metadata.row_checksums(fields), report)
     if damaged[1] then problems[1] = "rows " .. rows.list(damaged)
     elseif whole ~= fields.rows_checksum then problems[1] = "its checksum does not fit"
     elseif not layout.has_header(paths.finished, place) then problems[1] = "its header" end
@@ -103,7 +103,7 @@ local function is_of_former_neighbors(what, asked)
 end
 
 --- What a run goes on from. Raises where what lies there is not this run's to change.
--- @tparam table job `force` and `notice`, as for writer.run
+-- @tparam table job `force`, `notice` and, where known, `embeddings`, as for writer.run
 -- @tparam table paths as from layout.paths
 -- @tparam table asked the identity of what the run is to make
 -- @tparam[opt] function report as for rows.each
@@ -134,7 +134,7 @@ function survey.look(job, paths, asked, report)
   local has_finished = finished ~= nil and (finished.st_size > 0 or files.stat(paths.metadata) ~= nil)
   if not state then
     if has_finished then
-      local fields = survey.finished(paths, asked, job.embeddings.path, report)
+      local fields = survey.finished(paths, asked, job.embeddings and job.embeddings.path, report)
       files.remove(paths.partial)
       return nil, fields
     end
@@ -159,7 +159,7 @@ function survey.look(job, paths, asked, report)
   if has_partial then return state end
   if has_finished and metadata.read(paths.metadata) then
     -- Stopped in the last steps: only the journal is still to be removed, once the file's name is on disk.
-    local fields = survey.finished(paths, asked, job.embeddings.path, report)
+    local fields = survey.finished(paths, asked, job.embeddings and job.embeddings.path, report)
     files.sync_names(paths.finished)
     files.remove(paths.journal)
     return nil, fields

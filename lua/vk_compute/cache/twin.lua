@@ -27,7 +27,7 @@ end
 --- Whether a twin was made from the same as some ids: both are identities.
 function twin.is_of(what, ids)
   return what.embeddings_checksum == ids.embeddings_checksum and what.centered == ids.centered
-    and what.length == ids.length
+    and what.length == ids.length and what.shard == ids.shard
 end
 
 --- Why a twin cannot be one of the neighbours beside it.

@@ -12,6 +12,6 @@ local twin = require("vk_compute.cache.twin")
 return function(path, what)
   local problem = twin.problem(path, what)
   if problem then fail("%s", problem) end
-  local ids = reader.load(twin.ids_path(path), nil, "neighbors")
+  local ids = reader.load_rows(twin.ids_path(path), "neighbors")
   return function(row) return ids:row(row, { as = "view" }).data end
 end

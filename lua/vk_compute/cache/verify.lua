@@ -47,7 +47,7 @@ local function check_rows(job, from, findings)
   local row_check = kinds[what.kind].new_check(what.n, what.length)
   local whole = xxhash.stream128()
   local damaged = {}
-  rows.each(from.file, place, what.n, function(row, pointer)
+  rows.each(from.file, place, function(row, pointer)
     whole:update(pointer, place.row_bytes)
     local checksum = from.checksum_of(row)
     if not checksum then return end
@@ -58,7 +58,7 @@ local function check_rows(job, from, findings)
     elseif not fits then
       damaged[#damaged + 1] = row
     end
-  end, function(done) job.report("checking", done, what.n) end)
+  end, function(done) job.report("checking", done, place.count) end)
   if damaged[1] then
     add(findings, ("checksums do not fit in rows %s"):format(rows.list(damaged)))
   elseif from.finished and whole:hex() ~= what.rows_checksum then
@@ -72,7 +72,7 @@ local function sample_of(from, damaged)
   local left_out = {}
   for _, row in ipairs(damaged) do left_out[row] = true end
   local candidates = {}
-  for row = 0, from.what.n - 1 do
+  for row = from.place.first, from.place.last do
     if from.checksum_of(row) and not left_out[row] then candidates[#candidates + 1] = row end
   end
   for k = 1, math.min(SAMPLE, #candidates) do
@@ -92,7 +92,7 @@ local function check_sample(job, from, damaged, findings)
   local other = {}
   files.with(from.file, "read", function(fd)
     recompute(job, from.what, sample, function(row, pointer)
-      files.read(fd, from.file, buffer, place.row_bytes, #place.header + row * place.row_bytes)
+      files.read(fd, from.file, buffer, place.row_bytes, place.offset(row))
       if libc.memcmp(buffer, pointer, place.row_bytes) ~= 0 then other[#other + 1] = row end
     end)
   end)
@@ -133,7 +133,7 @@ local function verify_once(job)
     or kinds[from.what.kind].is_twin and twin.problem(job.path, from.what)
   local result = other and { is_other = true, damaged = {}, sampled = 0, repairable = false, problems = { other } }
     or examine(job, from)
-  result.kind, result.finished, result.total, result.done = from.what.kind, from.finished, from.what.n, from.done
+  result.kind, result.finished, result.total, result.done = from.what.kind, from.finished, from.place.count, from.done
   if job.repair and result.problems[1] and not other then
     repair.run(job, from, result.damaged)
     result.remaining = examine(job, source.open(job.path)).problems

@@ -11,18 +11,20 @@
 
 local unistd = require("posix.unistd")
 local clock = require("vk_compute.system.clock")
-local compute_process = require("vk_compute.cache.compute_process")
+local device_list = require("vk_compute.cache.device_list")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
 local journal = require("vk_compute.cache.journal")
 local kinds = require("vk_compute.cache.kinds")
 local layout = require("vk_compute.cache.layout")
-local metadata = require("vk_compute.cache.metadata")
 local partial = require("vk_compute.cache.partial")
+local publish = require("vk_compute.cache.publish")
 local rate = require("vk_compute.cache.rate")
+local shard = require("vk_compute.cache.shard")
 local survey = require("vk_compute.cache.survey")
 local target = require("vk_compute.cache.target")
+local workers = require("vk_compute.cache.workers")
 local xxhash = require("vk_compute.system.xxhash")
 
 local writer = {}
@@ -42,7 +44,7 @@ function Run:report(phase, done)
     kind = self.what.kind,
     phase = phase,
     done = done or self.done,
-    total = self.what.n,
+    total = self.place.count,
     device = self.device,
     seconds = clock.monotonic() - self.began,
     rate = rate.estimate(self.samples),
@@ -53,14 +55,27 @@ function Run:checking()
   return function(done) self:report("checking", done) end
 end
 
-function Run:start_process()
-  self.process = compute_process.start({
-    vk = self.job.vk,
-    path = self.job.path,
-    what = self.what,
-    embeddings = self.job.embeddings,
-    device = self.job.device,
-    batch = self.job.batch,
+function Run:start_workers()
+  local job = self.job
+  local devices = job.devices == "all" and device_list(job.vk) or job.devices or { job.device or false }
+  local told = {}
+  self.workers = workers.start({
+    vk = job.vk, path = job.path, what = self.what, embeddings = job.embeddings, batch = job.batch,
+    devices = devices, may_lack = job.devices == "all", notice = job.notice,
+    opened = function(name, device_type, plan)
+      -- Of equal devices once.
+      if told[name] then return end
+      told[name] = true
+      if job.opened then job.opened(name, device_type) end
+      job.plan(plan)
+    end,
+    joined = function(names)
+      self.device = names
+      if #self.samples < 2 then self.samples = { { time = clock.monotonic(), done = self.done } } end
+      self.journal:begin_run({
+        pid = unistd.getpid(), device = names, library_version = job.vk.version(),
+      }, clock.realtime())
+    end,
   })
 end
 
@@ -71,8 +86,8 @@ function Run:open(state)
   self.checksums = state and state.checksums or {}
   local dropped = 0
   if state then
-    dropped = partial.drop_damaged(self.paths.partial, self.place, self.what.n, self.checksums,
-      self.job.notice, self:checking())
+    dropped = partial.drop_damaged(self.paths.partial, self.place, self.checksums, self.job.notice,
+      self:checking())
     self.done = self.done - dropped
     self.kept = self.done
     self.device = state.run and state.run.device
@@ -94,128 +109,104 @@ end
 -- Rows still to be computed, in order.
 function Run:pending()
   local pending = {}
-  for row = 0, self.what.n - 1 do
+  for row = self.place.first, self.place.last do
     if not self.checksums[row] then pending[#pending + 1] = row end
   end
   return pending
 end
 
--- Writes the rows list[first .. first + count - 1], which lie one after another at base.
-function Run:write_rows(base, list, first, count)
-  local place = self.place
-  local k = 0
-  while k < count do
-    local row, run = list[first + k], 1
-    while k + run < count and list[first + k + run] == row + run do run = run + 1 end
-    files.write(self.fd, self.paths.partial, base + k * self.what.length, run * place.row_bytes,
-      #place.header + row * place.row_bytes)
+-- Writes the rows of a batch, in as few pieces as they lie in.
+function Run:write_rows(batch)
+  local place, listed, at = self.place, batch.rows, batch.places
+  local k = 1
+  while listed[k] do
+    local run = 1
+    while listed[k + run] == listed[k] + run and at[k + run] == at[k] + run do run = run + 1 end
+    files.write(self.fd, self.paths.partial, batch.base + at[k] * self.what.length, run * place.row_bytes,
+      place.offset(listed[k]))
     k = k + run
   end
 end
 
 -- Brings computed rows to disk, and then lists them in the journal.
-function Run:commit(base, list, first, count)
-  local batch, checksums = {}, {}
-  for k = 0, count - 1 do
-    local row, pointer = list[first + k], base + k * self.what.length
-    local wrong = self.row_check(pointer, row)
-    if wrong then
-      fail("%s computed row %.0f wrongly (%s): its driver is at fault; this batch is not kept",
-        self.device, row, wrong)
+function Run:commit(batches)
+  local list, checksums = {}, {}
+  for _, batch in ipairs(batches) do
+    for k, row in ipairs(batch.rows) do
+      local pointer = batch.base + batch.places[k] * self.what.length
+      local wrong = self.row_check(pointer, row)
+      if wrong then
+        fail("%s computed row %.0f wrongly (%s): its driver is at fault; this batch is not kept",
+          batch.worker.share.name, row, wrong)
+      end
+      list[#list + 1] = row
+      checksums[row] = xxhash.hex64(pointer, self.place.row_bytes)
     end
-    batch[k + 1] = row
-    checksums[row] = xxhash.hex64(pointer, self.place.row_bytes)
+    self:write_rows(batch)
   end
-  self:write_rows(base, list, first, count)
+  if not list[1] then return end
   files.sync(self.fd, self.paths.partial)
-  self.journal:add_rows(batch, function(row) return checksums[row] end,
-    clock.realtime())
+  self.journal:add_rows(list, function(row) return checksums[row] end, clock.realtime())
   for row, checksum in pairs(checksums) do self.checksums[row] = checksum end
-  self.done = self.done + count
-  self.computed = self.computed + count
+  self.done = self.done + #list
+  self.computed = self.computed + #list
   self.samples[#self.samples + 1] = { time = clock.monotonic(), done = self.done }
 end
 
--- Waits until the embeddings are on the device. False where the user wants to stop.
-function Run:await_device()
-  while not self.ready do
-    if self.job.stop() > 0 then return false end
-    self:report("starting")
-    local message = self.process:wait(WAIT_MS)
-    if message and message.device then
-      self.device = message.device
-      if self.job.opened then self.job.opened(message.device, message.device_type) end
-      self.job.plan(message.plan)
-    end
-    if message and message.ready then
-      self.ready = true
-      self.journal:begin_run({
-        pid = unistd.getpid(), device = self.device, library_version = self.job.vk.version(),
-      }, clock.realtime())
-    end
-  end
-  return true
+function Run:phase()
+  if not self.workers:has_ready() then return "starting" end
+  return #self.samples < 2 and "preparing" or "computing"
 end
 
 -- Computes what is pending. False where the user wanted to stop and it did.
 function Run:compute(pending)
-  local process = self.process
-  local slot, first = 0, 1
   self.samples = { { time = clock.monotonic(), done = self.done } }
-  process:request(slot, pending, first)
-  while true do
-    self:report(#self.samples == 1 and "preparing" or "computing")
-    local message = process:wait(WAIT_MS)
-    local stop = self.job.stop()
-    if message then
-      local base, from = process.rows[slot], first
-      first = first + message.count
-      local more = first <= #pending
-      if more and stop == 0 then
-        slot = 1 - slot
-        process:request(slot, pending, first)
-      end
-      self:commit(base, pending, from, message.count)
-      if not more then return true end
-      if stop > 0 then return false end
-    elseif stop > 1 or (stop > 0 and #self.samples == 1) then
-      -- Asked twice, it stops at once; so it does before the first rows, when there are none to lose.
-      return false
-    end
+  self.workers:begin(pending)
+  while self.workers.left > 0 do
+    self:report(self:phase())
+    local batches = self.workers:wait(WAIT_MS, self.job.stop() == 0)
+    self:commit(batches)
+    workers.written(batches)
+    -- Asked twice, it stops at once; so it does before the first rows, when there are none to lose.
+    local stop = self.workers.left > 0 and self.job.stop() or 0
+    if stop > 1 or (stop > 0 and not self.workers:has_rows_coming()) then return false end
   end
+  self.workers:drop_late()
+  return true
 end
 
 -- Reads every row back. Returns the checksum of all, or nil where rows have to be computed again.
 function Run:read_back()
-  local dropped, whole = partial.drop_damaged(self.paths.partial, self.place, self.what.n,
-    self.checksums, self.job.notice, self:checking())
+  local dropped, whole = partial.drop_damaged(self.paths.partial, self.place, self.checksums, self.job.notice,
+    self:checking())
   if dropped == 0 then return whole end
   self.done = self.done - dropped
   self.journal:close()
   self.journal = journal.create(self.paths.journal, self.what, self.checksums)
 end
 
+-- What the metadata call the device: of several, how much each did.
+function Run:devices_text()
+  local shares = {}
+  for _, share in ipairs(self.workers and self.workers.shares or {}) do
+    if share.rows > 0 then shares[#shares + 1] = ("%s (%.0f rows)"):format(share.name, share.rows) end
+  end
+  return shares[2] and table.concat(shares, ", ") or self.device or UNKNOWN_DEVICE
+end
+
 -- Gives the complete NAME.partial its final name.
 function Run:publish(rows_checksum)
   self:report("finishing")
-  local paths = self.paths
-  files.sync(self.fd, paths.partial)
   local list = {}
-  for row = 0, self.what.n - 1 do list[row + 1] = self.checksums[row] end
-  if files.stat(paths.finished) then
-    files.remove(paths.finished)
-    files.sync_names(paths.finished)
-  end
-  metadata.write(paths.metadata, setmetatable({
-    device = self.device or UNKNOWN_DEVICE,
+  for row = self.place.first, self.place.last do list[#list + 1] = self.checksums[row] end
+  self.device = self:devices_text()
+  publish(self.paths, self.fd, setmetatable({
+    device = self.device,
     library_version = self.job.vk.version(),
-    date = os.date("!%Y-%m-%dT%H:%M:%SZ"),
     rows_checksum = rows_checksum,
     row_checksums = table.concat(list),
   }, { __index = self.what }))
-  files.rename(paths.partial, paths.finished)
-  files.sync_names(paths.finished)
-  files.remove(paths.journal)
+  files.remove(self.paths.journal)
 end
 
 -- True when finished, false when stopped.
@@ -223,12 +214,12 @@ function Run:go()
   for _ = 0, MAX_REPAIRS do
     local pending = self:pending()
     if pending[1] then
-      if not self.process then self:start_process() end
-      if not (self:await_device() and self:compute(pending)) then return false end
+      if not (self.workers and self.workers:is_there()) then self:start_workers() end
+      if not self:compute(pending) then return false end
     end
     local rows_checksum = self:read_back()
     if rows_checksum then
-      if self.process then self.process:finish() end
+      if self.workers then self.workers:finish() end
       self:publish(rows_checksum)
       return true
     end
@@ -237,7 +228,7 @@ function Run:go()
 end
 
 function Run:close()
-  if self.process then self.process:stop() end
+  if self.workers then self.workers:stop() end
   if self.journal then self.journal:close() end
   if self.fd then
     files.close(self.fd)
@@ -260,12 +251,14 @@ end
 local function result_of(run, outcome)
   return {
     outcome = outcome,
-    total = run.what.n,
+    total = run.place.count,
     done = run.done,
     kept = run.kept,
     computed = run.computed,
     seconds = clock.monotonic() - run.began,
     device = run.device or UNKNOWN_DEVICE,
+    devices = run.workers and run.workers.shares,
+    shard = run.what.shard,
     fingerprint = run.what.fingerprint,
   }
 end
@@ -278,6 +271,13 @@ local function ids_of_row(kind, wanted, n)
   return length
 end
 
+-- Raises where a shard would have no rows.
+local function check_shard(wanted, n)
+  local _, count = shard.parse(wanted or "0/1")
+  if not count then fail("%s is no shard: give I/N, I from 0 to N - 1, such as 0/4", wanted) end
+  if count > n then fail("--shard %s: of %.0f rows there can be at most as many shards", wanted, n) end
+end
+
 local function run_locked(job, paths, what)
   files.remove_temporaries(paths.metadata)
   files.remove_temporaries(paths.journal)
@@ -285,11 +285,11 @@ local function run_locked(job, paths, what)
   local ok, result = pcall(function()
     local state, finished = survey.look(job, paths, what, run:checking())
     if finished then
-      run.done, run.kept, run.device = what.n, what.n, finished.device
+      run.done, run.kept, run.device = run.place.count, run.place.count, finished.device
       return result_of(run, "already finished")
     end
     -- The device takes a while to open; the files are seen to meanwhile.
-    if not state or state.done < what.n then run:start_process() end
+    if not state or state.done < run.place.count then run:start_workers() end
     run:open(state)
     return result_of(run, run:go() and "finished" or "stopped")
   end)
@@ -307,7 +307,9 @@ end
 -- - `kind`: a key of kinds.lua ("diversity")
 -- - `length`: ids of a row (default: of a sequence n; of neighbours 100, or n - 1 where that is less); the other
 --   fields of an identity (identity.lua), such as `centered`
--- - `device`, `force` (start over), `batch` (rows at most between two records; default: what takes about half a
+-- - `shard`: "I/N" for only some of the rows: see shard.lua
+-- - `device`; or `devices`: a list of several, or "all", see device_list.lua
+-- - `force` (start over), `batch` (rows at most between two records; default: what takes about half a
 --   second)
 -- - `report`: function (state), called some times a second while the device computes: `kind`, `phase`
 --   ("starting", "preparing", "computing", "checking", "finishing"), `done`, `total`, `seconds`,
@@ -318,11 +320,13 @@ end
 -- - `notice`: function (text), told what was found wrong and corrected
 -- - `stop`: function () -> how often the user has asked to stop
 -- @treturn table `outcome` ("finished", "stopped" or "already finished"), `total`, `done`, `kept` (rows
--- of earlier runs), `computed`, `seconds`, `device`, `fingerprint`
+-- of earlier runs), `computed`, `seconds`, `device`, `devices` (`name`, `index` and `rows` of each that computed),
+-- `shard`, `fingerprint`
 function writer.run(job)
   local kind = kinds[job.kind or "diversity"]
-  survey.check_path(job.path, kind, job.embeddings.path, job.force)
+  survey.check_path(job.path, kind, { job.embeddings.path }, job.force)
   local length = ids_of_row(kind, job.length, job.embeddings.n)
+  check_shard(job.shard, job.embeddings.n)
   return target.locked(job.path, function()
     local what = identity.of(job.embeddings, setmetatable({
       length = length, centered = job.centered or false, definition_version = job.vk.definition_version(),

@@ -28,6 +28,8 @@ local function declare(parser, kind, texts)
       .. kinds.similarities.example)
   end
   options_of.device(parser)
+  options_of.devices(parser)
+  options_of.shard(parser)
   parser:option(kinds[kind].option, texts.length):argname("K"):target("length")
     :convert(options_of.count)
   parser:option("--batch", "bring to disk after at most so many rows (default: about half a second's)")
@@ -63,7 +65,7 @@ local function compute_file(file, options, embeddings, out)
   local result = cache.compute({
     vk = vk, kind = file.kind, path = file.path, embeddings = embeddings,
     length = options.length, centered = options.center, order = options.order, lambda = options.lambda,
-    device = options.device, force = options.force,
+    device = options.device, devices = options.devices, shard = options.shard, force = options.force,
     batch = options.batch,
     report = function(state) out:progress(state) end,
     opened = function(...) input.say_device(options, out, ...) end,
@@ -82,7 +84,7 @@ local function compute(kind, options)
   local files = { { kind = kind, path = options.CACHE } }
   if options.similarities then files[2] = { kind = "similarities", path = twin.path(options.CACHE) } end
   for _, file in ipairs(files) do
-    cache.check_path(file.path, kinds[file.kind], options.EMBEDDINGS, options.force)
+    cache.check_path(file.path, kinds[file.kind], { options.EMBEDDINGS }, options.force)
   end
   if options.CACHE:lower():find("%.jsonl?$") and not file_kind.is_cache(options.CACHE) then
     fail("%s: a cache is a .npy file: name it such, as %s. For JSON then: vulkan-compute export %s %s", options.CACHE,
@@ -110,6 +112,7 @@ local function print_status(options)
 end
 
 local function main(kind, options)
+  if options.device and options.devices then command.refuse_use("give --device or --devices, not both") end
   if options.repair and not options.verify then command.refuse_use("--repair goes with --verify") end
   options_of.check_order(options)
   if options.status then return print_status(options) end

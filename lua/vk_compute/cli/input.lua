@@ -68,13 +68,13 @@ function input.read(options, out)
 end
 
 --- Tells where the CPU computes though nobody asked for that.
--- @tparam table options of the command: `device`
+-- @tparam table options of the command: `device`, `devices`
 -- @tparam Output out
 -- @tparam string name of the device
 -- @tparam string device_type as from Context:device_info
 function input.say_device(options, out, name, device_type)
-  local chosen = options.device or os.getenv("VKC_DEVICE")
-  if device_type == "CPU" and (chosen == nil or chosen == "") then
+  local chosen = options.device or options.devices or os.getenv("VKC_DEVICE")
+  if device_type == "CPU" and (chosen == nil or chosen == "" or chosen == "all") then
     out:note(("note: %s, the CPU, computes: there is no usable GPU (vulkan-compute devices tells what there is)")
       :format(printable.line(name)))
   end

@@ -47,6 +47,9 @@ local PHASES = {
   checking = function(state)
     return ("checking rows on disk: %.0f of %.0f"):format(state.done, state.total)
   end,
+  merging = function(state)
+    return ("merging: %.0f of %.0f rows"):format(state.done, state.total)
+  end,
   finishing = function() return "finishing" end,
 }
 

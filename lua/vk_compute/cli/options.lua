@@ -3,6 +3,7 @@
 
 local command = require("vk_compute.cli.command")
 local orders = require("vk_compute.ffi.orders")
+local shard = require("vk_compute.cache.shard")
 
 local options = {}
 
@@ -60,6 +61,33 @@ end
 function options.device(parser)
   parser:option("--device", "index of the device list, a UUID, a PCI address, or part of a device's name"
     .. " (default: VKC_DEVICE, else the best GPU, else the CPU)"):argname("D")
+end
+
+local function device_list(text)
+  if text == "all" then return text end
+  local list = {}
+  for name in (text .. ","):gmatch("([^,]*),") do
+    list[#list + 1] = name
+    if name == "" then return nil, ("'%s' is no list such as 0,1,3, and not all"):format(text) end
+  end
+  return list
+end
+
+--- Adds --devices.
+function options.devices(parser)
+  parser:option("--devices", "compute on several devices: all, which are all GPUs, or a list of what --device takes,"
+    .. " such as 0,1,3"):argname("LIST"):convert(device_list)
+end
+
+local function shard_of(text)
+  if shard.parse(text) then return text end
+  return nil, ("'%s' is no shard: I/N, I from 0 to N - 1, such as 0/4"):format(text)
+end
+
+--- Adds --shard.
+function options.shard(parser)
+  parser:option("--shard", "compute only shard I of N, I from 0: about 1/N of the rows, for another machine or job to"
+    .. " do the others, and for merge to join"):argname("I/N"):convert(shard_of)
 end
 
 function options.length(parser)

@@ -10,8 +10,6 @@ typedef struct { uint64_t low64; uint64_t high64; } vkc_lua_xxh128;
 typedef struct XXH3_state_s XXH3_state_t;
 uint64_t XXH3_64bits(const void *data, size_t bytes);
 vkc_lua_xxh128 XXH3_128bits(const void *data, size_t bytes);
-XXH3_state_t *XXH3_createState(void);
-int XXH3_freeState(XXH3_state_t *state);
 int XXH3_128bits_reset(XXH3_state_t *state);
 int XXH3_128bits_update(XXH3_state_t *state, const void *data, size_t bytes);
 vkc_lua_xxh128 XXH3_128bits_digest(const XXH3_state_t *state);
@@ -44,15 +42,21 @@ function xxhash.hex128(data, bytes)
   return hex128(lib.XXH3_128bits(data, bytes))
 end
 
+-- Memory of Lua's own for a state of 576 bytes, aligned to 64: what the library allocates it would also have to free,
+-- and when Lua ends it may unload the library before it frees what is left.
+local STATE_BYTES, STATE_ALIGNMENT = 1024, 64
+
 local Stream = {}
 Stream.__index = Stream
 
 --- XXH3, 128 bits, of data that comes in pieces.
 -- @treturn Stream with methods update(data, bytes) and hex()
 function xxhash.stream128()
-  local state = ffi.gc(lib.XXH3_createState(), lib.XXH3_freeState)
+  local memory = ffi.new("uint8_t[?]", STATE_BYTES + STATE_ALIGNMENT)
+  local unaligned = tonumber(ffi.cast("intptr_t", memory) % STATE_ALIGNMENT)
+  local state = ffi.cast("XXH3_state_t *", memory + (STATE_ALIGNMENT - unaligned))
   lib.XXH3_128bits_reset(state)
-  return setmetatable({ state = state }, Stream)
+  return setmetatable({ state = state, memory = memory }, Stream)
 end
 
 function Stream:update(data, bytes)

@@ -1,0 +1,277 @@
+--- The processes that compute the rows of a run, one for each device, and what each has in hand.
+--
+-- Rows wait in one queue. A lease is a range of them that a process was asked for: about half a second's work, so
+-- that devices of different speed end together. A process that has answered once is asked for the next lease before
+-- it has done the one in hand, and so never waits for the writer. What becomes of leases:
+--
+-- - A process may do only the first part of one. The rest goes back to the queue.
+-- - A process that ends or fails loses its leases to the others.
+-- - Where the queue is empty, an idle process does the leases of others again that have taken long by its own speed:
+--   the first of a slow device, which may still be building its matrix. Rows that come twice are the same.
+-- @module vk_compute.cache.workers
+
+local ffi = require("ffi")
+local clock = require("vk_compute.system.clock")
+local compute_process = require("vk_compute.cache.compute_process")
+local fail = require("vk_compute.system.fail")
+local row_queue = require("vk_compute.cache.row_queue")
+
+local workers = {}
+
+-- Shorter leases leave GPUs partly idle.
+local FEWEST_SECONDS = 0.1
+local SLOTS = 2
+
+local Workers = {}
+Workers.__index = Workers
+
+--- Starts them. Must not be called in a process that has made a context.
+-- @tparam table job as for compute_process.start, and
+--
+-- - `devices`: what to open, each an index, a UUID or part of a name, or false for the default
+-- - `may_lack`: whether the run goes on without a device that cannot be opened or is too small
+-- - `opened`: function (name, type, plan), told of each device that is opened
+-- - `joined`: function (names), told when one more can compute: the names of all that can
+-- - `notice`: function (text), told of each process that is lost
+-- @treturn Workers `left`: rows still to come; `shares`: `{name=, index=, rows=}` of each device that computed
+function workers.start(job)
+  local self = setmetatable({ job = job, list = {}, shares = {}, left = 0 }, Workers)
+  for _, device in ipairs(job.devices) do
+    local process = compute_process.start(setmetatable({ device = device or nil }, { __index = job }))
+    local worker = { process = process, wanted = device, leases = {}, slots = {}, share = { rows = 0 } }
+    for slot = 0, SLOTS - 1 do worker.slots[slot + 1] = slot end
+    self.list[#self.list + 1] = worker
+    self.shares[#self.shares + 1] = worker.share
+  end
+  return self
+end
+
+--- Begins with rows that are to be computed.
+-- @tparam {number,...} rows
+function Workers:begin(rows)
+  self.rows, self.left, self.queue = rows, #rows, row_queue.new(#rows)
+  self.is_computed = ffi.new("uint8_t[?]", #rows + 1)
+  self.held = ffi.new("uint8_t[?]", #rows + 1)  -- in how many leases
+end
+
+-- ---- What is in hand -----------------------------------------------------------------------------
+
+-- Ends the hold of a lease on some places. Those that nobody else has or has done wait again.
+local function release(self, first, last)
+  local from
+  for place = first, last do
+    self.held[place] = self.held[place] - 1
+    local waits = self.held[place] == 0 and self.is_computed[place] == 0
+    if waits and not from then from = place end
+    if from and not waits then
+      self.queue:put(from, place - 1)
+      from = nil
+    end
+  end
+  if from then self.queue:put(from, last) end
+end
+
+local function lend(self, worker, first, last)
+  local slot = table.remove(worker.slots)
+  for place = first, last do self.held[place] = self.held[place] + 1 end
+  worker.leases[#worker.leases + 1] = { slot = slot, first = first, last = last, since = clock.monotonic() }
+  worker.process:request(slot, self.rows, first, last)
+end
+
+-- How many rows a worker should be asked for.
+local function lease_rows(self, worker)
+  local capacity, waiting = worker.process.capacity, self.queue.left
+  if #self.list == 1 then return capacity end
+  if not worker.rate then return math.min(capacity, math.ceil(waiting / (2 * #self.list))) end
+  local together = 0
+  for _, other in ipairs(self.list) do together = together + (other.rate or worker.rate) end
+  local share = math.max(waiting * worker.rate / (2 * together), FEWEST_SECONDS * worker.rate)
+  -- Of what takes longer than half a second only a part would come.
+  return math.max(1, math.min(capacity, 2 * worker.last_count, math.ceil(share)))
+end
+
+-- Rows of a lease of another one that this one would have done long before: the first and the last place, or nil.
+local function late_rows(self, worker)
+  local now = clock.monotonic()
+  for _, other in ipairs(self.list) do
+    for _, lease in ipairs(other ~= worker and worker.rate and other.leases or {}) do
+      local first = lease.first
+      while first <= lease.last and self.is_computed[first] == 1 do first = first + 1 end
+      local last = math.min(lease.last, first + worker.process.capacity - 1)
+      local is_late = now - lease.since > 2 * (last - first + 1) / worker.rate
+      if first <= last and self.held[first] < 2 and is_late then return first, last end
+    end
+  end
+end
+
+-- Gives leases to those that have fewer than `most`.
+local function feed(self, most)
+  for _, worker in ipairs(self.list) do
+    if worker.is_ready and #worker.leases < most and worker.slots[1] then
+      local first, last = self.queue:take(lease_rows(self, worker))
+      if not first and #worker.leases == 0 then first, last = late_rows(self, worker) end
+      if first then lend(self, worker, first, last) end
+    end
+  end
+end
+
+local function feed_all(self)
+  if self.left == 0 then return end
+  feed(self, 1)
+  for _, worker in ipairs(self.list) do
+    -- How much a device does in half a second shows with its first answer.
+    if worker.rate then return feed(self, SLOTS) end
+  end
+end
+
+-- ---- What they say -------------------------------------------------------------------------------
+
+local function label(worker)
+  local name, index = worker.share.name, worker.share.index
+  if name then return ("device %d (%s)"):format(index, name) end
+  return worker.wanted and "device " .. worker.wanted or "the device"
+end
+
+local function remove(self, worker)
+  for k, other in ipairs(self.list) do
+    if other == worker then table.remove(self.list, k) break end
+  end
+  worker.process:stop()
+  for _, lease in ipairs(worker.leases) do release(self, lease.first, lease.last) end
+end
+
+-- A worker is lost. Raises where that ends the run: it was the last, or it is not what the user took it for.
+local function lose(self, worker, message)
+  remove(self, worker)
+  local is_last = not self.list[1]
+  if is_last and message.is_over then fail("%s; rows reported done are kept", message.failure) end
+  if is_last and #self.job.devices == 1 then fail("%s", message.failure) end
+  if is_last or not (worker.is_ready or message.is_over or self.job.may_lack) then
+    fail("%s: %s", label(worker), message.failure)
+  end
+  self.job.notice(("%s: %s. Its rows go to the other devices"):format(label(worker), message.failure))
+end
+
+-- The names of all that can compute: "A", "2 x A, B".
+local function names_of(self)
+  local names, count = {}, {}
+  for _, worker in ipairs(self.list) do
+    local name = worker.is_ready and worker.share.name
+    if name then
+      if not count[name] then names[#names + 1] = name end
+      count[name] = (count[name] or 0) + 1
+    end
+  end
+  for k, name in ipairs(names) do names[k] = count[name] > 1 and ("%d x %s"):format(count[name], name) or name end
+  return table.concat(names, ", ")
+end
+
+-- The batch that an answer brings: those of its rows that had not come yet.
+local function take_answer(self, worker, message)
+  local lease = table.remove(worker.leases, 1)
+  local now = clock.monotonic()
+  worker.rate = message.count / math.max(now - math.max(lease.since, worker.answered or 0), 1e-4)
+  worker.answered, worker.last_count = now, message.count
+  local batch = { worker = worker, slot = lease.slot, base = worker.process.rows[lease.slot], rows = {}, places = {} }
+  local last = lease.first + message.count - 1
+  for place = lease.first, last do
+    if self.is_computed[place] == 0 then
+      self.is_computed[place] = 1
+      batch.rows[#batch.rows + 1] = self.rows[place]
+      batch.places[#batch.places + 1] = place - lease.first
+    end
+  end
+  release(self, lease.first, lease.last)
+  self.left = self.left - #batch.rows
+  worker.share.rows = worker.share.rows + #batch.rows
+  return batch
+end
+
+-- Hears all that a worker has to say.
+local function hear(self, worker, batches)
+  local message = worker.process:wait(0)
+  while message do
+    if message.failure then return lose(self, worker, message) end
+    if message.device then
+      worker.share.name, worker.share.index = message.device, message.index
+      self.job.opened(message.device, message.device_type, message.plan)
+    elseif message.ready then
+      worker.is_ready = true
+      self.job.joined(names_of(self))
+    else
+      batches[#batches + 1] = take_answer(self, worker, message)
+    end
+    message = worker.process:wait(0)
+  end
+end
+
+--- Waits for rows.
+-- @tparam number milliseconds at most
+-- @tparam boolean goes_on whether more is to be asked for
+-- @treturn {table,...} batches: `worker`, `rows` (their numbers), `base` (`uint32_t*`) and `places` (where each lies
+-- there, in rows). They are valid until given to workers.written
+-- @raise what ends the run: the last process was lost, or a device that was asked for cannot compute this
+function Workers:wait(milliseconds, goes_on)
+  if goes_on then feed_all(self) end
+  local processes, of = {}, {}
+  for k, worker in ipairs(self.list) do
+    processes[k] = worker.process
+    of[worker.process] = worker
+  end
+  local batches = {}
+  for _, process in ipairs(compute_process.wait_any(processes, milliseconds)) do
+    hear(self, of[process], batches)
+  end
+  if goes_on then feed_all(self) end
+  return batches
+end
+
+--- Frees the memory of batches.
+function workers.written(batches)
+  for _, batch in ipairs(batches) do
+    local slots = batch.worker.slots
+    slots[#slots + 1] = batch.slot
+  end
+end
+
+--- Whether rows are in hand that will come within about a second.
+function Workers:has_rows_coming()
+  for _, worker in ipairs(self.list) do
+    if worker.rate and worker.leases[1] then return true end
+  end
+  return false
+end
+
+--- Whether one can compute already.
+function Workers:has_ready()
+  for _, worker in ipairs(self.list) do
+    if worker.is_ready then return true end
+  end
+  return false
+end
+
+-- ---- The end -------------------------------------------------------------------------------------
+
+--- Whether there are any.
+function Workers:is_there() return self.list[1] ~= nil end
+
+--- Where all rows have come: ends those that still do some again, or are not ready.
+function Workers:drop_late()
+  for k = #self.list, 1, -1 do
+    local worker = self.list[k]
+    if worker.leases[1] or not worker.is_ready then remove(self, worker) end
+  end
+end
+
+--- Tells all that no more is wanted: they free their devices by themselves.
+function Workers:finish()
+  for _, worker in ipairs(self.list) do worker.process:finish() end
+end
+
+--- Ends all. Of those not told to finish, what they have in hand is lost.
+function Workers:stop()
+  for _, worker in ipairs(self.list) do worker.process:stop() end
+  self.list = {}
+end
+
+return workers
