@@ -108,15 +108,16 @@ end
 
 -- ---- Files of embeddings ------------------------------------------------------------------------
 
---- Reads a file of embeddings: .npy, JSON as Ollama gives it, and the other formats that
+--- Reads a file of embeddings: JSON as Ollama and OpenAI give it, CSV, .npy, and the other formats that
 -- @{vk_compute.formats.embedding_file} lists. The format is told by the contents. Needs no context, no device
 -- and not the library; lua-posix and lua-cjson must be installed.
 --
 --     local embeddings = vk.read_embeddings("embeddings.json")
 --     print(embeddings.description)
 --     vk.upload_embeddings(embeddings, { center = true })
--- @tparam string path
--- @tparam[opt] table options `n`, `d`, `skip_missing`, `skip_zero`: see @{vk_compute.formats.embedding_file.read}
+-- @tparam string path; "-" is standard input
+-- @tparam[opt] table options `array`, `n`, `d`, `skip_missing`, `skip_zero`: see
+-- @{vk_compute.formats.embedding_file.read}
 -- @treturn table `data` (`float*`, n x d, valid while the table is held), `n`, `d`, `bytes`, `path`,
 -- `format`, `description`, `ids`, `skipped`: see there. @{Context:upload_embeddings} takes it, without
 -- a copy
@@ -124,7 +125,9 @@ end
 -- damaged, ragged, empty or not finite, and items without an embedding
 function vk.read_embeddings(path, options)
   if type(path) ~= "string" then raise("path must be a string, but is %s", arguments.describe(path)) end
-  options = arguments.options(options, { n = "number", d = "number", skip_missing = "boolean", skip_zero = "boolean" })
+  options = arguments.options(options, {
+    array = "string", n = "number", d = "number", skip_missing = "boolean", skip_zero = "boolean",
+  })
   for _, name in ipairs({ "n", "d" }) do
     if options[name] and arguments.uint32(options[name], "option " .. name) == 0 then
       raise("option %s must be 1 or more", name)

@@ -4,13 +4,14 @@
 local files = require("vk_compute.system.files")
 local layout = require("vk_compute.cache.layout")
 local metadata = require("vk_compute.cache.metadata")
+local byte_source = require("vk_compute.formats.byte_source")
 local npy = require("vk_compute.formats.npy_header")
 
 local file_kind = {}
 
 local function npy_header(path)
   local ok, header = pcall(files.with, path, "read", function(fd)
-    return npy.read(fd, path, files.stat(path).st_size)
+    return npy.read(byte_source.of_file(fd, path, files.stat(path).st_size))
   end)
   return ok and header or nil
 end

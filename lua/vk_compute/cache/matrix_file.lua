@@ -6,6 +6,7 @@ local clock = require("vk_compute.system.clock")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
 local keep = require("vk_compute.system.keep")
+local byte_source = require("vk_compute.formats.byte_source")
 local npy = require("vk_compute.formats.npy_header")
 local target = require("vk_compute.cache.target")
 
@@ -22,7 +23,7 @@ local function is_matrix(path)
   local size = files.stat(path).st_size
   local value = ffi.new("float[1]")
   local ok, result = pcall(files.with, path, "read", function(fd)
-    local header = npy.read(fd, path, size)
+    local header = npy.read(byte_source.of_file(fd, path, size))
     local n = tonumber(header.shape:match("^%((%d+), %d+%)$"))
     if header.descr ~= "<f4" or header.shape ~= ("(%.0f, %.0f)"):format(n, n) then return false end
     if size ~= header.offset + 4 * n * n then return false end

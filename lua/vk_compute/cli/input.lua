@@ -14,8 +14,10 @@ local input = {}
 
 --- Adds the argument EMBEDDINGS, and the options that say how to read it, to a parser.
 function input.declare(parser)
-  parser:argument("EMBEDDINGS", "file of embeddings: " .. embedding_file.NAMES .. " or raw float32. JSON is as"
-    .. " Ollama gives it or with ids; a poem_index in it must be the item's place in the file, from 0")
+  parser:argument("EMBEDDINGS", "file of embeddings, or - for standard input: " .. embedding_file.NAMES .. " or raw"
+    .. " float32. JSON is as Ollama, OpenAI and llama.cpp give it or with ids; a poem_index in it must be the item's"
+    .. " place in the file, from 0")
+  parser:option("--array", "which array of a .npz, or tensor of a .safetensors, that holds several"):argname("NAME")
   parser:option("--dim", "numbers of an embedding; raw float32 needs this or --rows"):argname("D")
     :convert(options_of.count)
   parser:option("--rows", "number of embeddings"):argname("N"):convert(options_of.count)
@@ -58,7 +60,7 @@ end
 function input.read(options, out)
   local embeddings = embedding_file.read(options.EMBEDDINGS, {
     n = options.rows, d = options.dim, skip_missing = options.skip_missing,
-    skip_zero = options.skip_zero,
+    skip_zero = options.skip_zero, array = options.array,
   })
   if out then
     out:note(("%s: %s"):format(printable.line(embeddings.path), printable.line(embeddings.description)))

@@ -1,33 +1,42 @@
 --- Embeddings from files, whatever their format.
 --
--- - `.npy`: float32, float64 or float16, of either byte order; two-dimensional, in C order
--- - JSON and JSONL: see @{vk_compute.formats.json}
--- - `.fbin`: uint32 n and d, then float32; `.fvecs`: int32 d and d float32 a row
+-- - `.npy`, `.npz` with one array or a named one, `.safetensors` likewise: two-dimensional
+-- - JSON and JSONL: see @{vk_compute.formats.json}; CSV and TSV: see @{vk_compute.formats.csv}
+-- - text and binary of word2vec, text of GloVe and numpy.savetxt
+-- - `.fbin`, `.f16bin`, `.u8bin`, `.i8bin`, `.ibin`: uint32 n and d, then numbers; `.fvecs`, `.bvecs`, `.ivecs`: int32
+--   d and d numbers a row
 -- - raw float32, where the caller says n or d: not text, nor what begins as `.fbin` or `.fvecs` but is of
 --   another size
 --
--- The format is told by the contents, and only where they tell nothing by the name's ending. Numbers
+-- The format is told by the contents; where they fit several, or none, by the name's ending. Numbers
 -- are rounded once to float32, as NumPy's astype does; NaN, infinity and what is too large are refused.
+--
+-- In messages lines and columns of text count from 1, as editors show them; rows, items, numbers and bytes from 0.
 -- @module vk_compute.formats.embedding_file
 
-local ffi = require("ffi")
+local byte_source = require("vk_compute.formats.byte_source")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
-local foreign = require("vk_compute.formats.foreign")
-local fbin = require("vk_compute.formats.fbin")
-local fvecs = require("vk_compute.formats.fvecs")
-local json = require("vk_compute.formats.json")
 local norms = require("vk_compute.formats.norms")
-local npy = require("vk_compute.formats.npy")
 local raw = require("vk_compute.formats.raw")
+local text = require("vk_compute.formats.text")
 
 local embedding_file = {}
 
 -- Those that their contents tell, the surest first: two sizes that fit a file's length say more than a few
--- magic bytes.
-local FORMATS = { npy, fbin, foreign, json, fvecs }
--- How much of a file's beginning tells its format.
-local HEAD = 4096
+-- magic bytes. A format that is_in_order is read from a pipe as it comes.
+local FORMATS = {
+  require("vk_compute.formats.npy"),
+  require("vk_compute.formats.npz"),
+  require("vk_compute.formats.safetensors"),
+  require("vk_compute.formats.bin"),
+  require("vk_compute.formats.foreign"),
+  require("vk_compute.formats.json"),
+  require("vk_compute.formats.vecs"),
+  require("vk_compute.formats.word2vec_binary"),
+  require("vk_compute.formats.word_vectors"),
+  require("vk_compute.formats.csv"),
+}
 
 local function names_of(formats)
   local names = {}
@@ -45,26 +54,41 @@ local function has_extension(file, format)
   return false
 end
 
+-- The first format that a test holds for, before others one that the name says.
+local function first_of(file, holds)
+  local found
+  for _, format in ipairs(FORMATS) do
+    if holds(format) then
+      if has_extension(file, format) then return format end
+      found = found or format
+    end
+  end
+  return found
+end
+
 local function format_of(file)
-  -- These are laid out as .fbin and .fvecs: nothing but their names tells.
-  if has_extension(file, foreign) then return foreign end
-  for _, format in ipairs(FORMATS) do
-    if format.recognises(file) then return format end
-  end
-  for _, format in ipairs(FORMATS) do
-    if has_extension(file, format) then return format end
-  end
-  -- Laid out as these, but of another size: their messages say what is off.
-  for _, format in ipairs({ fbin, fvecs }) do
-    if format.resembles(file) then return format end
-  end
-  return raw
+  return first_of(file, function(format) return format.recognises(file) end)
+    or first_of(file, function(format) return has_extension(file, format) end)
+    -- Laid out as such, but of another size: their messages say what is off.
+    or first_of(file, function(format)
+      return format.resembles ~= nil and not text.is_text(file) and format.resembles(file)
+    end)
+    or raw
+end
+
+-- The same of what comes through a pipe, and the bytes to read: all of them in memory, where a format needs to know
+-- how many there are, or looks at them twice.
+local function format_of_pipe(file)
+  local format = first_of(file, function(format) return format.is_in_order and format.recognises(file) end)
+  if format then return format, file end
+  local whole = byte_source.whole(file)
+  return format_of(whole), whole
 end
 
 -- 7797 -> "7,797"
 local function thousands(number)
-  local text = ("%.0f"):format(number):reverse():gsub("(%d%d%d)", "%1,"):reverse()
-  return (text:gsub("^,", ""))
+  local digits = ("%.0f"):format(number):reverse():gsub("(%d%d%d)", "%1,"):reverse()
+  return (digits:gsub("^,", ""))
 end
 
 local function check_size(file, name, found, asked)
@@ -83,8 +107,8 @@ local function look_at_norms(file, result, skip_zero)
     for k = #zero_rows, 1, -1 do
       if result.ids then table.remove(result.ids, zero_rows[k] + 1) end
     end
-    result.details = ("%s; %.0f of %.0f embeddings are all zeros and are left out: rows %s. Ids are the numbers of the "
-      .. "items kept"):format(result.details or "", #zero_rows, result.n, norms.list(zero_rows))
+    result.details = ("%s; %.0f of %.0f embeddings are all zeros and are left out: rows %s. Ids are the numbers of "
+      .. "the items kept"):format(result.details or "", #zero_rows, result.n, norms.list(zero_rows))
     result.n, zero_rows = kept, {}
     found = norms.look(result.data, result.n, result.d)
   end
@@ -92,7 +116,14 @@ local function look_at_norms(file, result, skip_zero)
 end
 
 local function read(file, options)
-  local result = format_of(file).read(file, options)
+  if file.head == "" then fail("%s is empty: write the embeddings anew", file.path) end
+  local format
+  if file.size then format = format_of(file) else format, file = format_of_pipe(file) end
+  file.known_formats = embedding_file.NAMES
+  if options.array and not format.has_arrays then
+    fail("%s has no arrays with names: leave out the option array (--array)", file.path)
+  end
+  local result = format.read(file, options)
   check_size(file, "n", result.n, options.n)
   check_size(file, "d", result.d, options.d)
   look_at_norms(file, result, options.skip_zero)
@@ -103,34 +134,23 @@ local function read(file, options)
   return result
 end
 
-local function check_type(path)
-  if path == "-" then
-    fail("- is not taken for standard input: a run that goes on, and verifying, read the embeddings again. Write "
-      .. "them to a file first, such as embeddings.json, and name that (a file of the name -: ./-)")
-  end
-  local info = files.stat(path)
-  if files.is_directory(path) then fail("%s is a directory, not a file of embeddings", path) end
-  if info and not files.is_regular(info) then
-    fail("%s is a pipe or a device: write the embeddings to a file first", path)
-  end
-end
+local STANDARD_INPUT = { fd = 0, path = "/dev/stdin" }
 
--- What is known of an open file before its format is.
-local function look(path, fd)
-  local file = {
-    path = path, fd = fd, extension = (path:match("%.([^./]+)$") or ""):lower(), size = files.stat(path).st_size,
-    known_formats = embedding_file.NAMES,
-  }
-  if file.size == 0 then fail("%s is empty: write the embeddings anew", file.path) end
-  local buffer = ffi.new("uint8_t[?]", HEAD)
-  file.head = ffi.string(buffer, files.read(file.fd, file.path, buffer, HEAD, 0))
-  return file
+-- Reads what is open, by what it is. Without /proc, nothing is known of standard input.
+local function read_open(fd, path, options)
+  local info = files.stat(path)
+  local kind = info and files.type_name(info) or "a pipe"
+  if kind == "a file" then return read(byte_source.of_file(fd, path, info.st_size), options) end
+  if kind == "a pipe" or kind == "a socket" then return read(byte_source.of_pipe(fd, path), options) end
+  fail("%s is %s, not a file of embeddings, nor a pipe: %s", path, kind, fd == STANDARD_INPUT.fd
+    and "write a program's output into this command with |, or a file with <" or "name such a file")
 end
 
 --- Reads a file of embeddings. Nothing is allocated before the file's size is known to fit its header.
--- @tparam string path
+-- @tparam string path a file or a pipe; "-" is standard input. A pipe's format is told, as any, by what comes
 -- @tparam[opt] table options
 --
+-- - `array`: the name of the array or tensor, of files that hold several
 -- - `n`, `d`: how many embeddings there must be, of how many numbers each; raw float32 needs one of
 --   them, other files are refused if they have others
 -- - `skip_missing`: true leaves out the items of JSON that have no embedding, instead of refusing them.
@@ -152,8 +172,12 @@ end
 -- @raise always with the file's name: what cannot be read or is of no known format, damaged, cut off,
 -- ragged, empty, not finite, with the place and what to do
 function embedding_file.read(path, options)
-  check_type(path)
-  return files.with(path, "read", function(fd) return read(look(path, fd), options or {}) end)
+  options = options or {}
+  if path == "-" then return read_open(STANDARD_INPUT.fd, STANDARD_INPUT.path, options) end
+  if files.is_directory(path) then fail("%s is a directory, not a file of embeddings", path) end
+  local info = files.stat(path)
+  local how = info and files.type_name(info) == "a pipe" and "wait" or "read"
+  return files.with(path, how, function(fd) return read_open(fd, path, options) end)
 end
 
 return embedding_file

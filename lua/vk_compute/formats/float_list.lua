@@ -9,6 +9,8 @@ local FloatList = {}
 FloatList.__index = FloatList
 
 local function resize(self, capacity)
+  -- None of no bytes: realloc would free the block.
+  capacity = math.max(1, capacity)
   local block = C.realloc(self.data, capacity * 4)
   if block == nil then fail("%s: this machine refuses %.0f bytes for the embeddings", self.path, capacity * 4) end
   ffi.gc(self.data, nil)
@@ -16,9 +18,9 @@ local function resize(self, capacity)
   self.capacity = capacity
 end
 
---- Makes room for one more at `data[index]`. A large block grows without being copied.
+--- Makes room up to `data[index]`. A large block grows without being copied.
 function FloatList:grow(index)
-  if index >= self.capacity then resize(self, 2 * self.capacity) end
+  if index >= self.capacity then resize(self, math.max(2 * self.capacity, index + 1)) end
 end
 
 --- Gives the memory, cut to a number of floats.

@@ -9,12 +9,8 @@ local bit = require("bit")
 local ffi = require("ffi")
 local json = require("vk_compute.system.json")
 local fail = require("vk_compute.system.fail")
-local files = require("vk_compute.system.files")
 local C = require("vk_compute.system.libc")
-
-local LC_NUMERIC_MASK = 2
--- Whatever locale a host program sets, a decimal point is a point.
-local PLAIN_LOCALE = C.newlocale(LC_NUMERIC_MASK, "C", nil)
+local decimal = require("vk_compute.formats.decimal")
 
 local WINDOW = 262144
 -- The longest number that is taken, and the longest string that is given.
@@ -27,6 +23,13 @@ local DEPTH = 512
 local END = -1
 
 local MINUS, ZERO, LOWER_X = 45, 48, 120
+local QUOTE, SLASH, BACKSLASH, EQUALS = 34, 47, 92, 61
+-- What six bits a letter of base64 stands for; -1 for other bytes.
+local BASE64 = ffi.new("int8_t[256]")
+ffi.fill(BASE64, 256, 255)
+for k, letter in ipairs({ ("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"):byte(1, -1) }) do
+  BASE64[letter] = k - 1
+end
 
 local json_scanner = { END = END }
 
@@ -38,8 +41,7 @@ local function refill(self)
   local rest = self.stop - self.at
   ffi.copy(self.buffer, self.buffer + self.at, rest)
   self.base = self.base + self.at
-  local got = files.read(self.file.fd, self.file.path, self.buffer + rest, WINDOW - rest,
-    self.base + rest)
+  local got = self.file:read(self.buffer + rest, WINDOW - rest, self.base + rest)
   self.at, self.stop = 0, rest + got
   -- Loops over bytes need not compare places: this ends every token.
   self.buffer[self.stop] = 0
@@ -53,7 +55,7 @@ local function see_token(self)
 end
 
 --- A scanner at the beginning of a file, after a byte order mark if there is one.
--- @tparam table file `path`, `fd`
+-- @tparam table file a byte source
 -- @treturn Scanner with the field `line`: the line that the next byte is in, from 1
 function json_scanner.new(file)
   local buffer = ffi.new("uint8_t[?]", WINDOW + ROOM)
@@ -76,7 +78,7 @@ end
 -- @tparam string format as for string.format
 -- @param ... its values
 function Scanner:fail_at(offset, format, ...)
-  fail("%s, line %.0f, column %.0f (byte %.0f): %s", self.file.path, self.line,
+  fail("%s, line %.0f, column %.0f (both from 1; byte %.0f, from 0): %s", self.file.path, self.line,
     offset - self.line_start + 1, offset, format:format(...))
 end
 
@@ -205,6 +207,12 @@ local function whole_characters(raw)
   return table.concat(parts)
 end
 
+--- The byte after the one that peek gave.
+function Scanner:byte_after()
+  see_token(self)
+  return self.buffer[self.at + 1]
+end
+
 --- Takes a string.
 -- The byte at hand must be a quotation mark.
 -- @treturn string its value; nil for one of more than about 4,000 bytes
@@ -222,6 +230,43 @@ local function is_digit(c)
   return c >= 48 and c <= 57
 end
 
+--- Takes a string of base64 and gives its bytes, in threes; those that fill no three are 0.
+-- The byte at hand must be a quotation mark.
+-- @tparam function put is called with each three bytes, as one number, and how many of them there are
+function Scanner:base64(put)
+  local bits, count, padding = 0, 0, 0
+  self.at = self.at + 1
+  while true do
+    local c = self.buffer[self.at]
+    if c == 0 and self.at == self.stop then
+      if not refill(self) then self:fail_expected("the end of a string") end
+      c = self.buffer[self.at]
+    end
+    -- PHP writes \/ for /.
+    if c == BACKSLASH then
+      if self.stop - self.at < 2 and not self.ended then refill(self) end
+      if self.buffer[self.at + 1] ~= SLASH then self:fail_expected("base64, in a string,") end
+      self.at = self.at + 1
+      c = SLASH
+    end
+    if c == QUOTE then break end
+    local value = BASE64[c]
+    if c == EQUALS and count >= 2 then
+      padding, value = padding + 1, 0
+    elseif value < 0 or padding > 0 then
+      self:fail_expected("base64, in a string,")
+    end
+    bits, count = bits * 64 + value, count + 1
+    if count == 4 then
+      put(bits, 3 - padding)
+      bits, count = 0, 0
+    end
+    self.at = self.at + 1
+  end
+  if count > 0 then self:fail_expected("more base64, which has a number of letters that is a multiple of 4,") end
+  self.at = self.at + 1
+end
+
 --- Takes a number: the double nearest to it, which is infinite where it is too large for one.
 -- The byte at hand must be a digit or a minus sign. "1.e5" passes, which JSON does not allow: it has no
 -- other meaning.
@@ -236,7 +281,7 @@ function Scanner:number()
   if not is_digit(c) or c == ZERO and (is_digit(second) or bit.bor(second, 32) == LOWER_X) then
     self:fail_expected("a number")
   end
-  local value = C.strtod_l(self.chars + at, rest, PLAIN_LOCALE)
+  local value = C.strtod_l(self.chars + at, rest, decimal.LOCALE)
   local past = rest[0] - self.chars
   if not is_digit(buffer[past - 1]) then self:fail_expected("a number") end
   if past == self.stop and not self.ended then

@@ -1,26 +1,20 @@
 --- Headers of NumPy's .npy files, to read and to write.
 -- @module vk_compute.formats.npy_header
 
-local ffi = require("ffi")
+local conversion = require("vk_compute.formats.conversion")
 local fail = require("vk_compute.system.fail")
-local files = require("vk_compute.system.files")
 
 local npy = {}
 
 local MAGIC = "\147NUMPY"
 local UINT32_MAX = 2 ^ 32 - 1
--- The longest header a reader takes: ours is below 128 bytes, NumPy's for two numbers too.
-local MAX_HEADER = 65536
+-- The longest header a reader takes: ours is below 128 bytes, NumPy's for two numbers too. It must be within the head
+-- of a byte source.
+local MAX_HEADER = 32768
 
 --- Whether a file that begins with these bytes is one.
 function npy.begins(bytes)
   return bytes:sub(1, #MAGIC) == MAGIC
-end
-
-local function prefix_of(fd, path, size)
-  local bytes = math.min(size, MAX_HEADER + 12)
-  local buffer = ffi.new("uint8_t[?]", bytes)
-  return ffi.string(buffer, files.read(fd, path, buffer, bytes, 0))
 end
 
 -- The header's text and where the data begin.
@@ -56,34 +50,39 @@ local function field(text, name, pattern, path)
   return value
 end
 
---- Reads the header of an array in C order; versions 1 to 3.
--- @tparam number fd
--- @tparam string path for error messages
--- @tparam number size of the file
--- @treturn table `descr` (the type, such as "<f4"), `shape` (such as "(3, 1)"), `offset` of the data
-function npy.read(fd, path, size)
-  local text, offset = header_of(prefix_of(fd, path, size), path)
-  local header = {
+--- Reads the header of an array; versions 1 to 3.
+-- @tparam table file a byte source
+-- @treturn table `descr` (the type, such as "<f4"), `shape` (such as "(3, 1)"), `is_fortran`, `offset` of the data
+function npy.read(file)
+  local path = file.path
+  local text, offset = header_of(file.head, path)
+  return {
     descr = field(text, "descr", "['\"]([^'\"]*)['\"]", path),
     shape = field(text, "shape", "(%b())", path),
+    is_fortran = field(text, "fortran_order", "(%a+)", path) == "True",
     offset = offset,
   }
-  if field(text, "fortran_order", "(%a+)", path) ~= "False" then
-    fail("%s is in Fortran order; save numpy.ascontiguousarray(array)", path)
-  end
-  return header
+end
+
+--- An expression of Python that loads an array; with a place for more arguments.
+-- @tparam table file a byte source; a member of an archive says how it is loaded
+function npy.python_load(file)
+  return file.python_load or "numpy.load(sys.argv[1]%s)"
 end
 
 --- The numbers of rows and columns of a two-dimensional array that is not empty.
+-- @tparam table header as from read
+-- @tparam table file the byte source it is of
 -- @treturn number
 -- @treturn number
-function npy.rows_and_columns(header, path)
-  local shape = header.shape
+function npy.rows_and_columns(header, file)
+  local path, shape = file.path, header.shape
   local n, d = shape:match("^%(%s*(%d+)L?%s*,%s*(%d+)L?%s*,?%s*%)$")
   if not n then
-    fail("%s has shape %.60s; embeddings are two-dimensional, one row an item: save %s", path, shape,
-      shape:find("^%(%s*%d+L?%s*,?%s*%)$") and "array[None], if it is one embedding, or array.reshape(-1, d)"
-        or "array.reshape(-1, d), for embeddings of d numbers")
+    local last = shape:match("(%d+)L?%s*,?%s*%)$")
+    fail("%s has shape %.60s; embeddings are two-dimensional, one row an item%s", path, shape,
+      last and (". For rows of %s numbers: %s"):format(last, conversion.python(file.file, "",
+        ("%s.reshape(-1, %s)"):format(npy.python_load(file):format(""), last))) or "")
   end
   n, d = tonumber(n), tonumber(d)
   if n == 0 or d == 0 then

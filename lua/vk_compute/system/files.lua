@@ -87,6 +87,7 @@ end
 
 local HOW = {
   read = fcntl.O_RDONLY,
+  wait = fcntl.O_RDONLY,
   write = fcntl.O_RDWR + O_NOFOLLOW,
   create = fcntl.O_RDWR + O_NOFOLLOW + fcntl.O_CREAT,
   new = fcntl.O_RDWR + O_NOFOLLOW + fcntl.O_CREAT + fcntl.O_EXCL,
@@ -94,12 +95,13 @@ local HOW = {
 
 --- Opens a file.
 -- @tparam string path
--- @tparam string how "read", "write" (an existing file), "create" (write; made where missing) or "new" (write; must
--- be missing). Where it may be written, it must not be a link
+-- @tparam string how "read", "wait" (read, a pipe: waits for what writes into it), "write" (an existing file),
+-- "create" (write; made where missing) or "new" (write; must be missing). Where it may be written, it must not be a
+-- link
 -- @treturn number file descriptor
 function files.open(path, how)
   -- Not waiting: a pipe that lies where a file is looked for would be waited for without end.
-  local flags = fcntl.O_CLOEXEC + fcntl.O_NONBLOCK + HOW[how]
+  local flags = fcntl.O_CLOEXEC + (how == "wait" and 0 or fcntl.O_NONBLOCK) + HOW[how]
   local fd, message = fcntl.open(path, flags, FILE_MODE)
   if not fd then fail("cannot open %s", message) end
   return fd
@@ -154,6 +156,25 @@ function files.read(fd, path, pointer, bytes, offset)
   local got = 0
   while got < bytes do
     local count = tonumber(C.pread(fd, pointer + got, bytes - got, offset + got))
+    if count < 0 then
+      local number = ffi.errno()
+      if number ~= errno.EINTR then fail("cannot read %s: %s", path, reason(number)) end
+    elseif count == 0 then
+      break
+    else
+      got = got + count
+    end
+  end
+  return got
+end
+
+--- Reads the next bytes of a pipe.
+-- @treturn number how many there were: fewer than asked for only at the end
+function files.read_on(fd, path, pointer, bytes)
+  pointer = ffi.cast("char *", pointer)
+  local got = 0
+  while got < bytes do
+    local count = tonumber(C.read(fd, pointer + got, bytes - got))
     if count < 0 then
       local number = ffi.errno()
       if number ~= errno.EINTR then fail("cannot read %s: %s", path, reason(number)) end

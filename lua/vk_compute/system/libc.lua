@@ -14,9 +14,11 @@ if not pcall(ffi.typeof, "vk_compute_sigset") then
   void *realloc(void *block, size_t bytes);
   void free(void *block);
   void *memmove(void *to, const void *from, size_t bytes);
+  void *memchr(const void *bytes, int byte, size_t count);
   int memcmp(const void *a, const void *b, size_t bytes);
 
   char *realpath(const char *path, char *resolved);
+  ssize_t read(int fd, void *buffer, size_t bytes);
   ssize_t pread(int fd, void *buffer, size_t bytes, int64_t offset);
   ssize_t pwrite(int fd, const void *buffer, size_t bytes, int64_t offset);
   int ftruncate(int fd, int64_t bytes);
