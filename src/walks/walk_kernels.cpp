@@ -50,9 +50,9 @@ WalkShape gpu_shape(const Device& device, WalkVariant variant, uint32_t pitch, b
 
 // Whether all sums of 32 bits have room; for GPUs that is in registers.
 bool fits_u32(const Device& device, uint32_t pitch) {
-  constexpr uint32_t kMostRounds = 20;
+  constexpr uint32_t kMostU32Rounds = 20;
   return device.limits().is_cpu ||
-         gpu_shape(device, WalkVariant::kU32, pitch, false).rounds <= kMostRounds;
+         gpu_shape(device, WalkVariant::kU32, pitch, false).rounds <= kMostU32Rounds;
 }
 
 const KernelCode& code_of(WalkVariant variant, bool on_cpu) {

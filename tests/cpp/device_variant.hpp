@@ -2,6 +2,8 @@
 // library: by the layer of fault_layer.cpp.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <ostream>
 
 #include "checks.hpp"
@@ -31,4 +33,13 @@ class ScopedDeviceVariant {
   checks::ScopedEnvironment workgroup_;
   checks::ScopedEnvironment allocation_;
   checks::ScopedEnvironment hidden_;
+};
+
+// A test with a context on each of several devices.
+class OnDeviceVariant : public testing::TestWithParam<DeviceVariant> {
+ private:
+  const ScopedDeviceVariant device_{GetParam()};
+
+ protected:
+  const checks::Context ctx_ = checks::make_context();
 };

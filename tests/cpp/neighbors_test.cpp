@@ -104,13 +104,7 @@ INSTANTIATE_TEST_SUITE_P(Items, Sizes,
                            return name.append(std::to_string(test.param));
                          });
 
-class Variants : public testing::TestWithParam<DeviceVariant> {
- private:
-  const ScopedDeviceVariant device_{GetParam()};
-
- protected:
-  const checks::Context ctx_ = checks::make_context();
-};
+class Variants : public OnDeviceVariant {};
 
 TEST_P(Variants, SmallSizes) {
   for (uint32_t n = 2; n <= 9; ++n) {

@@ -73,13 +73,7 @@ void expect_as_reference(VkComputeContext* ctx, const Embeddings& embeddings, bo
       same_bits<float>(similarities_of(ctx, pairs), expected_of(embeddings, center, pairs), 1));
 }
 
-class Variants : public testing::TestWithParam<DeviceVariant> {
- private:
-  const ScopedDeviceVariant device_{GetParam()};
-
- protected:
-  const checks::Context ctx_ = checks::make_context();
-};
+class Variants : public OnDeviceVariant {};
 
 TEST_P(Variants, AllPairsOfOddSizes) {
   for (const uint32_t n : {1U, 2U, 3U, 63U, 65U}) {

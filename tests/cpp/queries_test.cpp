@@ -45,13 +45,7 @@ void expect_as_reference(VkComputeContext* ctx, const Embeddings& embeddings,
   }
 }
 
-class Variants : public testing::TestWithParam<DeviceVariant> {
- private:
-  const ScopedDeviceVariant device_{GetParam()};
-
- protected:
-  const checks::Context ctx_ = checks::make_context();
-};
+class Variants : public OnDeviceVariant {};
 
 TEST_P(Variants, Sizes) {
   for (const uint32_t n : {1U, 2U, 63U, 64U, 65U, 301U, 1031U}) {

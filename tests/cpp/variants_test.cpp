@@ -18,13 +18,7 @@ using checks::ScopedEnvironment;
 
 constexpr bool kCenter = true;
 
-class Variants : public testing::TestWithParam<DeviceVariant> {
- private:
-  const ScopedDeviceVariant device_{GetParam()};
-
- protected:
-  const checks::Context ctx_ = checks::make_context();
-};
+class Variants : public OnDeviceVariant {};
 
 TEST_P(Variants, SmallSizes) {
   for (uint32_t n = 1; n <= 9; ++n) {

@@ -14,6 +14,7 @@ cache_helper.COMPUTE = helper.ROOT .. "/scripts/compute-diversity-cache.lua"
 cache_helper.NEIGHBORS = helper.ROOT .. "/scripts/compute-nearest-neighbors.lua"
 cache_helper.CHECK = helper.ROOT .. "/scripts/check-diversity-progress.lua"
 cache_helper.EXPORT = helper.ROOT .. "/scripts/export-diversity-cache.lua"
+cache_helper.PROGRAM = helper.ROOT .. "/bin/vulkan-compute"
 cache_helper.PSALMS = helper.ROOT .. "/data/psalms.npy"
 
 -- ---- Files -----------------------------------------------------------------------------------------
@@ -109,6 +110,21 @@ function cache_helper.run(...)
     end
   end
   return cache_helper.shell(environment .. " luajit " .. helper.quoted(unpack(words)))
+end
+
+--- Runs vulkan-compute.
+-- @treturn string its output, errors among it
+-- @treturn number its exit code
+function cache_helper.run_program(...)
+  return cache_helper.shell(helper.quoted(cache_helper.PROGRAM, ...))
+end
+
+--- The same; fails where it fails.
+-- @treturn string its output
+function cache_helper.must_run_program(...)
+  local output, code = cache_helper.run_program(...)
+  assert.are.equal(0, code, output)
+  return output
 end
 
 --- Runs a Python script with NumPy at hand: Debian's package is of Debian's Python.

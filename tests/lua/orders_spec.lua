@@ -8,7 +8,6 @@ local reference = require("reference")
 
 local raises = helper.assert_raises
 
-local PROGRAM = helper.ROOT .. "/bin/vulkan-compute"
 local ORDERS = {
   { order = "away", lambda = 0 }, { order = "away", lambda = 0.5 }, { order = "away", lambda = 1 },
   { order = "away", lambda = 0.123456789 }, { order = "toward", lambda = 0 }, { order = "toward", lambda = 0.3 },
@@ -86,12 +85,7 @@ describe("caches of another order", function()
   teardown(function() helper.execute("rm", "-r", folder) end)
   before_each(function() cache_helper.remove(path) end)
 
-  local function run(...) return cache_helper.shell(helper.quoted(PROGRAM, ...)) end
-  local function succeed(...)
-    local output, code = run(...)
-    assert.are.equal(0, code, output)
-    return output
-  end
+  local run, succeed = cache_helper.run_program, cache_helper.must_run_program
   local function refused(words, code, ...)
     local output, got = run(...)
     assert.are.same({ true, code }, { output:find(words, 1, true) ~= nil, got }, output)

@@ -7,17 +7,9 @@ local helper = require("helper")
 local new_random_picks = require("vk_compute.report.random_picks")
 local reference = require("reference")
 
-local PROGRAM = helper.ROOT .. "/bin/vulkan-compute"
 local NAMES = { "walks.npy", "neighbors.npy" }
 
--- Runs it: standard output and standard error together.
-local function run(...) return cache_helper.shell(helper.quoted(PROGRAM, ...)) end
-
-local function succeed(...)
-  local output, code = run(...)
-  assert.are.equal(0, code, output)
-  return output
-end
+local run, succeed = cache_helper.run_program, cache_helper.must_run_program
 
 local function document(...) return cjson.decode(succeed(...)) end
 
@@ -348,7 +340,7 @@ describe("vulkan-compute report", function()
   it("can be stopped", function()
     local output = folder .. "/output"
     succeed("cache", cache_helper.PSALMS, path, "--length", "2", "--quiet")
-    local command = helper.quoted(PROGRAM, "report", cache_helper.PSALMS, path)
+    local command = helper.quoted(cache_helper.PROGRAM, "report", cache_helper.PSALMS, path)
     local code = os.execute(("%s > %s 2>&1 & pid=$!; for i in $(seq 300); do grep -q rows %s && break; sleep 0.05;"
       .. " done; kill -INT $pid; wait $pid"):format(command, output, output))
     assert.are.equal(130, code / 256)

@@ -7,7 +7,8 @@ local helper = require("helper")
 local reference = require("reference")
 local vk = require("vk_compute")
 
-local PROGRAM = helper.ROOT .. "/bin/vulkan-compute"
+
+local PROGRAM = cache_helper.PROGRAM
 
 describe("neighbors --similarities", function()
   local n, d, k = 130, 9, 7
@@ -31,12 +32,7 @@ describe("neighbors --similarities", function()
     cache_helper.remove(twin)
   end)
 
-  local function run(...) return cache_helper.shell(helper.quoted(PROGRAM, ...)) end
-  local function succeed(...)
-    local output, code = run(...)
-    assert.are.equal(0, code, output)
-    return output
-  end
+  local run, succeed = cache_helper.run_program, cache_helper.must_run_program
   local function compute(...)
     return succeed("neighbors", input, path, "--k", k, "--center", "--similarities", ...)
   end

@@ -281,6 +281,21 @@ describe("the target of", function()
     assert.is_true(contents(growing) == place.expected)
   end)
 
+  it("a cache that is not finished keeps its rows, whatever else lies beside it", function()
+    local growing = folder .. "/growing.npy"
+    local rows = cache_helper.make_partial(place, growing, 3)
+    for _, suffix in ipairs({ "", ".json", ".lock" }) do
+      write(growing .. suffix, "some other file, (c) its author")
+      refuse(growing .. suffix .. " exists, and is", "cache", input, growing)
+      refuse("name another file, or move it away", "cache", input, growing)
+      os.remove(growing .. suffix)
+      assert.are.equal(rows, cache_helper.journalled(growing))
+    end
+    local output = succeed("cache", input, growing)
+    assert.is_truthy(output:find(("%d kept from earlier"):format(rows), 1, true), output)
+    assert.is_true(contents(growing) == place.expected)
+  end)
+
   it("a cache is no pipe or link that has the name of a part of it: nothing waits for them", function()
     for _, suffix in ipairs({ ".json", ".journal", ".lock" }) do
       local path = folder .. "/piped.npy"

@@ -111,6 +111,7 @@ cpp_tests() {
     cpp_test neighbors_test
     cpp_test orders_test
     cpp_test pairs_test
+    cpp_test queries_test
   else
     cpp_test definition_test 'Definition.*'
     cpp_test psalms_test '*Similarities/AsTheyAre'
@@ -121,6 +122,7 @@ cpp_tests() {
     cpp_test neighbors_test '*/n?:*/n6?:*/n1031'
     cpp_test orders_test '-*Sizes*:*ManyItems*'
     cpp_test pairs_test
+    cpp_test queries_test 'Queries.*'
   fi
   expect_all_accounted
 }

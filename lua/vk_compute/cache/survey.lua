@@ -51,8 +51,8 @@ function survey.check_path(path, kind, inputs, force, input_is)
     what = "a cache", example = kind.example, inputs = inputs,
     input_is = input_is or "holds the embeddings",
     force = force,
-    -- --force would begin the neighbours anew, too.
-    way_out = kind.is_twin and "remove it" or nil,
+    -- --force would begin the neighbours anew, too; or give up the rows that a run has left to go on from.
+    way_out = kind.is_twin and "remove it" or has_journal and "move it away" or nil,
     files = {
       file(paths.finished, is_finished), file(paths.metadata, metadata.begins),
       file(paths.partial, has_journal and any or begins_partial), file(paths.journal, any),

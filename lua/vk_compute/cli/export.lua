@@ -13,8 +13,9 @@ local export = {
   summary = "write a finished cache as JSON or plain binary",
   description = "Writes a finished cache in another form. An OUTPUT that is there is replaced only where it is"
     .. " an earlier export as JSON, or with --force.",
-  epilog = 'JSON: {"metadata": {..}, "sequences": {"0": [0, ..], ..}}, of neighbours "neighbors".'
-    .. " Binary: uint32 n, then the rows, uint32, little-endian. Ids count from 0."
+  epilog = 'JSON: {"metadata": {..}, "sequences": {"0": [0, ..], ..}}, of neighbours "neighbors", of their similarities'
+    .. ' "similarities". Binary: uint32 n, then the rows, uint32 (similarities: float32), little-endian. Ids count from'
+    .. " 0."
     .. "\n\nExit codes: 0 done; 2 failed, refused or called wrongly; 130 stopped with Ctrl-C.",
 }
 
