@@ -365,13 +365,16 @@ VKC_API VkcResult vkc_recommended_batch_with(VkComputeContext* ctx, uint32_t len
  *
  * ids: n x k item ids, row-major, row i for item i. similarities: n x k float32, of the same shape,
  * C_ij * 2^-30 rounded once, as in the similarity matrix; or NULL where they are not wanted.
- * k: 1 to n - 1; up to 1,024 are put in order by the device, more by the host. Where the similarity
- * matrix is there, or all items are asked for and it takes at most half of the device's memory that
- * is left, its rows are searched, and it stays. Else blocks of rows are computed, searched and
- * overwritten; what serves for that, at most 80 MiB of the device's memory unless rows are very
- * long, stays, too.
- * Errors: NULL_POINTER (ctx, ids), NO_EMBEDDINGS, INVALID_LENGTH (k), DOES_NOT_FIT, out of memory,
- * DEVICE_LOST. */
+ * k: 1 to n - 1; up to 1,024 are put in order by the device, more by the host. There are two ways
+ * to the same results, of which each call takes the one that fits and is estimated to be faster.
+ * Rows of the similarity matrix are searched: those of the matrix, where it is there, or where all
+ * items are asked for and it takes at most half of the device's memory that is left; it stays. Else
+ * blocks of rows are computed, searched and overwritten, in at most 80 MiB of the device's memory
+ * unless rows are very long. Or, on GPUs, for k up to 256, a filter in float32, or by cooperative
+ * matrices, leaves few candidates of each item, which are decided by the definition: that takes
+ * about 2 n d bytes of the device's memory for unit vectors in float16, and at most 200 MiB beside.
+ * All that stays. Errors: NULL_POINTER (ctx, ids), NO_EMBEDDINGS, INVALID_LENGTH (k), DOES_NOT_FIT,
+ * out of memory, DEVICE_LOST. */
 VKC_API VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint32_t* ids,
                                                 float* similarities);
 

@@ -118,6 +118,81 @@ struct NeighborsPush {
   uint reordered;      // 0: ids and rows do not matter, all is in the order of ids
 };
 
+// The filter: products of unit vectors in float16 propose, what is within their error of the best is
+// decided exactly. Items on a side of a tile of products; halves that its kernels take at a time, to
+// which vectors are padded; candidates that a row has room for.
+const uint FILTER_TILE_SIDE = 128;
+const uint HALVES_PER_SLICE = 64;
+const uint MOST_CANDIDATES = MOST_SORTED;
+
+// Unit vectors in float16 are scaled by 2^15: so none of their components is too small for float16,
+// and products are in the scale of cosines in fixed point.
+const uint HALF_SCALE_BITS = 15;
+
+struct HalvePush {
+  DeviceAddress units;       // int32 [rows][units_pitch]
+  DeviceAddress units_rows;  // uint [items]: the row of each item's unit vector
+  DeviceAddress halves;      // float16 [workgroups][halves_pitch]: out, scaled
+  DeviceAddress error;       // uint: the bits of a float, the greatest length of a difference
+                             // between the two so far; times 2^30
+  uint units_pitch;
+  uint halves_pitch;  // float16 elements
+  uint first_item;    // in row 0 of this dispatch's output; or a query
+  uint count;         // rows; those behind are zeros
+  uint first_row;     // of this dispatch
+};
+
+// What the filter keeps for each row, that is each item or query whose neighbours are sought.
+struct FilterRowsPush {
+  DeviceAddress thresholds;  // float [rows]: products below are no candidates
+  DeviceAddress counts;      // uint [rows]: candidates; more than there is room for: overflow
+  DeviceAddress own_rows;    // uint [rows]: the row of units that is the item itself
+  DeviceAddress units_rows;  // uint [items]
+  uint first_item;           // in row 0; or a query
+  uint count;                // rows; those behind take no candidates
+  uint padded;               // rows with those behind
+  uint taken;                // candidates that a row begins with
+};
+
+struct FilterProductPush {
+  DeviceAddress items;       // float16 [n][halves_pitch]
+  DeviceAddress rows;        // float16 [rows][halves_pitch], whole tiles
+  DeviceAddress thresholds;  // float [rows]
+  DeviceAddress counts;      // uint [rows]
+  DeviceAddress own_rows;    // uint [rows]
+  DeviceAddress candidates;  // uint64 [rows][MOST_CANDIDATES]: keys
+  uint n;
+  uint halves_pitch;
+  uint row_tiles;
+  uint column_tiles;
+  uint first_column;   // of this dispatch, a place in the order of tiles
+  uint column_stride;  // in that order the c-th is tile c * column_stride mod column_tiles
+  uint all;            // 1: all products are candidates, each in a place of its own
+};
+
+struct FilterThresholdPush {
+  DeviceAddress thresholds;  // float [rows]
+  DeviceAddress counts;      // uint [rows]
+  DeviceAddress candidates;  // uint64 [rows][MOST_CANDIDATES]
+  uint k;
+  float margin;  // products so far below the k-th greatest are candidates
+};
+
+struct FilterDecidePush {
+  DeviceAddress units;       // int32 [rows][units_pitch]: of the items
+  DeviceAddress row_units;   // the same of what has rows
+  DeviceAddress units_rows;  // uint [items]
+  DeviceAddress ids;         // uint [n]: the id of the item in each row of units
+  DeviceAddress counts;      // uint [rows]
+  DeviceAddress candidates;  // uint64 [rows][MOST_CANDIDATES]
+  DeviceAddress neighbors;   // uint64 [rows][k]: out, keys as in NeighborsPush; where a row
+                             // overflowed, the first one is all ones
+  uint units_pitch;
+  uint first_item;  // in row 0; or a query
+  uint k;
+  uint id_bits;
+};
+
 // Pairs that a workgroup of pairs.comp computes.
 const uint PAIRS_AT_ONCE = 64;
 

@@ -16,6 +16,7 @@ layout(local_size_x_id = WORKGROUP_SIZE_ID) in;
 layout(push_constant, std430) uniform Push { NeighborsPush push; };
 
 #include "matrix.glsl"
+#include "neighbor_keys.glsl"
 
 layout(buffer_reference, std430, buffer_reference_align = 8) writeonly buffer Keys {
   uint64_t at[];
@@ -31,16 +32,11 @@ shared uint group_counts[DIGIT_GROUPS];
 // The digit of the last key to be taken, the keys with lower digits and those with this one.
 shared uint last_digit, below_last, with_last;
 shared uint taken;
-shared uint64_t sorted[MOST_SORTED];
 
 // n or more in padding.
 uint id_of(uint column) {
   if (push.reordered == 0 || column >= push.n) return column;
   return Uints(push.ids).at[min(column, push.n - 1)];  // in bounds even if loaded before the test
-}
-
-uint64_t key_of(int cosine, uint id) {
-  return (uint64_t(uint(FIXED_POINT_ONE) - uint(cosine)) << push.id_bits) | uint64_t(id);
 }
 
 // Counts the digit from bit `shift` on of the keys that begin, down to bit `known`, with `prefix`.
@@ -107,29 +103,6 @@ void take(MatrixRow cosines, uint own_id, uint64_t prefix, uint known) {
   }
 }
 
-// A bitonic sort.
-void sort() {
-  for (uint i = push.k + gl_LocalInvocationIndex; i < push.sort_capacity; i += INVOCATIONS) {
-    sorted[i] = ~uint64_t(0);
-  }
-  barrier();
-  for (uint run = 2; run <= push.sort_capacity; run *= 2) {
-    for (uint distance = run / 2; distance > 0; distance /= 2) {
-      for (uint p = gl_LocalInvocationIndex; p < push.sort_capacity / 2; p += INVOCATIONS) {
-        const uint low = 2 * p - (p & (distance - 1));
-        const uint high = low + distance;
-        const uint64_t a = sorted[low];
-        const uint64_t b = sorted[high];
-        if ((a > b) == ((low & run) == 0)) {
-          sorted[low] = b;
-          sorted[high] = a;
-        }
-      }
-      barrier();
-    }
-  }
-}
-
 void main() {
   const uint row_in_order = push.first_row + gl_WorkGroupID.x;
   const uint own_id = push.first_item + row_in_order;
@@ -153,7 +126,7 @@ void main() {
   take(cosines, own_id, prefix, known);
   if (push.sort_capacity == 0) return;
   barrier();
-  sort();
+  sort(push.k, push.sort_capacity);
   Keys result = Keys(push.neighbors + uint64_t(gl_WorkGroupID.x) * push.k * 8);
   for (uint i = gl_LocalInvocationIndex; i < push.k; i += INVOCATIONS) result.at[i] = sorted[i];
 }

@@ -64,7 +64,7 @@ void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uin
                                            const vkc::Order& order, uint32_t* output) {
   if (!resident_->rows.has_whole()) {
     // Checked first: the matrix can take minutes, in vain if it leaves no room for the walks.
-    vkc::require_fit(device_, resident_->embeddings.n,
+    vkc::require_fit(device_, resident_->embeddings.n, resident_->embeddings.d,
                      {VKC_WORK_DIVERSITY, static_cast<uint32_t>(starts.size()), length},
                      resident_->rows.available_bytes());
   }
@@ -88,7 +88,8 @@ uint32_t VkComputeContext::recommended_batch(uint32_t length, const vkc::Order& 
 void VkComputeContext::nearest_neighbors(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
                                          float* similarities) {
   if (!resident_->neighbors) {
-    resident_->neighbors = std::make_unique<vkc::Neighbors>(staging_, resident_->rows);
+    resident_->neighbors = std::make_unique<vkc::NeighborSearch>(
+        staging_, resident_->rows, resident_->embeddings.units, resident_->halves);
   }
   const double seconds =
       seconds_of([&] { resident_->neighbors->find(first, count, k, ids, similarities); });
@@ -101,7 +102,8 @@ void VkComputeContext::nearest_of_queries(const float* queries, uint32_t count, 
   const uint32_t capacity = vkc::QueryNeighbors::capacity_for(resident_->embeddings, count);
   if (!search || search->capacity() < capacity) {
     search.reset();  // freed before the larger one is allocated
-    search = std::make_unique<vkc::QueryNeighbors>(staging_, resident_->embeddings, capacity);
+    search = std::make_unique<vkc::QueryNeighbors>(staging_, resident_->embeddings,
+                                                   resident_->halves, capacity);
   }
   const double seconds = seconds_of([&] { search->find(queries, count, k, ids, similarities); });
   resident_->neighbor_batches.measured(seconds, count);

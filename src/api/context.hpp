@@ -10,7 +10,8 @@
 
 #include "api/plan.hpp"
 #include "similarity/device_embeddings.hpp"
-#include "similarity/neighbors.hpp"
+#include "similarity/half_vectors.hpp"
+#include "similarity/neighbor_search.hpp"
 #include "similarity/pairs.hpp"
 #include "similarity/query_neighbors.hpp"
 #include "similarity/row_source.hpp"
@@ -62,6 +63,7 @@ struct VkComputeContext {
     Resident(vkc::Staging& staging, const float* values, uint32_t n, uint32_t d, bool center)
         : embeddings(staging, values, n, d, center),
           rows(staging, embeddings),
+          halves(staging.device(), embeddings),
           walk_batches(vkc::kOrders,
                        {vkc::kBatchSeconds, vkc::expected_walk_rate(staging.device(), n)}),
           neighbor_batches(vkc::kBatchSeconds,
@@ -69,8 +71,9 @@ struct VkComputeContext {
 
     vkc::DeviceEmbeddings embeddings;
     vkc::RowSource rows;
+    vkc::ItemHalves halves;
     std::unique_ptr<vkc::Walks> walks;                     // made when first needed
-    std::unique_ptr<vkc::Neighbors> neighbors;             // likewise
+    std::unique_ptr<vkc::NeighborSearch> neighbors;        // likewise
     std::unique_ptr<vkc::QueryNeighbors> query_neighbors;  // likewise
     std::unique_ptr<vkc::Pairs> pairs;                     // likewise
     std::vector<vkc::Pacer> walk_batches;  // of each order: steps of all walks together

@@ -6,6 +6,8 @@
 #include "base/error.hpp"
 #include "similarity/device_embeddings.hpp"
 #include "similarity/download.hpp"
+#include "similarity/half_vectors.hpp"
+#include "similarity/neighbor_search.hpp"
 #include "similarity/neighbors.hpp"
 #include "similarity/row_source.hpp"
 #include "vulkan/staging.hpp"
@@ -13,7 +15,24 @@
 
 namespace vkc {
 
-WorkMemory work_memory(const Device& device, uint32_t n, const Work& work, uint64_t available) {
+namespace {
+
+// Of the filter; and of rows that it leaves too many candidates of, which are done again.
+WorkMemory filter_memory(const Device& device, const NeighborWork& work, uint64_t available) {
+  const uint64_t halves = HalfVectors::bytes(work.n, work.d);
+  const FilterSizes filter(work.d, work.count, work.k, bytes_left(available, halves));
+  const NeighborSizes again(device, work.n, work.count, work.k, {false, available});
+  const uint64_t filter_bytes = halves + filter.device_bytes(work.d, work.k);
+  return {.rows = again.rows.footprint(device, work.n),
+          .buffers = buffer_footprint(device, filter_bytes + again.keys_bytes, MemoryUse::kDevice),
+          .staging = std::max(filter.keys_bytes(work.k), again.keys_bytes),
+          .readable = again.rows.is_readable(device, work.n)};
+}
+
+}  // namespace
+
+WorkMemory work_memory(const Device& device, uint32_t n, uint32_t d, const Work& work,
+                       uint64_t available) {
   const auto memory = [&](const RowSizes& rows, const Footprint& buffers, uint64_t staging) {
     return WorkMemory{.rows = rows.footprint(device, n),
                       .buffers = buffers,
@@ -38,6 +57,11 @@ WorkMemory work_memory(const Device& device, uint32_t n, const Work& work, uint6
       return out;
     }
     case VKC_WORK_NEIGHBORS: {
+      const uint64_t halves = HalfVectors::bytes(n, d);
+      const NeighborWork neighbors{.n = n, .d = d, .count = work.count, .k = work.length};
+      if (choose_way(device, neighbors, false, halves, available) != NeighborWay::kRows) {
+        return filter_memory(device, neighbors, available);
+      }
       const NeighborSizes sizes(device, n, work.count, work.length, choice);
       const Footprint keys = buffer_footprint(device, sizes.keys_bytes, MemoryUse::kDevice);
       return memory(sizes.rows, keys, sizes.keys_bytes);
@@ -51,7 +75,8 @@ VkcMemoryPlan plan_memory(const Device& device, uint32_t n, uint32_t d, const Wo
   const uint64_t available = device.available_bytes();
   const Footprint upload = DeviceEmbeddings::upload_footprint(device, n, d);
   const Footprint embeddings = DeviceEmbeddings::footprint(device, n, d);
-  const WorkMemory memory = work_memory(device, n, work, bytes_left(available, embeddings.device));
+  const WorkMemory memory =
+      work_memory(device, n, d, work, bytes_left(available, embeddings.device));
   // The staging memory of the upload is kept and used again.
   const Footprint staging = Staging::footprint(
       device, std::max(memory.staging, DeviceEmbeddings::staging_bytes(device, n, d)));
@@ -78,8 +103,9 @@ VkcMemoryPlan plan_memory(const Device& device, uint32_t n, uint32_t d, const Wo
   return plan;
 }
 
-void require_fit(const Device& device, uint32_t n, const Work& work, uint64_t available) {
-  const WorkMemory memory = work_memory(device, n, work, available);
+void require_fit(const Device& device, uint32_t n, uint32_t d, const Work& work,
+                 uint64_t available) {
+  const WorkMemory memory = work_memory(device, n, d, work, available);
   const Footprint all = memory.rows + memory.buffers + Staging::footprint(device, memory.staging);
   const uint64_t needed = all.device + (device.limits().unified_memory ? all.host : 0);
   if (needed > available) {

@@ -23,13 +23,15 @@ struct WorkMemory {
   bool readable = true;  // the device can address the rows
 };
 
-// For n embeddings that are there, on a device that has `available` bytes left.
-WorkMemory work_memory(const Device& device, uint32_t n, const Work& work, uint64_t available);
+// For n embeddings of dimension d that are there, on a device that has `available` bytes left.
+WorkMemory work_memory(const Device& device, uint32_t n, uint32_t d, const Work& work,
+                       uint64_t available);
 
 // For embeddings that are not there yet.
 VkcMemoryPlan plan_memory(const Device& device, uint32_t n, uint32_t d, const Work& work);
 
 // Throws Error (DOES_NOT_FIT) where the work, for embeddings that are there, does not fit.
-void require_fit(const Device& device, uint32_t n, const Work& work, uint64_t available);
+void require_fit(const Device& device, uint32_t n, uint32_t d, const Work& work,
+                 uint64_t available);
 
 }  // namespace vkc

@@ -30,8 +30,6 @@ constexpr uint32_t kMostCpuInvocations = 64;
 constexpr double kCpuSelectionRate = 2e7;
 constexpr double kGpuSelectionRate = 1e9;
 
-uint32_t bits_of_ids(uint32_t n) { return static_cast<uint32_t>(std::bit_width(n - 1)); }
-
 // The most iterations of neighbors.comp's loops, in one invocation together.
 uint64_t most_iterations(uint32_t n, uint32_t invocations) {
   constexpr uint64_t kDigits = 1ULL << DIGIT_BITS;
@@ -70,7 +68,10 @@ Kernel make_kernel(const Device& device, uint32_t n) {
       {.code = kernels::neighbors, .constants = {{WORKGROUP_SIZE_ID, invocations_for(device, n)}}}};
 }
 
-// Writes the k neighbours of each of `count` items, which come as keys, into the output.
+}  // namespace
+
+uint32_t bits_of_ids(uint32_t n) { return static_cast<uint32_t>(std::bit_width(n - 1)); }
+
 void deliver(HostThreads& threads, uint64_t* keys, uint32_t count, uint32_t k, uint32_t id_bits,
              uint32_t* ids, float* similarities) {
   constexpr auto kScale = static_cast<float>(1.0 / kFixedPointOne);
@@ -87,8 +88,6 @@ void deliver(HostThreads& threads, uint64_t* keys, uint32_t count, uint32_t k, u
     }
   });
 }
-
-}  // namespace
 
 NeighborSizes::NeighborSizes(const Device& device, uint32_t n, uint32_t count, uint32_t k,
                              const RowChoice& choice)

@@ -12,6 +12,15 @@
 
 namespace vkc {
 
+// A neighbour is a key: see NeighborsPush. Bits of its id, where there are n.
+uint32_t bits_of_ids(uint32_t n);
+
+// Writes the k neighbours of each of `count` items, which come as keys, into the output.
+// similarities may be nullptr. Keys are put in order where the device has not done so, which is for
+// k above MOST_SORTED.
+void deliver(HostThreads& threads, uint64_t* keys, uint32_t count, uint32_t k, uint32_t id_bits,
+             uint32_t* ids, float* similarities);
+
 // What the k neighbours of `count` items take, of n embeddings.
 struct NeighborSizes {
   NeighborSizes(const Device& device, uint32_t n, uint32_t count, uint32_t k,

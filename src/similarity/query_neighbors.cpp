@@ -21,8 +21,8 @@ void QueryNeighbors::find(const float* queries, uint32_t count, uint32_t k, uint
     const uint32_t piece = std::min(queries_.capacity(), count - done);
     queries_.upload(threads, fixed, done, piece);
     const std::size_t place = std::size_t{done} * k;
-    neighbors_.find(FIRST_QUERY, piece, k, ids + place,
-                    similarities == nullptr ? nullptr : similarities + place);
+    search_.find(FIRST_QUERY, piece, k, ids + place,
+                 similarities == nullptr ? nullptr : similarities + place);
     done += piece;
   }
   rows_.free_unused();

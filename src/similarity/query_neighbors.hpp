@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "similarity/neighbors.hpp"
+#include "similarity/neighbor_search.hpp"
 #include "similarity/queries.hpp"
 #include "similarity/row_source.hpp"
 #include "vulkan/staging.hpp"
@@ -13,11 +13,12 @@ namespace vkc {
 class QueryNeighbors {
  public:
   // capacity: queries that are on the device at a time.
-  QueryNeighbors(Staging& staging, const DeviceEmbeddings& embeddings, uint32_t capacity)
+  QueryNeighbors(Staging& staging, const DeviceEmbeddings& embeddings, ItemHalves& halves,
+                 uint32_t capacity)
       : embeddings_(embeddings),
         queries_(staging, embeddings, capacity),
         rows_(staging, embeddings, queries_),
-        neighbors_(staging, rows_) {}
+        search_(staging, rows_, queries_.units(), halves) {}
 
   // As many as pay, and as a call with `count` of them needs.
   static uint32_t capacity_for(const DeviceEmbeddings& embeddings, uint32_t count);
@@ -31,7 +32,7 @@ class QueryNeighbors {
   const DeviceEmbeddings& embeddings_;
   Queries queries_;
   RowSource rows_;
-  Neighbors neighbors_;
+  NeighborSearch search_;
 };
 
 }  // namespace vkc

@@ -22,18 +22,27 @@ vk::Device create_device(const vk::raii::PhysicalDevice& physical,
   }
 }
 
-vk::raii::Device make_device(const vk::raii::PhysicalDevice& physical, uint32_t queue_family) {
+vk::raii::Device make_device(const ChosenDevice& chosen) {
+  const vk::raii::PhysicalDevice& physical = chosen.physical;
   const float priority = 1.0F;
-  const vk::DeviceQueueCreateInfo queue({}, queue_family, 1, &priority);
+  const vk::DeviceQueueCreateInfo queue({}, chosen.queue_family, 1, &priority);
   vk::PhysicalDeviceFeatures2 features;
   features.features.shaderInt64 = VK_TRUE;
   vk::PhysicalDeviceVulkan12Features features12;
   features12.bufferDeviceAddress = VK_TRUE;
   features.pNext = &features12;
+  vk::PhysicalDeviceCooperativeMatrixFeaturesNV matrix_features(VK_TRUE);
   // The specification wants this extension enabled wherever it is offered.
   std::vector<const char*> extensions;
   if (has_extension(physical.enumerateDeviceExtensionProperties(), "VK_KHR_portability_subset")) {
     extensions.push_back("VK_KHR_portability_subset");
+  }
+  if (chosen.limits.cooperative_matrices) {
+    extensions.push_back(VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME);
+    features12.shaderFloat16 = VK_TRUE;
+    features12.vulkanMemoryModel = VK_TRUE;
+    features12.vulkanMemoryModelDeviceScope = VK_TRUE;
+    features12.pNext = &matrix_features;
   }
   const vk::DeviceCreateInfo info({}, queue, {}, extensions, nullptr, &features);
   const vk::Device device = create_device(physical, info);
@@ -55,7 +64,7 @@ Device::Device(std::string_view wanted, bool validation)
       memory_(chosen_.physical.getMemoryProperties()),
       has_memory_budget_(has_extension(chosen_.physical.enumerateDeviceExtensionProperties(),
                                        VK_EXT_MEMORY_BUDGET_EXTENSION_NAME)),
-      device_(make_device(chosen_.physical, chosen_.queue_family)),
+      device_(make_device(chosen_)),
       queue_(device_, chosen_.queue_family, 0),
       command_pool_(device_,
                     {vk::CommandPoolCreateFlagBits::eResetCommandBuffer, chosen_.queue_family}),

@@ -1,5 +1,11 @@
 #include "vulkan/kernel_table.hpp"
 
+#include "shaders/filter_decide.h"
+#include "shaders/filter_product_float.h"
+#include "shaders/filter_product_matrix.h"
+#include "shaders/filter_rows.h"
+#include "shaders/filter_threshold.h"
+#include "shaders/halve.h"
 #include "shaders/interface.h"
 #include "shaders/neighbors.h"
 #include "shaders/pairs.h"
@@ -14,6 +20,12 @@
 
 namespace vkc::kernels {
 
+const KernelCode filter_decide{::filter_decide, sizeof(FilterDecidePush)};
+const KernelCode filter_product_float{::filter_product_float, sizeof(FilterProductPush)};
+const KernelCode filter_product_matrix{::filter_product_matrix, sizeof(FilterProductPush)};
+const KernelCode filter_rows{::filter_rows, sizeof(FilterRowsPush)};
+const KernelCode filter_threshold{::filter_threshold, sizeof(FilterThresholdPush)};
+const KernelCode halve{::halve, sizeof(HalvePush)};
 const KernelCode neighbors{::neighbors, sizeof(NeighborsPush)};
 const KernelCode pairs{::pairs, sizeof(PairsPush)};
 const KernelCode similarity_shared{::similarity_shared, sizeof(SimilarityPush)};

@@ -1,12 +1,18 @@
 // Every kernel of the library: its code and what is pushed to it. Which kernel runs, with which
 // constants and sizes of workgroups, is chosen where it is used: walk_kernels.cpp, similarity.cpp,
-// neighbors.cpp, pairs.cpp.
+// neighbors.cpp, filtered_neighbors.cpp, half_vectors.cpp, pairs.cpp.
 #pragma once
 
 #include "vulkan/kernel.hpp"
 
 namespace vkc::kernels {
 
+extern const KernelCode filter_decide;
+extern const KernelCode filter_product_float;
+extern const KernelCode filter_product_matrix;
+extern const KernelCode filter_rows;
+extern const KernelCode filter_threshold;
+extern const KernelCode halve;
 extern const KernelCode neighbors;
 extern const KernelCode pairs;
 extern const KernelCode similarity_shared;  // for GPUs

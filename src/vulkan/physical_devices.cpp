@@ -182,6 +182,34 @@ DeviceLimits read_limits(const DeviceFacts& facts, bool has_timestamps) {
   return out;
 }
 
+// Whether a device has what filter_product_matrix.comp needs: matrices of 16 x 16 in float16,
+// summed up in float32, by subgroups of 32.
+bool has_cooperative_matrices(const vk::raii::PhysicalDevice& device, const DeviceFacts& facts) {
+  if (facts.subgroup.subgroupSize != 32 ||
+      !has_extension(device.enumerateDeviceExtensionProperties(),
+                     VK_NV_COOPERATIVE_MATRIX_EXTENSION_NAME)) {
+    return false;
+  }
+  const auto features =
+      device.getFeatures2<vk::PhysicalDeviceFeatures2, vk::PhysicalDeviceVulkan12Features,
+                          vk::PhysicalDeviceCooperativeMatrixFeaturesNV>();
+  const auto& features12 = features.get<vk::PhysicalDeviceVulkan12Features>();
+  if (features12.shaderFloat16 != VK_TRUE || features12.vulkanMemoryModel != VK_TRUE ||
+      features12.vulkanMemoryModelDeviceScope != VK_TRUE ||
+      features.get<vk::PhysicalDeviceCooperativeMatrixFeaturesNV>().cooperativeMatrix != VK_TRUE) {
+    return false;
+  }
+  using Type = vk::ComponentTypeNV;
+  const auto kinds = device.getCooperativeMatrixPropertiesNV();
+  return std::any_of(kinds.begin(), kinds.end(), [](const auto& kind) {
+    constexpr uint32_t kSide = 16;
+    return kind.MSize == kSide && kind.NSize == kSide && kind.KSize == kSide &&
+           kind.AType == Type::eFloat16 && kind.BType == Type::eFloat16 &&
+           kind.CType == Type::eFloat32 && kind.DType == Type::eFloat32 &&
+           kind.scope == vk::ScopeNV::eSubgroup;
+  });
+}
+
 std::string lower(std::string_view text) {
   std::string out(text);
   std::transform(out.begin(), out.end(), out.begin(),
@@ -276,7 +304,9 @@ ChosenDevice choose_device(const Instance& instance, std::string_view wanted) {
   vk::raii::PhysicalDevice& device = devices[chosen];
   const auto family = static_cast<uint32_t>(compute_family(device));
   const bool has_timestamps = device.getQueueFamilyProperties()[family].timestampValidBits > 0;
-  const DeviceLimits limits = read_limits(read_facts(device), has_timestamps);
+  const DeviceFacts facts = read_facts(device);
+  DeviceLimits limits = read_limits(facts, has_timestamps);
+  limits.cooperative_matrices = has_cooperative_matrices(device, facts);
   return {std::move(device), info, limits, family};
 }
 

@@ -21,7 +21,9 @@ struct DeviceLimits {
   uint64_t max_buffer_bytes = 0;        // of one buffer and its allocation
   uint64_t max_texel_buffer_bytes = 0;  // of one view of four-component 32-bit texels
   uint32_t max_workgroup_count = 0;     // in x
-  double timestamp_period = 0;          // seconds a tick; 0: the queue has no timestamps
+  bool cooperative_matrices =
+      false;                    // of VK_NV_cooperative_matrix, as the filter's kernel has them
+  double timestamp_period = 0;  // seconds a tick; 0: the queue has no timestamps
 };
 
 // lavapipe silently ends all loops of an invocation after 65,535 iterations together: what kernels

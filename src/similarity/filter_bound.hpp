@@ -1,0 +1,51 @@
+// How far a cosine that fast arithmetic computes can be from the definition's.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+namespace vkc {
+
+// The greatest relative error of a sum of two float32, or of a product and a sum in one: float32 as
+// Vulkan demands it rounds correctly, 2^-24, or truncates, 2^-23. Cooperative matrices may align
+// what they add to the greatest of it and truncate: 2^-22 is what that costs, and some.
+inline constexpr double kFloatUnit = 0x1p-23;
+inline constexpr double kMatrixUnit = 0x1p-22;
+
+// The bound of |C * 2^-30 - f|, for vectors of dimension d, where f is the product that a kernel
+// computes of two vectors in float16, and C is point 4 of the definition, of two different items
+// (or an item and a query). pitch: elements that the kernel adds up, zeros included. first_error,
+// second_error: the lengths of u - v at most, for either vector: u the unit vector in fixed point,
+// v the one in float16.
+//
+// 1. u is off a vector of length 1, or 0, by 2^-31 in each component: |u| <= U = 1 + sqrt(d) 2^-31.
+// 2. C * 2^-30 is u . u', rounded, which changes it by 2^-31 at most, and clamped to [-1, 1]: that
+// changes it by
+//    U^2 - 1 at most, below sqrt(d) 2^-29.
+// 3. u . u' - v . v' = (u - v) . u' + v . (u' - v'): at most E U + (U + E) E', by Cauchy and
+// Schwarz.
+// 4. Products of two float16 are exact in float32. To add m of them up in any order takes m
+// additions, one of
+//    them to zero; each partial sum is at most the sum of |v_k v'_k|, (U + E)(U + E') at most. An
+//    addition is off by `unit` of the greatest of its terms and its result, so all by g = m unit /
+//    (1 - m unit) of that.
+// 5. Components of v below what is normal in float16 may count as zeros: they are 2^-30 at most,
+// and so all of
+//    them together below sqrt(d) 2^-29.
+inline double filter_bound(uint32_t d, uint32_t pitch, double first_error, double second_error,
+                           double unit) {
+  const double root = std::sqrt(static_cast<double>(d));
+  const double longest = 1 + root * 0x1p-31;
+  const double conversion = first_error * longest + (longest + first_error) * second_error;
+  const double m = pitch + 1.0;
+  const double additions = m * unit / (1 - m * unit);
+  const double summation = additions * (longest + first_error) * (longest + second_error);
+  return conversion + summation + root * 0x1p-28 + 0x1p-31;
+}
+
+// The same as a float that is no smaller.
+inline float round_up_to_float(double value) {
+  return std::nextafter(static_cast<float>(value), INFINITY);
+}
+
+}  // namespace vkc
