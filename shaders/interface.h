@@ -118,9 +118,9 @@ struct NeighborsPush {
   uint reordered;      // 0: ids and rows do not matter, all is in the order of ids
 };
 
-// The filter: products of unit vectors in float16 propose, what is within their error of the best is
-// decided exactly. Items on a side of a tile of products; halves that its kernels take at a time, to
-// which vectors are padded; candidates that a row has room for.
+// The filter: products of unit vectors in float16 propose, what is within their error of the best
+// is decided exactly. Items on a side of a tile of products; halves that its kernels take at a
+// time, to which vectors are padded; candidates that a row has room for.
 const uint FILTER_TILE_SIDE = 128;
 const uint HALVES_PER_SLICE = 64;
 const uint MOST_CANDIDATES = MOST_SORTED;
