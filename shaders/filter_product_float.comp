@@ -50,18 +50,16 @@ void main() {
     row_next = row_source.at[ahead + eighth];
     column_next = column_source.at[ahead + eighth];
     // Drivers compile for long what is unrolled further.
-    [[dont_unroll]] for (uint four = 0; four < SLICE; four += 4) {
-      [[unroll]] for (uint of_four = 0; of_four < 4; ++of_four) {
-        const uint k = four + of_four;
-        const vec4 a0 = row_slice[k][y];
-        const vec4 a1 = row_slice[k][y + 16];
-        const vec4 b0 = column_slice[k][x];
-        const vec4 b1 = column_slice[k][x + 16];
-        const float a[8] = {a0.x, a0.y, a0.z, a0.w, a1.x, a1.y, a1.z, a1.w};
-        const float b[8] = {b0.x, b0.y, b0.z, b0.w, b1.x, b1.y, b1.z, b1.w};
-        [[unroll]] for (uint r = 0; r < 8; ++r) {
-          [[unroll]] for (uint c = 0; c < 8; ++c) sums[r][c] = fma(a[r], b[c], sums[r][c]);
-        }
+    // All of it is unrolled: else sums are not in registers, and a GPU takes twenty times as long.
+    [[unroll]] for (uint k = 0; k < SLICE; ++k) {
+      const vec4 a0 = row_slice[k][y];
+      const vec4 a1 = row_slice[k][y + 16];
+      const vec4 b0 = column_slice[k][x];
+      const vec4 b1 = column_slice[k][x + 16];
+      const float a[8] = {a0.x, a0.y, a0.z, a0.w, a1.x, a1.y, a1.z, a1.w};
+      const float b[8] = {b0.x, b0.y, b0.z, b0.w, b1.x, b1.y, b1.z, b1.w};
+      [[unroll]] for (uint r = 0; r < 8; ++r) {
+        [[unroll]] for (uint c = 0; c < 8; ++c) sums[r][c] = fma(a[r], b[c], sums[r][c]);
       }
     }
   }
