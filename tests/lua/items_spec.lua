@@ -103,6 +103,9 @@ describe("items of people", function()
       all:gsub("\n", "\r\n"), all .. all }) do
       assert.are.same(wanted, shown(contents))
     end
+    local piped = succeed("neighbors", input, "--of", "2", "--texts", texts)
+    local command = ("VKC_DEVICE=0 '%s' neighbors '%s' --of 2 --texts <(cat '%s')"):format(PROGRAM, input, texts)
+    assert.are.same({ piped, 0 }, { cache_helper.shell(('bash -c "%s"'):format(command)) })
     -- By id in another order; of one id several texts where they are in the order of the items.
     local lines = {}
     for line in all:gmatch("[^\n]+") do table.insert(lines, 1, line) end
@@ -136,6 +139,7 @@ describe("items of people", function()
     local all = cache_helper.contents(texts)
     with(all .. '{"id": "7", "text": "other"}\n', "lines 2 and 9: have one id, 7, and different texts")
     with(all:gsub('"id":"7"', '"id":null'), "line 2: has no id, and line 1 has one")
+    refused("is no file of texts: it is a directory", "diversity-sequence", input, "--start", "0", "--texts", folder)
     refused("there is no such file", "diversity-sequence", input, "--start", "0", "--texts", folder .. "/none")
   end)
 

@@ -24,11 +24,20 @@ local function decode(line, path, number)
   return { text = item.text, id = id, line = number }
 end
 
+-- What comes out of a pipe, such as <(jq ..) of a shell, has no length that is known before.
+local function read_pipe(path)
+  local pipe, problem = io.open(path, "rb")
+  if not pipe then fail("cannot open %s", problem) end
+  local contents = pipe:read("*a")
+  pipe:close()
+  return contents
+end
+
 local function contents_of(path)
   local info = files.stat(path)
   if not info then fail("%s: there is no such file", path) end
-  if not files.is_regular(info) then fail("%s is no file of texts: it is %s", path, files.type_name(info)) end
-  local contents = files.contents(path)
+  if files.is_directory(path) then fail("%s is no file of texts: it is a directory", path) end
+  local contents = files.is_regular(info) and files.contents(path) or read_pipe(path)
   if contents:find("^\255\254") or contents:find("^\254\255") then
     fail("%s is UTF-16 text, which is not read here. Convert it: iconv -f UTF-16 -t UTF-8 %s > texts.jsonl", path,
       printable.shell_word(path))
