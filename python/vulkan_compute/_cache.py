@@ -1,7 +1,7 @@
 """Reading the caches that `vulkan-compute cache` and `vulkan-compute neighbors` write.
 
-NAME is a .npy file of uint32; NAME.json beside it says what it was made from and holds checksums:
-of itself, of each row. A cache is believed only where all of them fit.
+NAME is a .npy file of uint32, or of float32 where it holds similarities; NAME.json beside it says
+what it was made from and holds checksums: of itself, of each row. A cache is believed only where all of them fit.
 """
 
 from __future__ import annotations
@@ -21,10 +21,16 @@ from .errors import CacheError, ItemOutOfRangeError
 
 _FORMAT_VERSION = 1
 
-# By the name of a kind: the metadata's `format`, and the first line of what a fingerprint is of.
+# By the name of a kind: the metadata's `format`, the first line of what a fingerprint is of, and the
+# type of a row's elements.
 _KINDS = {
-    "diversity": ("vulkan_compute diversity cache", "diversity cache"),
-    "neighbors": ("vulkan_compute nearest neighbors cache", "nearest neighbors cache"),
+    "diversity": ("vulkan_compute diversity cache", "diversity cache", "<u4"),
+    "neighbors": ("vulkan_compute nearest neighbors cache", "nearest neighbors cache", "<u4"),
+    "similarities": (
+        "vulkan_compute neighbor similarities cache",
+        "neighbor similarities cache",
+        "<f4",
+    ),
 }
 _MEMBERS = {
     "n": int,
@@ -78,7 +84,7 @@ def _decode(text: bytes) -> tuple[str, dict[str, Any]]:
     if not found or _hex128(found[1]) != found[2].decode():
         raise ValueError("its checksum does not fit: it is damaged")
     fields = json.loads(text)
-    kinds = [kind for kind, (format, _) in _KINDS.items() if format == fields.get("format")]
+    kinds = [kind for kind, (format, *_) in _KINDS.items() if format == fields.get("format")]
     if not kinds:
         raise ValueError("it does not describe a cache of a kind known here")
     if "shard" in fields:
@@ -107,28 +113,28 @@ def _read_metadata(path: str) -> tuple[str, dict[str, Any]]:
         return _decode(text)
     except ValueError as problem:
         raise CacheError(
-            f"{path} cannot be trusted: {path}.json cannot be used: {problem}. Compute it anew, with"
-            " --force"
+            f"{path} cannot be trusted: {path}.json cannot be used: {problem}. Compute it anew,"
+            " under another name"
         ) from None
 
 
-def _header(n: int, length: int) -> bytes:
+def _header(descr: str, n: int, length: int) -> bytes:
     """What the .npy file of a cache begins with: NumPy's format 1.0, in blocks of 64 bytes."""
-    text = f"{{'descr': '<u4', 'fortran_order': False, 'shape': ({n}, {length}), }}"
+    text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({n}, {length}), }}"
     text += " " * (-(10 + len(text) + 1) % 64) + "\n"
     return b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text.encode()
 
 
-def _map_rows(path: str, n: int, length: int) -> np.memmap[Any, np.dtype[np.uint32]]:
-    header = _header(n, length)
+def _map_rows(path: str, descr: str, n: int, length: int) -> np.memmap[Any, np.dtype[Any]]:
+    header = _header(descr, n, length)
     size = os.path.getsize(path)
     expected = len(header) + 4 * n * length
     if size != expected:
         raise CacheError(f"{path} is {size} bytes long and should be {expected}: it is damaged")
     with open(path, "rb") as file:
         if file.read(len(header)) != header:
-            raise CacheError(f"{path} does not begin as {n} rows of {length} ids do: it is damaged")
-    return np.memmap(path, "<u4", "r", len(header), (n, length))
+            raise CacheError(f"{path} does not begin as {n} rows of {length} do: it is damaged")
+    return np.memmap(path, descr, "r", len(header), (n, length))
 
 
 def _differences(fields: dict[str, Any], embeddings: npt.NDArray[np.float32]) -> list[str]:
@@ -143,7 +149,9 @@ def _differences(fields: dict[str, Any], embeddings: npt.NDArray[np.float32]) ->
 
 
 class Cache:
-    """A cache of diversity sequences or of nearest neighbours, open for reading: see `load_cache`.
+    """A cache of diversity sequences, of nearest neighbours or of their similarities, open for reading.
+
+    It is what `load_cache` gives.
 
     ``cache[item]`` is the row of an item, compared with its checksum; ``len(cache)`` is n.
 
@@ -152,7 +160,7 @@ class Cache:
     path : str
     kind : str
         "diversity": row s is the diversity sequence from s, s first. "neighbors": row s holds the
-        nearest neighbours of s, the most similar first.
+        nearest neighbours of s, the most similar first. "similarities": the similarities of these.
     n, d, length : int
         Items, their dimension, ids in a row.
     centered : bool
@@ -163,7 +171,7 @@ class Cache:
         Of orders that have one.
     metadata : dict
         All that NAME.json says but for the checksums of rows: device, date, fingerprint and more.
-    array : (n, length) numpy.memmap of uint32
+    array : (n, length) numpy.memmap of uint32; of similarities float32
         All rows, mapped read-only and not compared with anything: see `check`.
     """
 
@@ -177,7 +185,7 @@ class Cache:
         self.order: str = fields.get("order", "centroid")
         self.lambda_: float | None = fields.get("lambda")
         self.metadata = {name: fields[name] for name in fields if name != "row_checksums"}
-        self.array = _map_rows(path, self.n, self.length)
+        self.array = _map_rows(path, _KINDS[kind][2], self.n, self.length)
         self._checksums: str = fields["row_checksums"]
 
     def __len__(self) -> int:
@@ -186,7 +194,7 @@ class Cache:
     def _is_right(self, item: int) -> bool:
         return xxhash.hex64(self.array[item]) == self._checksums[16 * item : 16 * item + 16]
 
-    def __getitem__(self, item: int) -> npt.NDArray[np.uint32]:
+    def __getitem__(self, item: int) -> npt.NDArray[Any]:
         """The row of an item: a read-only view into the file, valid for as long as it is held.
 
         Raises
@@ -202,9 +210,9 @@ class Cache:
         if not self._is_right(item):
             raise CacheError(
                 f"row {item} of {self.path} is damaged: repair it"
-                " (vulkan-compute verify CACHE EMBEDDINGS --repair)"
+                f" (vulkan-compute verify EMBEDDINGS {self.path} --repair)"
             )
-        row: npt.NDArray[np.uint32] = self.array[item]
+        row: npt.NDArray[Any] = self.array[item]
         return row
 
     def check(self) -> None:
@@ -220,7 +228,7 @@ class Cache:
             some = ", ".join(map(str, damaged[:10])) + (", ..." if len(damaged) > 10 else "")
             raise CacheError(
                 f"{len(damaged)} of {self.n} rows of {self.path} are damaged ({some}): repair it"
-                " (vulkan-compute verify CACHE EMBEDDINGS --repair)"
+                f" (vulkan-compute verify EMBEDDINGS {self.path} --repair)"
             )
 
 

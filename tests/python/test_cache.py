@@ -36,7 +36,10 @@ def made(tmp_path_factory):
         "cache", folder / "embeddings.npy", folder / "toward.npy", "--length", 9, "--order", "toward",
         "--lambda", "0.123456789", *quiet
     )
-    vulkan_compute("neighbors", folder / "embeddings.npy", folder / "neighbors.npy", "--k", 5, *quiet)
+    vulkan_compute(
+        "neighbors", folder / "embeddings.npy", folder / "neighbors.npy", "--k", 5, "--similarities",
+        *quiet
+    )
     return folder
 
 
@@ -62,6 +65,7 @@ def test_rows_and_metadata(made):
         ("centred", "diversity", 7, True, "centroid", Reference(DATA, center=True).sequences(length=7)),
         ("toward", "diversity", 9, False, "toward", toward),
         ("neighbors", "neighbors", 5, False, "centroid", plain.neighbors(5)[0].tolist()),
+        ("neighbors.similarities", "similarities", 5, False, "centroid", plain.neighbors(5)[1].tolist()),
     ):
         cache = vkc.load_cache(made / f"{name}.npy", embeddings=DATA)
         assert (cache.kind, cache.n, cache.d, cache.length, cache.centered) == (kind, N, D, length, center)
@@ -109,7 +113,7 @@ def test_a_damaged_row_is_found(copied):
     flip(path, path.stat().st_size - 4 * N * (N - 5) + 4)
     cache = vkc.load_cache(path, DATA)
     assert cache[4].tolist() == Reference(DATA).sequence(4)
-    with pytest.raises(vkc.CacheError, match=f"row 5 of {path} is damaged"):
+    with pytest.raises(vkc.CacheError, match=f"row 5 of {path} is damaged.*verify EMBEDDINGS {path} --repair"):
         cache[5]
     with pytest.raises(vkc.CacheError, match=rf"1 of {N} rows of {path} are damaged \(5\)"):
         cache.check()
