@@ -35,19 +35,22 @@ function array.read(file, layout)
   end
   local memory = files.memory(n * d * 4)
   local data = ffi.cast("float *", memory)
-  local buffer = ffi.new("double[?]", math.min(CHUNK, n * d))
+  -- What is float32 already, in its order, is read where it is to lie.
+  local is_in_place = kind.name == "float32" and not layout.is_swapped and not layout.is_fortran
+  local buffer = not is_in_place and ffi.new("double[?]", math.min(CHUNK, n * d))
   local floats = layout.is_fortran and ffi.new("float[?]", CHUNK)
   local place_of = layout.is_fortran and float32.in_columns(n) or float32.in_rows(d)
   for first = 0, n * d - 1, CHUNK do
     local count = math.min(CHUNK, n * d - first)
     local bytes = count * kind.bytes
-    if file:read(buffer, bytes, layout.offset + first * kind.bytes) < bytes then
+    local from = buffer or data + first
+    if file:read(from, bytes, layout.offset + first * kind.bytes) < bytes then
       fail("%s ends too early, or became shorter while it was read: its header says that there are %.0f x %.0f %s. It "
         .. "is cut off: copy it, or write it, anew", file.path, n, d, kind.name)
     end
     if layout.is_swapped then kind.swap(buffer, count) end
     local to = floats or data + first
-    kind.take(buffer, count, to, first, place_of, file.path)
+    if buffer then kind.take(buffer, count, to, first, place_of, file.path) end
     float32.check(ffi.cast("uint32_t *", to), count, first, place_of, file.path)
     if floats then scatter(floats, count, first, n, d, data) end
   end

@@ -14,6 +14,8 @@ local C = require("vk_compute.system.libc")
 
 local PROT_READ, PROT_WRITE = 1, 2
 local MAP_SHARED, MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE = 0x01, 0x02, 0x20, 0x4000
+local MADV_HUGEPAGE = 14
+local LEAST_FOR_LARGE_PAGES = 16 * 1024 * 1024  -- bytes
 local PERMISSIONS = tonumber("777", 8)
 -- What LuaJIT can hold in a string, about.
 local MAX_CONTENTS = 2 ^ 31 - 2 ^ 20
@@ -336,7 +338,10 @@ end
 -- @treturn cdata `void*`; unmapped by files.unmap or when it is collected
 function files.memory(bytes, shared)
   local flags = MAP_ANONYMOUS + MAP_NORESERVE + (shared and MAP_SHARED or MAP_PRIVATE)
-  return map(bytes, PROT_READ + PROT_WRITE, flags, -1, "memory")
+  local memory = map(bytes, PROT_READ + PROT_WRITE, flags, -1, "memory")
+  -- To get much memory page by page takes longer than to read a file into it. Systems may refuse.
+  if not shared and bytes >= LEAST_FOR_LARGE_PAGES then C.madvise(memory, bytes, MADV_HUGEPAGE) end
+  return memory
 end
 
 --- Unmaps now.

@@ -27,6 +27,7 @@ if not pcall(ffi.typeof, "vk_compute_sigset") then
   int posix_fallocate(int fd, int64_t offset, int64_t bytes);
   void *mmap(void *address, size_t bytes, int protection, int flags, int fd, int64_t offset);
   int munmap(void *address, size_t bytes);
+  int madvise(void *address, size_t bytes, int advice);
 
   int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
   int sigemptyset(vk_compute_sigset *set);
