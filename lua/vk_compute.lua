@@ -162,6 +162,16 @@ function vk.load_neighbors_cache(path, options)
   return load_cache(path, options, "neighbors")
 end
 
+--- Opens a cache of the nearest items of queries, in the same way: `cache:row(q)` gives the ids of the items nearest to
+-- query q, the most similar first.
+-- @tparam string path of the .npy file
+-- @tparam[opt] table options see @{vk_compute.cache.reader.load}
+-- @treturn Cache see @{vk_compute.cache.reader}
+-- @raise as for @{load_diversity_cache}
+function vk.load_nearest_cache(path, options)
+  return load_cache(path, options, "nearest")
+end
+
 -- ---- Contexts ----------------------------------------------------------------------------------
 
 local Context = {}

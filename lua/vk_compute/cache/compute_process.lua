@@ -64,6 +64,9 @@ local function serve(self, job, requests, replies)
   local context = job.vk.new({ device = job.device })
   local embeddings, what = job.embeddings, job.what
   local kind = kinds[what.kind]
+  if kind.has_queries and not embeddings.queries then
+    fail("%s holds the nearest items of queries: name the file of these, too (--queries)", job.path)
+  end
   local plan = context:plan_memory({
     n = what.n, d = what.d, work = kind.work, count = self.capacity, length = what.length, k = what.length,
   })
@@ -78,7 +81,8 @@ local function serve(self, job, requests, replies)
     if not line then break end
     local slot, count = line:match("^(%d+) (%d+)$")
     slot, count = tonumber(slot), tonumber(count)
-    count = kind.compute(context, self.starts[slot], count, what, self.rows[slot], self.ids_of)
+    count = kind.compute(context, self.starts[slot], count, what, self.rows[slot], self.ids_of,
+      embeddings.queries)
     send(replies, { slot = slot, count = count })
   end
   context:shutdown()

@@ -117,6 +117,7 @@ function export.json(path, output, options)
       local is_float = kinds[what.kind].descr == "<f4"
       value_of = is_float and similarity_text or function(pointer, k) return values[pointer[k]] end
       names, values = texts_of_items(what.n, options.embeddings and items_of(path, what, options.embeddings))
+      if what.queries then names = texts_of_items(what.queries) end
       local members = {}
       for k, member in ipairs(identity.members(what, LEFT_OUT)) do members[k] = ("%s: %s"):format(unpack(member)) end
       for _, name in ipairs(MEMBERS) do
@@ -144,7 +145,7 @@ function export.binary(path, output, options)
     example = "diversity.bin", is_earlier = is_binary,
     begin = function(put, what)
       row_bytes = what.length * 4
-      put(ffi.new("uint32_t[1]", what.n), 4)
+      put(ffi.new("uint32_t[1]", identity.all_rows(what)), 4)
     end,
     each = function(put, _, pointer) put(pointer, row_bytes) end,
     finish = function() end,

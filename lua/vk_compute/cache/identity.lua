@@ -55,7 +55,7 @@ end
 local function is_shard(value, what)
   if value == nil then return true end
   local index, count = shard.parse(type(value) == "string" and value or "")
-  return index ~= nil and shard.canonical(value) == value and count <= what.n
+  return index ~= nil and shard.canonical(value) == value and count <= identity.all_rows(what)
 end
 
 local function said_shard(_, what)
@@ -64,6 +64,14 @@ local function said_shard(_, what)
 end
 
 local function centring(value) return value and "centred" or "not centred" end
+
+-- Some kinds have queries, and others none.
+local function is_of_queries(is_valid)
+  return function(value, what)
+    if kinds[what.kind].has_queries then return is_valid(value) end
+    return value == nil
+  end
+end
 
 local FIELDS = {
   { name = "kind", default = "diversity", is_valid = function(kind) return kinds[kind] ~= nil end,
@@ -84,6 +92,11 @@ local FIELDS = {
   { name = "definition_version", is_valid = is_count, label = "definition version" },
   { name = "embeddings_checksum", is_valid = is_a("string"), label = "the embeddings themselves", shown = false,
     line = "%s" },
+  { name = "queries", is_valid = is_of_queries(is_count), line = "queries %.0f",
+    shown = function(queries) return queries and ("%.0f"):format(queries) or "none" end,
+    said = function(queries) return ("%.0f queries"):format(queries) end },
+  { name = "queries_checksum", is_valid = is_of_queries(is_a("string")), label = "the queries themselves",
+    shown = false, line = "%s" },
   -- The rows are the same as in the whole: the fingerprint is the whole's.
   { name = "shard", is_valid = is_shard, canonical = shard.canonical, said = said_shard, version = 2,
     shown = function(value) return value or "all rows" end },
@@ -109,7 +122,7 @@ local function set_defaults(what)
 end
 
 --- The identity of a cache of these embeddings.
--- @tparam table embeddings `data` (a pointer), `n`, `d`, `bytes`
+-- @tparam table embeddings `data` (a pointer), `n`, `d`, `bytes`; `queries`: nil, or the same of queries
 -- @tparam table how the other fields
 -- @treturn table all fields, and `fingerprint`: checksums are XXH3-128 in hexadecimal, the fingerprint one of all
 -- the others
@@ -117,6 +130,8 @@ function identity.of(embeddings, how)
   local what = identity.copy(how, {})
   what.n, what.d = embeddings.n, embeddings.d
   what.embeddings_checksum = xxhash.hex128(embeddings.data, embeddings.bytes)
+  local queries = embeddings.queries
+  if queries then what.queries, what.queries_checksum = queries.n, xxhash.hex128(queries.data, queries.bytes) end
   for _, field in ipairs(FIELDS) do
     local value = what[field.name]
     if field.canonical and value ~= nil then what[field.name] = field.canonical(value) end
@@ -160,13 +175,18 @@ function identity.complete(what)
   return what.fingerprint == fingerprint(what)
 end
 
+--- How many rows the whole has: one for each item, or query.
+function identity.all_rows(what)
+  return what.queries or what.n
+end
+
 --- Which rows a cache has.
 -- @treturn number the first
 -- @treturn number how many
 function identity.rows(what)
-  if not what.shard then return 0, what.n end
+  if not what.shard then return 0, identity.all_rows(what) end
   local index, count = shard.parse(what.shard)
-  return shard.rows(index, index, count, what.n)
+  return shard.rows(index, index, count, identity.all_rows(what))
 end
 
 --- What the lines of a journal are signed with: rows of one shard count for nothing in another.

@@ -10,9 +10,11 @@
 -- - `first_pick`: the place in a row, from 0, of the first id that was chosen for it; nil where rows hold no ids
 -- - `new_check`: function (n, length) -> a check of rows, see row_check.lua
 -- - `descr`: of the elements, as NumPy writes it: "<u4" (default) or "<f4"
+-- - `has_queries`: whether rows are of queries, which come as `queries` of the embeddings
 -- - `is_twin`: whether its rows are computed from those of another cache, see twin.lua
--- - `compute`: function (context, rows, count, what, output, ids_of) -> how many of the rows it computed, at least
---   one, in about half a second; rows and output are `uint32_t*`, `what` is the identity, ids_of is of a twin
+-- - `compute`: function (context, rows, count, what, output, ids_of, queries) -> how many of the rows it computed, at
+--   least one, in about half a second; rows and output are `uint32_t*`, `what` is the identity, ids_of is of a twin,
+--   queries are those of the embeddings
 -- @module vk_compute.cache.kinds
 
 local ffi = require("ffi")
@@ -62,6 +64,30 @@ kinds.neighbors = {
     local run = 1
     while run < most and rows[run] == rows[0] + run do run = run + 1 end
     context:compute_nearest_neighbors(what.length, { first = rows[0], count = run, into = output })
+    return run
+  end,
+}
+
+kinds.nearest = {
+  rows = "nearest items of queries",
+  member = "nearest",
+  work = "upload",
+  format = "vulkan_compute nearest items of queries cache",
+  title = "nearest items of queries cache",
+  option = "--k",
+  example = "nearest.npy",
+  most_ids = function(n) return n end,
+  default_ids = function(n) return math.min(DEFAULT_NEIGHBORS, n) end,
+  surplus = kinds.diversity.surplus,
+  new_check = row_check.nearest,
+  has_queries = true,
+  compute = function(context, rows, count, what, output, _, queries)
+    -- It follows the speed, not the number of neighbours.
+    local most = math.min(count, what.n > 1 and context:recommended_neighbors_batch(1) or count)
+    local run = 1
+    while run < most and rows[run] == rows[0] + run do run = run + 1 end
+    context:find_nearest(what.length, queries.data + rows[0] * queries.d, run, queries.d,
+      { into = output, as = "view" })
     return run
   end,
 }

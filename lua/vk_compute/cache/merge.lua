@@ -120,7 +120,7 @@ end
 
 -- Says which shards are missing and which are there more than once.
 local function check_complete(pieces, count, problems)
-  local n = pieces[1].what.n
+  local n = identity.all_rows(pieces[1].what)
   local seen = {}
   for _, piece in ipairs(pieces) do
     local other = seen[piece.index]
@@ -152,7 +152,7 @@ Merge.__index = Merge
 
 function Merge:report(done)
   self.job.report({
-    kind = self.what.kind, phase = "merging", done = done, total = self.what.n,
+    kind = self.what.kind, phase = "merging", done = done, total = identity.all_rows(self.what),
     seconds = clock.monotonic() - self.began,
   })
   if self.job.stop() > 0 then fail("stopped: %s was not written", self.job.path) end
@@ -246,7 +246,8 @@ end
 
 function Merge:result(outcome, pieces, fields)
   return {
-    outcome = outcome, path = self.job.path, problems = self.problems, total = self.what and self.what.n,
+    outcome = outcome, path = self.job.path, problems = self.problems,
+    total = self.what and identity.all_rows(self.what),
     shards = #pieces, device = fields and fields.device, fingerprint = self.what and self.what.fingerprint,
     rows_checksum = fields and fields.rows_checksum, seconds = clock.monotonic() - self.began,
   }

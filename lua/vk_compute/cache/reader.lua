@@ -122,8 +122,10 @@ function Cache:row(start, options)
   end
   if type(start) == "string" then start = self.items:index_of_id(start, "start") end
   arguments.uint32(start, "start")
-  if start >= self.n then
-    errors.raise("start %.0f is not below n, which is %.0f", start, self.n)
+  local count = identity.all_rows(self)
+  if start >= count then
+    errors.raise(self.queries and "query %.0f is not below their number, which is %.0f"
+      or "start %.0f is not below n, which is %.0f", start, count)
   end
   local as_view = not as_ids and arguments.wants_view(options, "ids")
   local checksum = self.source.checksum_of(start)

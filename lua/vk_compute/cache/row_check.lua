@@ -17,7 +17,7 @@ local function new_check(n, length, from)
       ffi.fill(seen_in, 4 * n)
       check = 1
     end
-    seen_in[own] = check
+    if own then seen_in[own] = check end
     for place = from, length - 1 do
       local id = row[place]
       if id >= n then
@@ -54,6 +54,15 @@ end
 -- wrong with it
 function row_check.neighbors(n, length)
   return new_check(n, length, 0)
+end
+
+--- Makes a check for the lists of items nearest to queries, which are no items themselves.
+-- @tparam number n items
+-- @tparam number length ids in a row
+-- @treturn function (row) -> nil where row, a `uint32_t*`, can be such a list, else what is wrong with it
+function row_check.nearest(n, length)
+  local check = new_check(n, length, 0)
+  return function(row) return check(row) end
 end
 
 --- Makes a check for the similarities of one cache of neighbours.

@@ -4,6 +4,7 @@
 local fail = require("vk_compute.system.fail")
 local file_kind = require("vk_compute.cache.file_kind")
 local files = require("vk_compute.system.files")
+local identity = require("vk_compute.cache.identity")
 local journal = require("vk_compute.cache.journal")
 local layout = require("vk_compute.cache.layout")
 local metadata = require("vk_compute.cache.metadata")
@@ -63,7 +64,8 @@ function source.open_whole(path)
   local from = source.open(path)
   if from.what.shard then
     fail("%s is a shard, %s, and has rows %.0f to %.0f of %.0f: merge all shards into one cache first "
-      .. "(vulkan-compute merge)", path, from.what.shard, from.place.first, from.place.last, from.what.n)
+      .. "(vulkan-compute merge)", path, from.what.shard, from.place.first, from.place.last,
+      identity.all_rows(from.what))
   end
   return from
 end

@@ -302,7 +302,7 @@ end
 -- process that has made a context (see compute_process.lua).
 -- @tparam table job
 --
--- - `path`: the cache; `embeddings`: as from embedding_file.read
+-- - `path`: the cache; `embeddings`: as from embedding_file.read, with `queries`, likewise, where rows are of queries
 -- - `vk`: the module vk_compute, whose contexts compute
 -- - `kind`: a key of kinds.lua ("diversity")
 -- - `length`: ids of a row (default: of a sequence n; of neighbours 100, or n - 1 where that is less); the other
@@ -326,7 +326,7 @@ function writer.run(job)
   local kind = kinds[job.kind or "diversity"]
   survey.check_path(job.path, kind, { job.embeddings.path }, job.force)
   local length = ids_of_row(kind, job.length, job.embeddings.n)
-  check_shard(job.shard, job.embeddings.n)
+  check_shard(job.shard, (job.embeddings.queries or job.embeddings).n)
   return target.locked(job.path, function()
     local what = identity.of(job.embeddings, setmetatable({
       length = length, centered = job.centered or false, definition_version = job.vk.definition_version(),

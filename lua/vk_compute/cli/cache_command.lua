@@ -27,6 +27,9 @@ local function declare(parser, kind, texts)
     parser:flag("--similarities", "write their similarities, too: float32 of the same shape, beside CACHE, such as "
       .. kinds.similarities.example)
   end
+  if texts.query_kind then
+    options_of.queries(parser, "find the nearest items of these queries: row q is of query q")
+  end
   options_of.device(parser)
   options_of.devices(parser)
   options_of.shard(parser)
@@ -84,7 +87,7 @@ local function compute(kind, options)
   local files = { { kind = kind, path = options.CACHE } }
   if options.similarities then files[2] = { kind = "similarities", path = twin.path(options.CACHE) } end
   for _, file in ipairs(files) do
-    cache.check_path(file.path, kinds[file.kind], { options.EMBEDDINGS }, options.force)
+    cache.check_path(file.path, kinds[file.kind], { options.EMBEDDINGS, options.queries }, options.force)
   end
   if options.CACHE:lower():find("%.jsonl?$") and not file_kind.is_cache(options.CACHE) then
     fail("%s: a cache is a .npy file: name it such, as %s. For JSON then: vulkan-compute export %s %s", options.CACHE,
@@ -92,6 +95,7 @@ local function compute(kind, options)
   end
   local out = output.new(options)
   local embeddings = input.read(options, out)
+  input.read_queries(options, embeddings, out)
   local result = compute_file(files[1], options, embeddings, out)
   local last = result
   if files[2] and result.outcome ~= "stopped" then
@@ -111,10 +115,14 @@ local function print_status(options)
   return check.exit_code(status)
 end
 
-local function main(kind, options)
+local function main(kind, texts, options)
   if options.device and options.devices then command.refuse_use("give --device or --devices, not both") end
   if options.repair and not options.verify then command.refuse_use("--repair goes with --verify") end
   options_of.check_order(options)
+  if options.queries and options.similarities then
+    command.refuse_use("--similarities are of the neighbours of items, and go without --queries")
+  end
+  if options.queries then kind = texts.query_kind end
   if options.status then return print_status(options) end
   if options.verify then return verify.main(options, kind) end
   return compute(kind, options)
@@ -124,7 +132,8 @@ end
 -- @tparam string kind of cache: a name in kinds.lua
 -- @tparam table texts `summary`; `description` of the rows; `length`, what the number of ids in a row means;
 -- `has_orders`, whether rows may be in one of several orders; `is_cache_optional`;
--- `has_similarities`, whether a twin may be asked for
+-- `has_similarities`, whether a twin may be asked for; `query_kind`, the kind of cache for queries, where the
+-- command takes some
 -- @treturn table a command as cli.lua takes it
 return function(kind, texts)
   return {
@@ -136,6 +145,6 @@ return function(kind, texts)
     epilog = "Exit codes: 0 done; 2 failed, refused or called wrongly; 130 stopped with Ctrl-C: then the same"
       .. " command goes on.",
     declare = function(parser) declare(parser, kind, texts) end,
-    main = function(options) return main(kind, options) end,
+    main = function(options) return main(kind, texts, options) end,
   }
 end

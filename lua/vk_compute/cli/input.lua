@@ -69,6 +69,21 @@ function input.read(options, out)
   return embeddings
 end
 
+--- Reads the file that --queries names, where it is given, as `queries` of the embeddings.
+-- @tparam table options of the command
+-- @tparam table embeddings as from read
+-- @tparam Output out
+function input.read_queries(options, embeddings, out)
+  if not options.queries then return end
+  local queries = embedding_file.read(options.queries)
+  if queries.d ~= embeddings.d then
+    fail("%s has embeddings of %.0f numbers, and %s of %.0f: make queries with the model that made the embeddings",
+      queries.path, queries.d, embeddings.path, embeddings.d)
+  end
+  out:note(("%s: %s"):format(printable.line(queries.path), printable.line(queries.description)))
+  embeddings.queries = queries
+end
+
 --- Tells where the CPU computes though nobody asked for that.
 -- @tparam table options of the command: `device`, `devices`
 -- @tparam Output out

@@ -15,10 +15,12 @@ local into_file = require("vk_compute.cli.cache_command")("neighbors", {
   summary = "find the nearest neighbours of all items, into a file, or of one",
   description = "Finds the nearest neighbours of every embedding, exactly, into CACHE, a .npy file of"
     .. " uint32: row s holds the ids of the items most similar to s, the most similar first, s not"
-    .. " among them. With --of and without CACHE it prints those of one item: index, cosine and, with --texts, text.",
+    .. " among them. With --queries row q is of query q, which is no item. With --of and without CACHE it prints"
+    .. " those of one item: index, cosine and, with --texts, text.",
   length = "neighbours of each item (default: 100, or with --of 10; or all where there are fewer)",
   is_cache_optional = true,
   has_similarities = true,
+  query_kind = "nearest",
 })
 
 local function print_those_of_one(options)
@@ -51,7 +53,9 @@ return {
     item_list.declare(parser)
   end,
   main = function(options)
-    if options.of and options.CACHE then
+    if options.of and options.queries then
+      command.refuse_use("--of prints the neighbours of an item, and goes without --queries")
+    elseif options.of and options.CACHE then
       command.refuse_use("--of prints the neighbours of one item and goes without CACHE")
     elseif options.of then
       return print_those_of_one(options)

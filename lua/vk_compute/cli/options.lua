@@ -58,6 +58,11 @@ function options.center(parser)
     .. " their first steps on")
 end
 
+function options.queries(parser, meaning)
+  parser:option("--queries", meaning .. "; a file of embeddings of the same model, in any format of EMBEDDINGS")
+    :argname("FILE")
+end
+
 function options.device(parser)
   parser:option("--device", "index of the device list, a UUID, a PCI address, or part of a device's name"
     .. " (default: VKC_DEVICE, else the best GPU, else the CPU)"):argname("D")
