@@ -245,7 +245,7 @@ function Scanner:base64(put)
     -- PHP writes \/ for /.
     if c == BACKSLASH then
       if self.stop - self.at < 2 and not self.ended then refill(self) end
-      if self.buffer[self.at + 1] ~= SLASH then self:fail_expected("base64, in a string,") end
+      if self.buffer[self.at + 1] ~= SLASH then self:fail_expected("base64 of float32, or a list of numbers, in a string,") end
       self.at = self.at + 1
       c = SLASH
     end
@@ -254,7 +254,7 @@ function Scanner:base64(put)
     if c == EQUALS and count >= 2 then
       padding, value = padding + 1, 0
     elseif value < 0 or padding > 0 then
-      self:fail_expected("base64, in a string,")
+      self:fail_expected("base64 of float32, or a list of numbers, in a string,")
     end
     bits, count = bits * 64 + value, count + 1
     if count == 4 then
