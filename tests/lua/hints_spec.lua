@@ -39,6 +39,9 @@ local READ = {
 
 -- Those that are refused with a command.
 local CASES = {
+  ["numbered.csv"] = "0,0.5,0.25\n1,1.0,0.0\n",
+  ["numbered.tsv"] = "7\t0.5\t0.25\n8\t1.0\t0.0\n",
+  ["numbered.txt"] = "1 0.5 0.25\n2 1.0 0.0\n",
   ["commas.csv"] = "0,5;0,25\n1;0\n",
   ["commas below.csv"] = "x;y\n0.5;0.25\n1;0,0\n",
   ["integers.npy"] = npy("<i2", "(2, 2)", "\2\0\1\0\4\0\0\0"),
@@ -127,7 +130,7 @@ describe("hints", function()
   -- The command that a refusal gives, and the file that it makes of the one refused.
   local function command_of(text, name)
     local command = text:match("(python3 %-c '[^\n]*)") or text:match("(jq %-c '[^\n]*)")
-      or text:match("Convert it: ([^\n]*)") or text:match("(tr [^\n]*)")
+      or text:match("Convert it: ([^\n]*)") or text:match("(tr [^\n]*)") or text:match("(cut [^\n]*)")
     assert.is_truthy(command, name .. ": " .. text)
     -- More may be said behind it.
     command = command:gsub("%. %u[%w ,:().]*$", "")

@@ -199,13 +199,14 @@ local function poem_index_column(names)
 end
 
 -- What each column is, by the first two lines.
-local function plan_of(file, first, second)
+local function plan_of(file, first, second, separator)
   for _, fields in ipairs({ first, second }) do
     for _, field in ipairs(fields) do
       if has_decimal_comma(field) then refuse_commas(file) end
     end
   end
   local plan = { has_header = is_header(first, second or first) and second ~= nil }
+  if second and not plan.has_header then text.refuse_numbered(file, first, second, separator) end
   local fields = plan.has_header and second or first
   local names = plan.has_header and first or nil
   -- R names no column for the names of rows.
@@ -375,7 +376,7 @@ function csv.read(file, options)
   local delimiter = separator:byte()
   if not rows:next_line(delimiter) then fail("%s holds no line: write the embeddings anew", file.path) end
   local second = rows:next_text(delimiter)
-  local plan = plan_of(file, fields_of(rows:text(), separator), second and fields_of(second, separator))
+  local plan = plan_of(file, fields_of(rows:text(), separator), second and fields_of(second, separator), separator)
   plan.delimiter = delimiter
   local absent = missing.new(options.skip_missing)
   local is_there = not plan.has_header or rows:next_line(delimiter)

@@ -23,6 +23,8 @@ local DEPTH = 512
 local END = -1
 
 local MINUS, ZERO, LOWER_X = 45, 48, 120
+-- What a string is that stands for an embedding.
+local NUMBERS_IN_STRING = "base64 of float32, or a list of numbers, in a string,"
 local QUOTE, SLASH, BACKSLASH, EQUALS = 34, 47, 92, 61
 -- What six bits a letter of base64 stands for; -1 for other bytes.
 local BASE64 = ffi.new("int8_t[256]")
@@ -245,7 +247,7 @@ function Scanner:base64(put)
     -- PHP writes \/ for /.
     if c == BACKSLASH then
       if self.stop - self.at < 2 and not self.ended then refill(self) end
-      if self.buffer[self.at + 1] ~= SLASH then self:fail_expected("base64 of float32, or a list of numbers, in a string,") end
+      if self.buffer[self.at + 1] ~= SLASH then self:fail_expected(NUMBERS_IN_STRING) end
       self.at = self.at + 1
       c = SLASH
     end
@@ -254,7 +256,7 @@ function Scanner:base64(put)
     if c == EQUALS and count >= 2 then
       padding, value = padding + 1, 0
     elseif value < 0 or padding > 0 then
-      self:fail_expected("base64 of float32, or a list of numbers, in a string,")
+      self:fail_expected(NUMBERS_IN_STRING)
     end
     bits, count = bits * 64 + value, count + 1
     if count == 4 then

@@ -1,6 +1,9 @@
 --- What the beginning of a file shows where it is text.
 -- @module vk_compute.formats.text
 
+local fail = require("vk_compute.system.fail")
+local printable = require("vk_compute.system.printable")
+
 local text = {}
 
 -- What text consists of: sequences of UTF-8, the last of which the head may cut off, and printable ASCII.
@@ -19,6 +22,25 @@ end
 --- Whether a word is a plain decimal number.
 function text.is_number(word)
   return word:find("^[+-]?%.?%d[%d.eE+-]*$") ~= nil and tonumber(word) ~= nil
+end
+
+--- Raises where the first column seems to number the rows: its numbers go up by one, and all others have points. They
+-- would be taken for a part of the embeddings.
+-- @tparam table file a byte source
+-- @tparam {string,...} first fields of the first line
+-- @tparam {string,...} second of the next one
+-- @tparam string separator between fields
+function text.refuse_numbered(file, first, second, separator)
+  if not (first[1]:find("^%d+$") and tonumber(second[1]) == tonumber(first[1]) + 1 and #first > 2) then return end
+  for _, fields in ipairs({ first, second }) do
+    for k = 2, #fields do
+      if not fields[k]:find(".", 1, true) then return end
+    end
+  end
+  local path = printable.shell_word(file.file)
+  fail("%s: its first column seems to number the rows, %.24s and %.24s; no names of columns say so. Without it: "
+    .. "cut %s-f 2- < %s > out.csv", file.path, first[1], second[1],
+    separator == "\t" and "" or "-d '" .. separator .. "' ", path)
 end
 
 --- The first lines of a file that are not blank, as far as its head shows them.

@@ -115,6 +115,7 @@ function word_vectors.read(file)
     is_there = rows:next_line()
   else
     has_words, d = layout_of(first, second)
+    if not has_words then text.refuse_numbered(file, first, second, " ") end
   end
   while is_there do
     take_row(rows, d, has_words)
