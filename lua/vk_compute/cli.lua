@@ -20,7 +20,7 @@ local cli = {}
 
 local COMMANDS = {
   "devices", "plan", "diversity-sequence", "similarity", "cache", "neighbors", "check", "verify",
-  "merge", "export", "report",
+  "merge", "export", "report", "explore",
 }
 
 local modules = {}

@@ -49,8 +49,7 @@ end
 --- A document as JSON, on one line. Empty tables in it are empty lists. Bytes that are no UTF-8, as names of
 -- files may have, are replaced by U+FFFD.
 function output.json(document)
-  -- A quote inside a string has a backslash before it: only names of members match.
-  local text = printable.utf8((json.encode(document):gsub('("[%a_]+":){}', "%1[]")))
+  local text = printable.utf8(json.encode_lists(document))
   -- What terminals heed beyond ASCII, see printable. It can be in strings only.
   local function escape(base)
     return function(byte) return ("\\u%04x"):format(base + byte:byte() % 64) end

@@ -24,16 +24,18 @@ end
 --- The items of some embeddings.
 -- @tparam table embeddings as from embedding_file.read
 -- @tparam[opt] string texts a file: JSONL, `{"id": .., "text": ..}` or `{"text": ..}` a line; or a text a line
--- @treturn Items `n`; `ids`, `texts`: lists of strings, in order, nil where there are none
+-- @tparam[opt] string groups the same of what items belong to: `{"id": .., "group": ..}`, ...
+-- @treturn Items `n`; `ids`, `texts`, `groups`: lists of strings, in order, nil where there are none
 -- @raise with the file's name: texts that are missing or do not fit
-function items.new(embeddings, texts)
+function items.new(embeddings, texts, groups)
   local ids
   if embeddings.ids then
     ids = {}
     for k = 1, embeddings.n do ids[k] = id_text(embeddings.ids[k]) end
   end
   local self = setmetatable({ path = embeddings.path, n = embeddings.n, ids = ids }, Items)
-  if texts then self.texts, self.ids = texts_file.read(texts, embeddings.n, ids, id_text) end
+  if texts then self.texts, self.ids = texts_file.read(texts, embeddings.n, self.ids, id_text, "text") end
+  if groups then self.groups, self.ids = texts_file.read(groups, embeddings.n, self.ids, id_text, "group") end
   return self
 end
 
@@ -92,6 +94,18 @@ function Items:require_distinct_ids()
   for id, index in pairs(index_by_id(self)) do
     if index == true then fail("several items of %s have the id %s: ids do not tell them apart", self.path, id) end
   end
+end
+
+--- The ids that several items have.
+-- @treturn {string,...}
+function Items:doubled_ids()
+  local doubled, seen = {}, {}
+  for _, id in ipairs(self.ids or {}) do
+    if index_by_id(self)[id] == true and not seen[id] then
+      seen[id], doubled[#doubled + 1] = true, id
+    end
+  end
+  return doubled
 end
 
 --- What people call an item: its id, or where there are none, its index.

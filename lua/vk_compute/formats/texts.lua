@@ -1,4 +1,5 @@
---- Files of texts: JSONL, `{"id": .., "text": ..}` or `{"text": ..}` a line, or a text a line.
+--- Files of texts: JSONL, `{"id": .., "text": ..}` or `{"text": ..}` a line, or a text a line; or of groups, which
+-- have the member "group" in place of "text".
 -- @module vk_compute.formats.texts
 
 local json = require("vk_compute.system.json")
@@ -10,10 +11,10 @@ local texts = {}
 
 local BYTE_ORDER_MARK = "\239\187\191"
 
-local function decode(line, path, number)
+local function decode(line, path, number, member)
   local ok, item = pcall(json.decode, line)
-  if not ok or type(item) ~= "table" or type(item.text) ~= "string" then
-    fail('%s, line %d: is not {"text": ...} or {"id": ..., "text": ...}%s', path, number,
+  if not ok or type(item) ~= "table" or type(item[member]) ~= "string" then
+    fail('%s, line %d: is not {"%s": ...} or {"id": ..., "%s": ...}%s', path, number, member, member,
       number > 1 and ", as lines before it are" or "")
   end
   local id = item.id
@@ -21,7 +22,7 @@ local function decode(line, path, number)
   if id ~= nil and type(id) ~= "string" and type(id) ~= "number" then
     fail("%s, line %d: its id is neither a string nor a number", path, number)
   end
-  return { text = item.text, id = id, line = number }
+  return { text = item[member], id = id, line = number }
 end
 
 -- What comes out of a pipe, such as <(jq ..) of a shell, has no length that is known before.
@@ -47,7 +48,7 @@ end
 
 -- The lines of a file: tables with `text`, `line` (its number), and `id` where they have one. Whether they are JSON
 -- the first one that is not empty tells; of JSON empty lines are passed over.
-local function read_lines(path)
+local function read_lines(path, member)
   local contents = contents_of(path)
   local list, number, is_json = {}, 0, contents:find("^%s*{") ~= nil
   for line in contents:gmatch("([^\n]*)\n?") do
@@ -56,7 +57,7 @@ local function read_lines(path)
     if not is_json then
       list[number] = { text = line, line = number }
     elseif line:find("%S") then
-      list[#list + 1] = decode(line, path, number)
+      list[#list + 1] = decode(line, path, number, member)
     end
   end
   -- The pattern gives one line more, which is empty.
@@ -83,29 +84,29 @@ local function check_all_have_ids(list, path)
   end
 end
 
-local function by_id(list, path, ids, id_text)
+local function by_id(list, path, ids, id_text, member)
   local item_of = {}
   for _, item in ipairs(list) do
     local id = id_text(item.id)
     local before = item_of[id]
     if before and before.text ~= item.text then
-      fail("%s, lines %d and %d: have one id, %s, and different texts. Remove one", path, before.line, item.line, id)
+      fail("%s, lines %d and %d: have one id, %s, and different %ss. Remove one", path, before.line, item.line, id, member)
     end
     item_of[id] = item
   end
   local found = {}
   for k, id in ipairs(ids) do
-    if not item_of[id] then fail("%s has no text for the item %s (index %.0f)", path, id, k - 1) end
+    if not item_of[id] then fail("%s has no %s for the item %s (index %.0f)", path, member, id, k - 1) end
     found[k] = item_of[id].text
   end
   return found
 end
 
-local function fail_of_number(list, path, contents, n)
+local function fail_of_number(list, path, contents, n, member)
   -- Such as tools write that know no JSONL.
   local is_array = contents:find("^%s*%[%s*[{\"]") ~= nil
-  fail("%s has %.0f text%s, and there are %.0f embeddings: give a text for each, in their order, or ids in both"
-    .. " files%s", path, #list, #list == 1 and "" or "s", n,
+  fail("%s has %.0f %s%s, and there are %.0f embeddings: give a %s for each, in their order, or ids in both files%s",
+    path, #list, member, #list == 1 and "" or "s", n, member,
     is_array and (". A JSON array is made one object a line by jq -c '.[]' " .. printable.shell_word(path)) or "")
 end
 
@@ -121,16 +122,19 @@ end
 -- @tparam number n
 -- @tparam[opt] {string,...} ids of the items
 -- @tparam function id_text an id of the file -> a string, as in ids
+-- @tparam string member "text" or "group"
 -- @treturn {string,...} texts
 -- @treturn {string,...} ids, of the items or of the file; nil where there are none
 -- @raise with the file's name: texts that are missing or do not fit
-function texts.read(path, n, ids, id_text)
-  local list, contents = read_lines(path)
+function texts.read(path, n, ids, id_text, member)
+  local list, contents = read_lines(path, member)
   if ids then check_all_have_ids(list, path) end
   local has_ids = have_ids(list)
   -- Where an id stands for several items, the order tells them apart.
-  if ids and has_ids and not has_same_ids(list, ids, id_text) then return by_id(list, path, ids, id_text), ids end
-  if #list ~= n then fail_of_number(list, path, contents, n) end
+  if ids and has_ids and not has_same_ids(list, ids, id_text) then
+    return by_id(list, path, ids, id_text, member), ids
+  end
+  if #list ~= n then fail_of_number(list, path, contents, n, member) end
   local found, own_ids = {}, {}
   for k, item in ipairs(list) do
     found[k] = item.text

@@ -5,6 +5,7 @@
 local ffi = require("ffi")
 local advice = require("vk_compute.report.advice")
 local new_random_picks = require("vk_compute.report.random_picks")
+local ranks = require("vk_compute.report.ranks")
 local similarity_rows = require("vk_compute.report.rows")
 local tally = require("vk_compute.report.tally")
 
@@ -55,6 +56,7 @@ function picks.judge(o)
   local n, count = o.n, o.count
   local own, random = tally.new(n, count), tally.new(n, count)
   local draw, drawn = new_random_picks(n), ffi.new("uint32_t[?]", count)
+  local rank, ranked = ranks.new(n, count), ffi.new("double[?]", count)
   local row_of = (o.sample == n and similarity_rows.of_all or similarity_rows.of_few)(o.context, n)
   local add_pairs, flush_pairs = new_pair_batch(o.context, count)
   local judged = 0
@@ -66,8 +68,10 @@ function picks.judge(o)
     if start == math.floor(judged * n / o.sample) then
       judged = judged + 1
       local row = row_of(start)
-      own:add_ranks(ids, start, row.data)
-      random:add_ranks(drawn, start, row.data)
+      rank(ids, count, start, row.data, ranked)
+      own:add_ranks(ranked)
+      rank(drawn, count, start, row.data, ranked)
+      random:add_ranks(ranked)
       add_pairs(own, ids)
       add_pairs(random, drawn)
     end

@@ -24,7 +24,7 @@ function tally.new(n, picks)
   for k = 1, picks do by_pick[k] = { rank = 0, farthest = 0, nearest = 0 } end
   return setmetatable({
     n = n, picks = picks, by_pick = by_pick, rows = 0, ranked = 0,
-    times = ffi.new("uint32_t[?]", n),
+    times = ffi.new("uint32_t[?]", n), first_place = ffi.new("uint32_t[?]", n),
     cosines = 0, greatest = -math.huge, alike = 0, near_copies = 0, rows_with_near_copies = 0,
   }, Tally)
 end
@@ -33,39 +33,19 @@ end
 -- @tparam cdata ids `uint32_t*`
 function Tally:add_picks(ids)
   self.rows = self.rows + 1
-  for k = 0, self.picks - 1 do self.times[ids[k]] = self.times[ids[k]] + 1 end
-end
-
--- The rank of a cosine among those of a row to all items but start: 0 where it is the least, 100 where it is the
--- greatest, and where others are equal to it the mean of the ranks they have together.
-local function rank_of(cosine, row, n, start)
-  local below, equal = 0, 0
-  for j = 0, n - 1 do
-    local other = row[j]
-    if other < cosine then
-      below = below + 1
-    elseif other == cosine then
-      equal = equal + 1
-    end
+  for k = 1, self.picks do
+    local id = ids[k - 1]
+    self.times[id] = self.times[id] + 1
+    if self.first_place[id] == 0 or k < self.first_place[id] then self.first_place[id] = k end
   end
-  if row[start] < cosine then
-    below = below - 1
-  elseif row[start] == cosine then
-    equal = equal - 1
-  end
-  if n == 2 then return 50 end
-  return 100 * (below + (equal - 1) / 2) / (n - 2)
 end
 
 --- Counts how near to start the picks of a row are.
--- @tparam cdata ids `uint32_t*`
--- @tparam number start
--- @tparam cdata row `float*`: the cosines of start to all n items
-function Tally:add_ranks(ids, start, row)
+-- @tparam cdata ranks `double*`: of each pick, see ranks.lua
+function Tally:add_ranks(ranks)
   self.ranked = self.ranked + 1
   for k = 1, self.picks do
-    local rank = rank_of(row[ids[k - 1]], row, self.n, start)
-    local of_pick = self.by_pick[k]
+    local rank, of_pick = ranks[k - 1], self.by_pick[k]
     of_pick.rank = of_pick.rank + rank
     if rank < FARTHEST then of_pick.farthest = of_pick.farthest + 1 end
     if rank > NEAREST then of_pick.nearest = of_pick.nearest + 1 end
@@ -88,6 +68,18 @@ function Tally:add_pairs(cosines, count)
   if near_copies > 0 then self.rows_with_near_copies = self.rows_with_near_copies + 1 end
 end
 
+-- How many items are among the first 1, 2, ... picks of any row.
+local function coverage(first_place, n, picks)
+  local items = {}
+  for k = 1, picks do items[k] = 0 end
+  for id = 0, n - 1 do
+    local place = first_place[id]
+    if place > 0 then items[place] = items[place] + 1 end
+  end
+  for k = 2, picks do items[k] = items[k] + items[k - 1] end
+  return items
+end
+
 -- The item that most rows pick, the lowest of several; in how many; and how many items any picks.
 local function most_frequent(times, n)
   local item, distinct = 0, 0
@@ -101,7 +93,8 @@ end
 --- The figures. Shares are from 0 to 1.
 -- @treturn table
 --
--- - `by_pick`: for each pick `mean_rank`, `farthest_tenth`, `nearest_tenth` (shares of the rows);
+-- - `by_pick`: for each pick `mean_rank`, `farthest_tenth`, `nearest_tenth` (shares of the rows), `distinct_items`
+--   (how many are among the picks up to this one, of all rows);
 --   `mean_rank`, `farthest_tenth`, `nearest_tenth`: of all picks
 -- - where rows have two picks or more, `mean_cosine`, `greatest_cosine`: between picks of one row;
 --   `pairs`, `pairs_above_0_8`, `pairs_above_0_9`, `rows_with_pair_above_0_9` (a share)
@@ -110,11 +103,13 @@ end
 function Tally:figures()
   local figures = { by_pick = {} }
   local rank, farthest, nearest = 0, 0, 0
+  local covered = coverage(self.first_place, self.n, self.picks)
   for k, of_pick in ipairs(self.by_pick) do
     figures.by_pick[k] = {
       mean_rank = of_pick.rank / self.ranked,
       farthest_tenth = of_pick.farthest / self.ranked,
       nearest_tenth = of_pick.nearest / self.ranked,
+      distinct_items = covered[k],
     }
     rank, farthest, nearest = rank + of_pick.rank, farthest + of_pick.farthest, nearest + of_pick.nearest
   end

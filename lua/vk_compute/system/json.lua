@@ -35,6 +35,12 @@ end
 -- @treturn string
 json.encode = with_plain_locale(cjson.encode)
 
+--- The same, with empty tables as empty lists, not objects.
+function json.encode_lists(value)
+  -- A quote inside a string has a backslash before it: only names of members match.
+  return (json.encode(value):gsub('("[%a_]+":){}', "%1[]"))
+end
+
 --- The value of a text of JSON. Raises where it is none.
 -- @function decode
 -- @tparam string text
