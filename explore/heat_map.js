@@ -56,7 +56,7 @@ export function heatMap(data, list, item) {
       type: "button", tabindex: a === 0 && b === 1 ? 0 : -1, "aria-pressed": "false",
       "aria-label": `${label(a)} and ${label(b)}: cosine ${cosine(value)}`,
       onclick: () => reach(a, b), onkeydown: (event) => move(event, a, b),
-    }, h("span", { "aria-hidden": "true" }, places.length <= 12 ? (value / 1000).toFixed(2).replace("0.", ".") : "")),
+    }, h("span", { "aria-hidden": "true" }, places.length <= 12 ? cosine(value).replace("0.", ".") : "")),
     "--share", Math.max(0, value) / 1000);
     return h("td", {}, cells[a][b]);
   })));

@@ -43,6 +43,11 @@ function start(data) {
     document.title = `${result.title} – ${source}`;
     drawMenu(isItem ? null : view);
     main.replaceChildren(...result.nodes.flat(Infinity).filter(Boolean));
+    // Where choices are in one row that scrolls, the chosen one is in sight.
+    for (const row of main.querySelectorAll(".lists")) {
+      const chosen = row.querySelector("[aria-current]");
+      if (chosen) row.scrollLeft = chosen.offsetLeft - row.offsetLeft - 16;
+    }
     if (document.activeElement !== input) input.value = parts.q ?? "";
     return view;
   }
@@ -100,4 +105,7 @@ load().then(start).catch((problem) => {
   main.replaceChildren(h("h1", {}, "This page cannot be shown"),
     h("p", {}, `Its data could not be read: ${problem.message}. A current browser is needed (of 2023 or later), and the whole file.`));
   throw problem;
-}).finally(() => main.setAttribute("data-ready", ""));
+}).finally(() => {
+  performance.mark("ready");
+  main.setAttribute("data-ready", "");
+});

@@ -14,6 +14,12 @@ export function itemText(data, item, className = "text") {
   return text !== null && h("p", { class: className, dir: "auto" }, text);
 }
 
+// A sentence of advice; what is to be typed in it is not broken.
+export function advice(sentence) {
+  return h("p", { class: "advice" }, sentence.split(/(--[a-z]+(?: (?:away|toward|\d[\d.]*))?)/).map((part, k) =>
+    (k % 2 === 1 ? h("code", {}, part) : part)), ".");
+}
+
 export function itemGroup(data, item) {
   const group = data.group(item);
   return group !== null && h("bdi", { class: "group" }, group);
@@ -48,7 +54,7 @@ export function pickList(data, list, item, heading = "h2") {
 
 // Links that choose one of some; the chosen one is marked.
 export function choice(label, options) {
-  return h("nav", { class: "choice", "aria-label": label }, options.map((option) =>
+  return h("nav", { class: options[0].detail ? "choice lists" : "choice", "aria-label": label }, options.map((option) =>
     h("a", { href: option.href, "aria-current": option.chosen ? "page" : undefined }, option.name,
       option.detail && h("small", {}, option.detail))));
 }

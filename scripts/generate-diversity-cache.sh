@@ -7,7 +7,8 @@
 #
 # Options are those of compute-diversity-cache.lua, such as --center. Texts for the items are taken from
 # NAME.jsonl, for embeddings in NAME.npy, {"id": .., "text": ..} a line, where there is such a file: then pages are
-# shown of some, what lies far from them and what is like them.
+# shown of some, what lies far from them and what is like them, and of the Psalms there is a page at the end, in which
+# all can be looked at: build/psalms.html.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -21,8 +22,9 @@ elif (($# == 1)) || [[ ${1:-} == -* ]]; then
   usage >&2
   exit 2
 fi
-shown=(0)
+shown=(0) page=
 if (($# == 0)); then
+  page=$root/build/psalms.html
   set -- "$root/data/psalms.npy" "$root/build/psalms_diversity.npy"
   shown=("Psa 23:1" "Psa 137:1")
 fi
@@ -30,6 +32,9 @@ embeddings=$1 cache=$2
 shift 2
 
 install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}"
+# It bundles the page, and nothing else needs it.
+can_make_page=1
+if [[ $page ]] && ! command -v esbuild >/dev/null; then install_missing esbuild || can_make_page=; fi
 if [[ ! -e $root/build/CMakeCache.txt ]]; then
   cmake -S "$root" -B "$root/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DVKC_BUILD_TESTS=OFF
 fi
@@ -59,3 +64,12 @@ for item in "${shown[@]}"; do
   printf '\nLike %s, and no copies of one another:\n' "$item"
   "${show[@]}" diversity-sequence "$embeddings" --start "$item" --length 9 --order toward --lambda 0.7 --texts "$texts"
 done
+
+[[ $page ]] || exit 0
+if [[ $can_make_page ]] && cmake "$root/build" >/dev/null && cmake --build "$root/build" --target explorer_page; then
+  printf '\n'
+  "${show[@]}" explore "$embeddings" --texts "$texts" --output "$page"
+  echo "Open $page in a browser: it shows every item, what is like it and what is far from it."
+else
+  echo "No page was made: it needs esbuild (apt-get install esbuild), and then this script again"
+fi

@@ -24,8 +24,13 @@ install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" mesa-vulkan-drivers 
   vulkan-validationlayers libgtest-dev nlohmann-json3-dev lua-busted lua-check clang-format clang-tidy \
   python3-numpy python3-pytest python3-pyflakes python3-pip python3-setuptools python3-wheel \
   python3-venv python3-matplotlib lua5.4 nodejs curl pkgconf luarocks mandoc locales jq \
-  doxygen lua-ldoc
+  doxygen lua-ldoc esbuild
 install_if_known lua-discount
+if [[ ! $fast ]]; then
+  install_missing chromium-headless-shell
+  if ! command -v npm >/dev/null; then install_missing npm; fi
+  npm ci --prefix tests/explore --no-audit --no-fund --loglevel=error
+fi
 
 step() { printf '\n== %s\n' "$*"; }
 
@@ -84,6 +89,9 @@ passed=$((passed + ${successes:-0}))
 failed=$((${failed:-0} + ${unsuccessful:-0} + ${errors:-0} + ${pending:-0}))
 
 if [[ ! $fast ]]; then
+  counted "the explorer page, in Chromium" node --test --test-reporter=tap tests/explore/
+  passed=$((passed + $(number '^# pass ([0-9]+)$')))
+  failed=$((failed + $(number '^# fail ([0-9]+)$') + $(number '^# cancelled ([0-9]+)$')))
   counted "memory over many rounds" luajit tests/tools/soak.lua 60
   counted "random operations" luajit tests/tools/random_operations.lua 60
   counted "sanitizers" tests/tools/sanitize.sh lua

@@ -1,7 +1,7 @@
 import * as address from "../address.js";
 import { h, withProperty } from "../dom.js";
 import { count, fixed, listDetail, listKey, listName, listPurpose, percent, plural } from "../format.js";
-import { findList, growing, itemLink, itemText, lineChart, listChoice, table } from "../parts.js";
+import { advice, findList, growing, itemLink, itemText, lineChart, listChoice, table } from "../parts.js";
 
 const HUBS = 12, UNPICKED_AT_ONCE = 24;
 
@@ -32,7 +32,6 @@ const legend = () => h("p", { class: "legend" }, h("span", { class: "key own" })
 function collectionSection({ collection }) {
   const { norms } = collection;
   const rows = [
-    ["mean cosine of two items", fixed(collection.mean_unit_vector_length ** 2, 3)],
     ["length of the mean unit vector", fixed(collection.mean_unit_vector_length, 3)],
     ["exact duplicates", `${plural(collection.duplicates.items, "item")} in ${plural(collection.duplicates.groups, "group")}`],
     [`items with a cosine above ${collection.near_duplicates.threshold}`,
@@ -41,7 +40,7 @@ function collectionSection({ collection }) {
   ];
   if (norms) rows.push(["norms", `${Number(norms.least.toPrecision(6))} to ${Number(norms.greatest.toPrecision(6))}`]);
   return h("section", {}, h("h2", {}, "Should I centre?"),
-    h("p", { class: "advice" }, collection.advice, "."), table("What the embeddings are like", ["figure", "value"], rows));
+    advice(collection.advice), table("What the embeddings are like", ["figure", "value"], rows));
 }
 
 function listCard(data, list, random) {
@@ -53,7 +52,7 @@ function listCard(data, list, random) {
       [["farthest tenth", percent(figures.farthest_tenth)], ["nearest tenth", percent(figures.nearest_tenth)],
         ["never picked", count(figures.unpicked_items)], ["most frequent, in", percent(figures.most_frequent_share)]]
         .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
-    h("p", { class: "advice" }, list.advice, "."));
+    advice(list.advice));
 }
 
 function hubs(data, k) {
@@ -63,7 +62,7 @@ function hubs(data, k) {
   return h("section", {}, h("h2", {}, "Picked most often"),
     h("ol", { class: "hubs" }, items.slice(0, HUBS).map((item) => h("li", {},
       h("p", { class: "entry-head" }, itemLink(data, item),
-        h("span", { class: "quiet" }, `in ${plural(data.timesPicked(k, item), "list")}, ${percent(data.timesPicked(k, item) / data.n)}`)),
+        h("span", { class: "quiet" }, `in ${count(data.timesPicked(k, item))} of ${plural(data.n, "list")}`)),
       withProperty(h("span", { class: "bar", "aria-hidden": "true" }), "--share", data.timesPicked(k, item) / most),
       itemText(data, item, "text clamped")))));
 }
@@ -101,7 +100,7 @@ function ofList(data, k) {
       h("h1", { tabindex: -1 }, listName(list)), h("p", { class: "lead" }, listPurpose(list), " ", listDetail(list), "."),
       h("p", { class: "back" }, h("a", { href: "#view=advice" }, "All lists")),
       listChoice(data, "List", k, hrefOf),
-      h("p", { class: "advice" }, list.advice, "."),
+      advice(list.advice),
       h("div", { class: "columns two" },
         h("section", {}, h("h2", {}, "Rank to the start"), rankChart(list, random), legend()),
         h("section", {}, h("h2", {}, "Items among the first picks"), coverageChart(data, list, random), legend())),

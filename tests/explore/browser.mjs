@@ -141,7 +141,7 @@ export class Page {
   // Goes to an address within the page.
   async go(hash) {
     await this.evaluate(`new Promise((resolve) => {
-      if (location.hash === ${JSON.stringify(hash)}) return resolve();
+      if (location.hash === ${JSON.stringify(hash.replace(/^#$/, ""))}) return resolve();
       addEventListener("hashchange", () => setTimeout(resolve), { once: true });
       location.hash = ${JSON.stringify(hash)};
     })`);

@@ -10,7 +10,7 @@ local helper = require("helper")
 local PROGRAM = helper.ROOT .. "/bin/vulkan-compute"
 local COMMANDS = {
   "devices", "plan", "diversity-sequence", "similarity", "cache", "neighbors", "check", "verify",
-  "merge", "export", "report",
+  "merge", "export", "report", "explore",
 }
 
 describe("vulkan-compute", function()

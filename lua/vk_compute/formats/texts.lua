@@ -90,7 +90,8 @@ local function by_id(list, path, ids, id_text, member)
     local id = id_text(item.id)
     local before = item_of[id]
     if before and before.text ~= item.text then
-      fail("%s, lines %d and %d: have one id, %s, and different %ss. Remove one", path, before.line, item.line, id, member)
+      fail("%s, lines %d and %d: have one id, %s, and different %ss. Remove one", path, before.line, item.line, id,
+        member)
     end
     item_of[id] = item
   end
