@@ -46,7 +46,7 @@
  *   The errors named at a function leave out VKC_ERROR_; "out of memory" is the host's and the
  *   device's. Any call on a context can also return VULKAN, INTERNAL and CONTEXT_BUSY.
  *   Any that computes similarities compares a few of them with the host's, and can also return
- *   WRONG_RESULT.
+ *   WRONG_RESULT. Any that the caller stops (see vkc_set_progress) returns STOPPED.
  *   After VKC_ERROR_DEVICE_LOST the context answers every call with that code: destroy it and make
  *   a new one.
  *
@@ -139,7 +139,8 @@ typedef enum VkcResult {
   VKC_ERROR_VULKAN = -17,               /* another Vulkan call failed */
   VKC_ERROR_CONTEXT_BUSY = -18,         /* another thread is in a call on this context */
   VKC_ERROR_INTERNAL = -19,             /* a defect of this library */
-  VKC_ERROR_WRONG_RESULT = -20          /* the device computed something wrong: its driver fails */
+  VKC_ERROR_WRONG_RESULT = -20,         /* the device computed something wrong: its driver fails */
+  VKC_ERROR_STOPPED = -21               /* the function given to vkc_set_progress stopped it */
 } VkcResult;
 
 /* A device, what has been uploaded to it and what was computed from that. */
@@ -230,6 +231,38 @@ VKC_API void vkc_destroy(VkComputeContext* ctx);
 
 /* Describes the context's device. Errors: NULL_POINTER, INVALID_ARGUMENT (struct_size). */
 VKC_API VkcResult vkc_get_device_info(VkComputeContext* ctx, VkcDeviceInfo* info);
+
+/* ---- Progress -------------------------------------------------------------------------------- */
+
+/* What a call is doing. Later releases may add others. */
+typedef enum VkcPhase {
+  VKC_PHASE_UPLOAD = 0,       /* preparing and uploading embeddings or queries */
+  VKC_PHASE_MATRIX = 1,       /* building the similarity matrix that stays on the device */
+  VKC_PHASE_SIMILARITIES = 2, /* computing similarities for the caller: rows or pairs */
+  VKC_PHASE_WALKS = 3,        /* walking: items chosen in all sequences together */
+  VKC_PHASE_NEIGHBORS = 4     /* searching: items or queries */
+} VkcPhase;
+
+/* What a caller is told, and how it stops a call: it does where this returns another number than 0.
+ *
+ * Each phase begins with done == 0 and ends with done == total; done never decreases within it.
+ * Units are the phase's own. A phase may come within another, which goes on behind it: the first
+ * walks tell of the matrix, too. user: as given to vkc_set_progress.
+ * It runs on the thread that made the call. It must return, not jump or throw, leave the
+ * floating-point environment as it is, and not destroy the context; of other calls on the context
+ * the answer is CONTEXT_BUSY. */
+typedef int32_t (*VkcProgressFunction)(VkcPhase phase, uint64_t done, uint64_t total, void* user);
+
+/* Sets what is called while later calls on this context work: several times a second, on the host's
+ * work as on the device's; not while a driver compiles or allocates. NULL: nothing, as at first.
+ * Both pointers are kept until they are set anew.
+ *
+ * A call that is stopped returns STOPPED, half a second later at most. The context, what is
+ * uploaded and all that earlier calls computed stay; a stopped upload leaves the earlier one.
+ * Output memory is then undefined. Of a similarity matrix that stays on the device, the part that
+ * is done stays, too: the next call that needs it goes on there, so that it may be built in pieces.
+ * Errors: NULL_POINTER (ctx). */
+VKC_API VkcResult vkc_set_progress(VkComputeContext* ctx, VkcProgressFunction function, void* user);
 
 /* ---- Embeddings ------------------------------------------------------------------------------ */
 

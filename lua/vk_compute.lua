@@ -41,6 +41,7 @@ local keep = require("vk_compute.system.keep")
 local library = require("vk_compute.ffi.library")
 local memory = require("vk_compute.ffi.memory")
 local orders = require("vk_compute.ffi.orders")
+local progress = require("vk_compute.ffi.progress")
 local view = require("vk_compute.ffi.view")
 local new_table = require("table.new")
 
@@ -253,6 +254,24 @@ local function open(self)
   return self.handle, library.load()
 end
 
+-- Calls a function of the library that computes on the context, and tells of it meanwhile.
+local function call(self, computing, ...)
+  local was_computing = self.is_computing
+  self.is_computing = true
+  local ok, result = pcall(progress.call, library.load(), self.handle, self.listener, computing, ...)
+  self.is_computing = was_computing
+  if not ok then error(result, 0) end
+  return result
+end
+
+local STOPPED = ffi.C.VKC_ERROR_STOPPED
+
+-- The same as check, but that a call which was stopped is no error.
+local function check_unless_stopped(lib, result, before)
+  if result ~= STOPPED then check(lib, result, before) end
+  return tonumber(result)
+end
+
 local function embeddings_info(handle, lib)
   local info = ffi.new("VkcEmbeddingsInfo")
   info.struct_size = ffi.sizeof(info)
@@ -269,6 +288,7 @@ function Context:shutdown()
   check_self(self)
   local handle = self.handle
   if not handle then return end
+  if self.is_computing then raise("a call is under way on this context: return false to stop it, then shut down") end
   self.handle = nil
   self.destroy(ffi.gc(handle, nil))
 end
@@ -290,6 +310,29 @@ function Context:device_info()
   info.struct_size = ffi.sizeof(info)
   check(lib, lib.vkc_get_device_info(handle, info))
   return device_table(info)
+end
+
+--- Sets what is told how far a call on this context is, while it computes.
+--
+--     context:set_progress(function(phase, done, total)
+--       print(phase, done, total)
+--       return not stop_is_wanted()
+--     end)
+-- @tparam function|nil listener `function(phase, done, total)`, called several times a second, and at the beginning
+-- and the end of each phase; nil: nothing is told, as at first. `phase` is "upload" (preparing and uploading embeddings
+-- or queries), "matrix" (building the similarity matrix that stays on the device), "similarities", "walks" or
+-- "neighbors"; units of `done` and `total` are the phase's own. Phases may come within others: the first walks tell of
+-- the matrix, too. Where it returns false, and nothing else that is false, the call stops, and raises
+-- VKC_ERROR_STOPPED; @{Context:compute_all_diversity_sequences} and others that return "cancelled" do that. What is
+-- uploaded stays, and of the matrix what is done: the next call that needs it goes on there. An error in it stops
+-- the call, too, and reaches its caller unchanged. Other calls on the context are refused meanwhile.
+-- @raise what is no function
+function Context:set_progress(listener)
+  open(self)
+  if listener ~= nil and type(listener) ~= "function" then
+    raise("listener must be a function or nil, but is %s", arguments.describe(listener))
+  end
+  self.listener = listener
 end
 
 local WORKS = { upload = 0, similarity = 1, diversity = 2, neighbors = 3 }
@@ -374,13 +417,13 @@ end
 -- float32, with row and column counted from 1; NaN and infinity, with row and column counted from 0;
 -- what does not fit on the device
 function Context:upload_embeddings(source, n, d, options)
-  local handle, lib = open(self)
+  local _, lib = open(self)
   local data, rows, cols, given = embeddings.read(source, n, d, options)
   given = arguments.options(given, { center = "boolean" })
   local settings = ffi.new("VkcUploadOptions")
   settings.struct_size = ffi.sizeof(settings)
   settings.center = given.center and 1 or 0
-  check(lib, lib.vkc_upload_embeddings_with(handle, data, rows, cols, settings))
+  check(lib, call(self, lib.vkc_upload_embeddings_with, data, rows, cols, settings))
   self.uploads = self.uploads + 1
   keep(source)
 end
@@ -421,7 +464,7 @@ function Context:compute_similarity_matrix(options)
   local as_view = arguments.wants_view(options)
   local n = embeddings_info(handle, lib).num_embeddings
   local data = result_memory(options, "float", n, n, "the similarity matrix")
-  check(lib, lib.vkc_compute_similarity_matrix(handle, data))
+  check(lib, call(self, lib.vkc_compute_similarity_matrix, data))
   local matrix = view.grid(data, n, n)
   return as_view and matrix or matrix:totable()
 end
@@ -442,7 +485,7 @@ function Context:compute_similarity_rows(first, count, options)
   -- Rows that are not there get no memory: the library refuses them before it writes.
   local data = result_memory(options, "float", first + count <= n and count or 0, n,
     "these rows of the similarity matrix")
-  check(lib, lib.vkc_compute_similarity_rows(handle, first, count, data))
+  check(lib, call(self, lib.vkc_compute_similarity_rows, first, count, data))
   local rows = view.grid(data, count, n)
   return as_view and rows or rows:totable()
 end
@@ -477,7 +520,7 @@ end
 -- @treturn table for each i the similarity of first_ids[i] and second_ids[i]; or a view of that many `float`
 -- @raise no embeddings; lists of different lengths; ids that are not there
 function Context:compute_pair_similarities(first_ids, second_ids, options)
-  local handle, lib = open(self)
+  local _, lib = open(self)
   options = arguments.options(options, { as = "string", into = "cdata", count = "number" })
   local as_view = arguments.wants_view(options)
   local given = options.count and arguments.uint32(options.count, "option count")
@@ -487,7 +530,7 @@ function Context:compute_pair_similarities(first_ids, second_ids, options)
     raise("first_ids are %.0f and second_ids %.0f: give as many of each", count, second_count)
   end
   local data = result_memory(options, "float", count, 1, "the similarities of these pairs")
-  check(lib, lib.vkc_compute_pair_similarities(handle, first, second, count, data))
+  check(lib, call(self, lib.vkc_compute_pair_similarities, first, second, count, data))
   local similarities = view.list(data, count)
   return as_view and similarities or similarities:totable()
 end
@@ -537,7 +580,7 @@ function Context:compute_diversity_sequence(start, options)
   -- A length that cannot be gets no memory: the library refuses it before it writes.
   local data = result_memory(options, "uint32_t", 1, length <= n and length or 0, "the diversity sequence")
   local starts = ffi.new("uint32_t[1]", start)
-  check(lib, lib.vkc_compute_diversity_sequences_with(handle, starts, 1, length, how, data))
+  check(lib, call(self, lib.vkc_compute_diversity_sequences_with, starts, 1, length, how, data))
   local sequence = view.list(data, length)
   return as_view and sequence or sequence:totable()
 end
@@ -586,7 +629,7 @@ function Context:compute_diversity_sequences(starts, length, options)
   local ids, count = read_ids(starts, "starts", options.count and arguments.uint32(options.count, "option count"))
   recommended_batch(handle, lib, length, how)
   local data = result_memory(options, "uint32_t", count, length, "the diversity sequences")
-  check(lib, lib.vkc_compute_diversity_sequences_with(handle, ids, count, length, how, data))
+  check(lib, call(self, lib.vkc_compute_diversity_sequences_with, ids, count, length, how, data))
   local sequences = view.grid(data, count, length)
   return as_view and sequences or sequences:totable()
 end
@@ -691,8 +734,9 @@ function Context:compute_all_diversity_sequences(options)
   while wanted and done < total do
     local count = math.min(recommended_batch(handle, lib, length, how), total - done)
     local rows = on_batch and batch_memory(count)
-    check(lib, lib.vkc_compute_diversity_sequences_with(handle, starts + done, count, length, how,
-      rows and rows.data or all + done * length))
+    local result = call(self, lib.vkc_compute_diversity_sequences_with, starts + done, count, length, how,
+      rows and rows.data or all + done * length)
+    if check_unless_stopped(lib, result) == STOPPED then break end
     if on_batch then on_batch(done, count, rows) end
     done = done + count
     wanted = goes_on(done, done - count, count)
@@ -720,7 +764,7 @@ function Context:recommended_neighbors_batch(k)
 end
 
 -- Goes through `total` items or queries, as many at a time as recommended() says. compute(done, count, ids,
--- similarities) writes those of the next; similarities may be nil.
+-- similarities) writes those of the next, unless it returns STOPPED; similarities may be nil.
 local function neighbors_in_batches(self, options, as_view, total, k, recommended, compute)
   if options.similarities_into and not options.into then
     raise("option similarities_into goes with into, the memory for the ids")
@@ -737,7 +781,7 @@ local function neighbors_in_batches(self, options, as_view, total, k, recommende
   local wanted = goes_on(0, 0, 0)
   while wanted and done < total do
     local count = math.min(recommended(), total - done)
-    compute(done, count, ids + done * k, similarities and similarities + done * k)
+    if compute(done, count, ids + done * k, similarities and similarities + done * k) == STOPPED then break end
     done = done + count
     wanted = goes_on(done, done - count, count)
   end
@@ -797,7 +841,8 @@ function Context:compute_nearest_neighbors(k, options)
   return neighbors_in_batches(self, options, as_view, total, k,
     function() return recommended_neighbors_batch(handle, lib, k) end,
     function(done, count, ids, similarities)
-      check(lib, lib.vkc_compute_nearest_neighbors_of(handle, first + done, count, k, ids, similarities))
+      return check_unless_stopped(lib,
+        call(self, lib.vkc_compute_nearest_neighbors_of, first + done, count, k, ids, similarities))
     end)
 end
 
@@ -839,7 +884,8 @@ function Context:find_nearest(k, queries, n, d, options)
     -- It follows the speed, not k.
     function() return of_uploaded > 1 and recommended_neighbors_batch(handle, lib, 1) or total end,
     function(done, count, ids, similarities)
-      check(lib, lib.vkc_find_nearest(handle, data + done * dim, count, dim, k, ids, similarities),
+      return check_unless_stopped(lib,
+        call(self, lib.vkc_find_nearest, data + done * dim, count, dim, k, ids, similarities),
         done > 0 and ("of the queries from row %.0f on: "):format(done))
     end)
   keep(queries)

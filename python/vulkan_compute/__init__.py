@@ -41,6 +41,7 @@ from .errors import (
     OutOfDeviceMemoryError,
     OutOfHostMemoryError,
     VulkanError,
+    StoppedError,
     WrongResultError,
 )
 
@@ -88,6 +89,7 @@ __all__ = [
     "Progress",
     "Result",
     "VulkanError",
+    "StoppedError",
     "WrongResultError",
     "definition_version",
     "list_devices",

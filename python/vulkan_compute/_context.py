@@ -99,6 +99,32 @@ class MemoryPlan:
     work_bytes: int
 
 
+class _Listener:
+    """Passes on what the library tells of a call."""
+
+    def __init__(self, function: Callable[[str, int, int], object] | None) -> None:
+        self._function = function
+        # An exception cannot pass through the library: it is kept until the call has ended.
+        self.raised: BaseException | None = None
+        self.callback = declarations.ProgressFunction(self._hear) if function else _NOBODY
+
+    def _hear(self, phase: int, done: int, total: int, _user: object) -> int:
+        try:
+            assert self._function is not None
+            names = {each.value: each.name.lower() for each in declarations.Phase}
+            return int(self._function(names.get(phase, "other"), done, total) is False)
+        except BaseException as problem:  # an interrupt, too
+            self.raised = problem
+            return 1
+
+    def take_raised(self) -> BaseException | None:
+        raised, self.raised = self.raised, None
+        return raised
+
+
+_NOBODY = declarations.ProgressFunction()
+
+
 class _Handle:
     """Owns a context of the library, and destroys it when nothing refers to it any more.
 
@@ -109,6 +135,8 @@ class _Handle:
 
     # What ctypes passes where a handle is an argument. None where an interrupt came before all else.
     _as_parameter_: ctypes.c_void_p | None = None
+    # What the library calls as long as the context is there.
+    listener: object = None
 
     def __init__(self, library: ctypes.CDLL) -> None:
         self._destroy = library.vkc_destroy
@@ -193,6 +221,7 @@ class Context:
         self._library = load()
         self._handle: _Handle | None = None
         self._uploads = 0
+        self._listener = _Listener(None)
         options = declarations.Options(device=_device_option(device), validation=int(validation))
         handle = _Handle(self._library)
         check(self._library, self._library.vkc_create(ctypes.byref(options), handle.address()))
@@ -231,7 +260,36 @@ class Context:
         return self._handle
 
     def _call(self, function: str, *parameters: object) -> None:
-        check(self._library, getattr(self._library, function)(self._open(), *parameters))
+        listener = self._listener
+        result = getattr(self._library, function)(self._open(), *parameters)
+        raised = listener.take_raised()
+        if raised is not None:
+            raise raised
+        check(self._library, result)
+
+    def set_progress(self, listener: Callable[[str, int, int], object] | None) -> None:
+        """Sets what is told how far a call on this context is, while it computes.
+
+        Parameters
+        ----------
+        listener
+            Called as ``listener(phase, done, total)`` several times a second, and at the beginning
+            and the end of each phase. phase is "upload" (preparing and uploading embeddings or
+            queries), "matrix" (building the similarity matrix that stays on the device),
+            "similarities", "walks" or "neighbors"; units of done and total are the phase's own.
+            Phases may come within others: the first walks tell of the matrix, too. Where it returns
+            False, and nothing else that is false, the call stops and raises `StoppedError`. What is
+            uploaded stays, and of the matrix what is done: the next call that needs it goes on
+            there. An exception in it, Ctrl-C's KeyboardInterrupt for one, stops the call, too, and
+            comes out of it unchanged. Other calls on the context are refused meanwhile. None: nothing
+            is told, as at first.
+        """
+        if listener is not None and not callable(listener):
+            raise TypeError(f"listener must be a function or None, but is {listener!r:.60}")
+        hearing = _Listener(listener)
+        self._call("vkc_set_progress", hearing.callback, None)
+        # Kept for as long as the library may call it; what it replaces is called no more.
+        self._listener = self._open().listener = hearing
 
     def device_info(self) -> _devices.Device:
         """Describes the context's device."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
-from ctypes import POINTER, c_char, c_char_p, c_float, c_int, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, c_char, c_char_p, c_float, c_int, c_int32, c_uint32, c_uint64, c_void_p
 
 VERSION_MAJOR = 0
 VERSION_MINOR = 1
@@ -37,6 +37,7 @@ class Result(enum.IntEnum):
     ERROR_CONTEXT_BUSY = -18
     ERROR_INTERNAL = -19
     ERROR_WRONG_RESULT = -20
+    ERROR_STOPPED = -21
 
 
 class DeviceType(enum.IntEnum):
@@ -47,6 +48,16 @@ class DeviceType(enum.IntEnum):
     DISCRETE_GPU = 2
     VIRTUAL_GPU = 3
     CPU = 4
+
+
+class Phase(enum.IntEnum):
+    """VkcPhase: what a call is doing."""
+
+    UPLOAD = 0
+    MATRIX = 1
+    SIMILARITIES = 2
+    WALKS = 3
+    NEIGHBORS = 4
 
 
 class Order(enum.IntEnum):
@@ -150,6 +161,9 @@ class MemoryPlan(_Sized):
     ]
 
 
+# VkcProgressFunction: phase, done, total, user.
+ProgressFunction = ctypes.CFUNCTYPE(c_int32, c_int, c_uint64, c_uint64, c_void_p)
+
 # Arrays and contexts are passed as addresses.
 _context = _array = c_void_p
 
@@ -163,6 +177,7 @@ FUNCTIONS = {
     "vkc_create": (c_int, POINTER(Options), POINTER(_context)),
     "vkc_destroy": (None, _context),
     "vkc_get_device_info": (c_int, _context, POINTER(DeviceInfo)),
+    "vkc_set_progress": (c_int, _context, ProgressFunction, c_void_p),
     "vkc_upload_embeddings_with": (
         c_int, _context, _array, c_uint32, c_uint32, POINTER(UploadOptions),
     ),

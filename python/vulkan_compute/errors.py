@@ -143,6 +143,12 @@ class WrongResultError(Error):
     code = Result.ERROR_WRONG_RESULT
 
 
+class StoppedError(Error):
+    """The function given to `Context.set_progress` stopped the call."""
+
+    code = Result.ERROR_STOPPED
+
+
 class ContextClosedError(Error):
     """The context was closed, or belongs to the process that this one was forked from."""
 

@@ -256,6 +256,10 @@ VkcResult vkc_get_device_info(VkComputeContext* ctx, VkcDeviceInfo* info) {
   });
 }
 
+VkcResult vkc_set_progress(VkComputeContext* ctx, VkcProgressFunction function, void* user) {
+  return on_context(ctx, [&](VkComputeContext& context) { context.tell_to(function, user); });
+}
+
 VkcResult vkc_upload_embeddings(VkComputeContext* ctx, const float* embeddings,
                                 uint32_t num_embeddings, uint32_t embedding_dim) {
   return vkc_upload_embeddings_with(ctx, embeddings, num_embeddings, embedding_dim, nullptr);

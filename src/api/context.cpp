@@ -10,6 +10,8 @@
 
 namespace {
 
+using Phase = vkc::Progress::Phase;
+
 // Walks that even a small GPU can work on side by side.
 constexpr uint32_t kFewestGpuWalks = 64;
 
@@ -49,7 +51,9 @@ void VkComputeContext::upload(const float* embeddings, uint32_t n, uint32_t d, b
 }
 
 void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* output) {
+  Phase phase(device_.progress(), VKC_PHASE_SIMILARITIES, count);
   vkc::download_rows(staging_, resident_->rows, first, count, output);
+  phase.finish();
 }
 
 void VkComputeContext::pair_similarities(const uint32_t* first, const uint32_t* second,
@@ -57,11 +61,15 @@ void VkComputeContext::pair_similarities(const uint32_t* first, const uint32_t* 
   if (!resident_->pairs) {
     resident_->pairs = std::make_unique<vkc::Pairs>(staging_, resident_->embeddings);
   }
+  Phase phase(device_.progress(), VKC_PHASE_SIMILARITIES, count);
   resident_->pairs->compute(first, second, count, output);
+  phase.finish();
 }
 
 void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uint32_t length,
                                            const vkc::Order& order, uint32_t* output) {
+  const uint64_t steps = uint64_t{length - 1} * starts.size();
+  Phase phase(device_.progress(), VKC_PHASE_WALKS, steps);
   if (!resident_->rows.has_whole()) {
     // Checked first: the matrix can take minutes, in vain if it leaves no room for the walks.
     vkc::require_fit(device_, resident_->embeddings.n, resident_->embeddings.d,
@@ -74,7 +82,8 @@ void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uin
                                      vkc::fastest_variant(device_, resident_->embeddings));
   }
   const double seconds = seconds_of([&] { resident_->walks->walk(starts, length, order, output); });
-  resident_->walk_batches.at(order.rule).measured(seconds, uint64_t{length - 1} * starts.size());
+  resident_->walk_batches.at(order.rule).measured(seconds, steps);
+  phase.finish();
 }
 
 uint32_t VkComputeContext::recommended_batch(uint32_t length, const vkc::Order& order) const {
@@ -87,6 +96,7 @@ uint32_t VkComputeContext::recommended_batch(uint32_t length, const vkc::Order& 
 
 void VkComputeContext::nearest_neighbors(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
                                          float* similarities) {
+  Phase phase(device_.progress(), VKC_PHASE_NEIGHBORS, count);
   if (!resident_->neighbors) {
     resident_->neighbors = std::make_unique<vkc::NeighborSearch>(
         staging_, resident_->rows, resident_->embeddings.units, resident_->halves);
@@ -94,10 +104,12 @@ void VkComputeContext::nearest_neighbors(uint32_t first, uint32_t count, uint32_
   const double seconds =
       seconds_of([&] { resident_->neighbors->find(first, count, k, ids, similarities); });
   resident_->neighbor_batches.measured(seconds, count);
+  phase.finish();
 }
 
 void VkComputeContext::nearest_of_queries(const float* queries, uint32_t count, uint32_t k,
                                           uint32_t* ids, float* similarities) {
+  Phase phase(device_.progress(), VKC_PHASE_NEIGHBORS, count);
   std::unique_ptr<vkc::QueryNeighbors>& search = resident_->query_neighbors;
   const uint32_t capacity = vkc::QueryNeighbors::capacity_for(resident_->embeddings, count);
   if (!search || search->capacity() < capacity) {
@@ -107,6 +119,7 @@ void VkComputeContext::nearest_of_queries(const float* queries, uint32_t count, 
   }
   const double seconds = seconds_of([&] { search->find(queries, count, k, ids, similarities); });
   resident_->neighbor_batches.measured(seconds, count);
+  phase.finish();
 }
 
 uint32_t VkComputeContext::recommended_neighbors_batch() const {

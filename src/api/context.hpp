@@ -31,6 +31,9 @@ struct VkComputeContext {
   [[nodiscard]] const VkcDeviceInfo& device_info() const { return device_.info(); }
   [[nodiscard]] VkcEmbeddingsInfo embeddings_info() const;
 
+  void tell_to(VkcProgressFunction function, void* user) {
+    device_.progress().tell_to(function, user);
+  }
   void upload(const float* embeddings, uint32_t n, uint32_t d, bool center);
   [[nodiscard]] VkcMemoryPlan plan_memory(uint32_t n, uint32_t d, const vkc::Work& work) const {
     return vkc::plan_memory(device_, n, d, work);

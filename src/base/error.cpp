@@ -75,6 +75,8 @@ const char* result_name(VkcResult result) noexcept {
       return "VKC_ERROR_INTERNAL";
     case VKC_ERROR_WRONG_RESULT:
       return "VKC_ERROR_WRONG_RESULT";
+    case VKC_ERROR_STOPPED:
+      return "VKC_ERROR_STOPPED";
   }
   return "VKC_ERROR_UNKNOWN";
 }

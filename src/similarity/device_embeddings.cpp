@@ -48,6 +48,7 @@ void upload_units(Staging& staging, HostThreads& threads, const Buffer& units,
       std::fill(elements + written, elements + units_pitch_of(d), 0);
     };
     threads.for_each((end - begin) / row_bytes, kLeastWritten / row_bytes + 1, write_row);
+    staging.device().progress().advance((end - begin) / row_bytes);
   };
   upload(staging, units, padded_rows_of(n) * row_bytes, row_bytes, fill);
 }
@@ -68,7 +69,9 @@ DeviceEmbeddings::DeviceEmbeddings(Staging& staging, const float* embeddings,
   require_fit(n, d, shared ? most.device + most.host : most.device, available);
   if (!shared) require_fit(n, d, most.host, available_host_bytes(), "host");
   HostThreads threads;
-  const FixedPointEmbeddings fixed(threads, embeddings, n, d, center);
+  Progress::Phase phase(device.progress(), VKC_PHASE_UPLOAD,
+                        FixedPointEmbeddings::row_passes(n, center) + padded_rows_of(n));
+  const FixedPointEmbeddings fixed(threads, device.progress(), embeddings, n, d, center);
   weighted = fixed.weighted();
   units = Buffer(device, bytes, MemoryUse::kDevice);
   const auto id_in = [&](uint64_t row) {
@@ -87,6 +90,7 @@ DeviceEmbeddings::DeviceEmbeddings(Staging& staging, const float* embeddings,
   order = ItemOrder(staging, fixed.order(), n, padded_rows_of(n));
   known = KnownSimilarities(fixed, n, d);
   mean = fixed.mean();
+  phase.finish();
 }
 
 Footprint DeviceEmbeddings::footprint(const Device& device, uint32_t n, uint32_t d) {

@@ -19,9 +19,7 @@ constexpr uint64_t kLeastElements = 1U << 18;
 RowSizes row_sizes(const Device& device, uint32_t n, uint32_t count, const RowChoice& choice) {
   const uint64_t row_bytes = DeviceMatrix::bytes(1, n);
   if (choice.whole) {
-    const bool copied = !device.limits().maps_local_memory;
-    const uint64_t at_once = copied ? kStagingBytes / row_bytes : count;
-    return {true, static_cast<uint32_t>(std::clamp<uint64_t>(at_once, 1, count))};
+    return {true, static_cast<uint32_t>(std::clamp<uint64_t>(kStagingBytes / row_bytes, 1, count))};
   }
   const uint64_t tiles = std::max<uint64_t>(kStagingBytes / (kTile * row_bytes), 1);
   const uint64_t most = DeviceMatrix::most_bytes(device, n, choice.available) / 2 / row_bytes;
@@ -98,6 +96,7 @@ void download_rows(Staging& staging, RowSource& source, uint32_t first, uint32_t
           mapped ? there.matrix.mapped_row(there.row_of(id)) : copied + std::size_t{r} * pitch;
       to_float(row, n, there, output + std::size_t{id - first} * n);
     });
+    staging.device().progress().advance(piece.count);
   };
   in_pieces(count, sizes.rows.at_once, start, finish);
 }

@@ -160,14 +160,17 @@ void FilteredNeighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_
     Staging::Half& half = halves.at(which);
     half.submission.wait();
     auto* keys = half.buffer.mapped_as<uint64_t>();
+    uint32_t found = piece.count;
     for (uint32_t i = 0; i < piece.count; ++i) {
       if (keys[uint64_t{i} * k] != ~uint64_t{0}) continue;
       overflow[piece.first + i] = 1;
       ++overflowed_;
+      --found;
     }
     const std::size_t place = std::size_t{piece.first} * k;
     deliver(threads, keys, piece.count, k, id_bits, ids + place,
             similarities == nullptr ? nullptr : similarities + place);
+    device_.progress().advance(found);
   };
   try {
     in_pieces(count, sizes.rows, begin_piece, finish_piece);

@@ -12,6 +12,7 @@
 namespace vkc {
 
 class HostThreads;
+class Progress;
 
 // 1.0 in fixed point: of unit vectors, cosines and weights.
 inline constexpr double kFixedPointOne = 1U << FIXED_POINT_BITS;
@@ -22,15 +23,20 @@ inline constexpr uint32_t kMostOrdered = 1U << ID_BITS;
 // Follows steps 1 to 3 and the w_i of step 6 of the definition in vulkan_compute.h.
 class FixedPointEmbeddings {
  public:
-  // embeddings: n x d, row-major; they must stay as long as this does.
-  // Throws Error (NOT_FINITE) naming row and column of the first NaN or infinity.
-  FixedPointEmbeddings(HostThreads& threads, const float* embeddings, uint32_t n, uint32_t d,
-                       bool center);
+  // embeddings: n x d, row-major; they must stay as long as this does. Tells of row_passes() rows
+  // at most. Throws Stopped, and Error (NOT_FINITE) naming row and column of the first NaN or
+  // infinity.
+  FixedPointEmbeddings(HostThreads& threads, Progress& progress, const float* embeddings,
+                       uint32_t n, uint32_t d, bool center);
 
   // The same of queries, n vectors that are not among the embeddings. mean: d numbers, the mean()
   // of those; it is subtracted.
-  FixedPointEmbeddings(HostThreads& threads, const float* queries, uint32_t n, uint32_t d,
-                       std::vector<double> mean);
+  FixedPointEmbeddings(HostThreads& threads, Progress& progress, const float* queries, uint32_t n,
+                       uint32_t d, std::vector<double> mean);
+
+  // How often rows are read for that, of all n together.
+  static uint64_t row_passes(uint32_t n, bool center);
+  static uint64_t row_passes_of_queries(uint32_t n) { return uint64_t{2} * n; }
 
   // The most bytes of the host that such an object takes, which is while it is made.
   static uint64_t bytes(uint32_t n, uint32_t d);
@@ -60,10 +66,11 @@ class FixedPointEmbeddings {
   [[nodiscard]] const float* row(uint32_t item) const {
     return embeddings_ + static_cast<std::size_t>(item) * d_;
   }
-  void require_finite(HostThreads& threads, const char* what) const;
-  void set_mean(HostThreads& threads);
-  void set_norms(HostThreads& threads);
-  void set_order(HostThreads& threads);
+  class Pass;
+  void require_finite(const Pass& pass, const char* what) const;
+  void set_mean(const Pass& pass);
+  void set_norms(const Pass& pass);
+  void set_order(const Pass& pass);
 
   const float* embeddings_;
   uint32_t n_;

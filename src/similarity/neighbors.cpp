@@ -142,6 +142,7 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
     const std::size_t place = std::size_t{piece.first - first} * k;
     deliver(threads, half.buffer.mapped_as<uint64_t>(), piece.count, k, id_bits, ids + place,
             similarities == nullptr ? nullptr : similarities + place);
+    device_.progress().advance(piece.count);
   };
   std::size_t which = 0;
   const auto select = [&](const DeviceRows& from, const Piece<uint32_t>& piece) {

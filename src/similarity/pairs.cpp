@@ -75,6 +75,7 @@ void Pairs::compute(const uint32_t* first, const uint32_t* second, uint64_t coun
       // The product with a power of two is exact, so the conversion is the one rounding.
       output[piece.first + i] = static_cast<float>(cosines[i]) * kScale;
     }
+    device.progress().advance(piece.count);
     piece = {};
   };
   std::size_t which = 0;

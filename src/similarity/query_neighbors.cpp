@@ -16,7 +16,12 @@ uint32_t QueryNeighbors::capacity_for(const DeviceEmbeddings& embeddings, uint32
 void QueryNeighbors::find(const float* queries, uint32_t count, uint32_t k, uint32_t* ids,
                           float* similarities) {
   HostThreads threads;
-  const FixedPointEmbeddings fixed(threads, queries, count, embeddings_.d, embeddings_.mean);
+  const FixedPointEmbeddings fixed = [&] {
+    Progress::Phase phase(device_.progress(), VKC_PHASE_UPLOAD,
+                          FixedPointEmbeddings::row_passes_of_queries(count));
+    return FixedPointEmbeddings(threads, device_.progress(), queries, count, embeddings_.d,
+                                embeddings_.mean);
+  }();
   for (uint32_t done = 0; done < count;) {
     const uint32_t piece = std::min(queries_.capacity(), count - done);
     queries_.upload(threads, fixed, done, piece);

@@ -15,7 +15,8 @@ class QueryNeighbors {
   // capacity: queries that are on the device at a time.
   QueryNeighbors(Staging& staging, const DeviceEmbeddings& embeddings, ItemHalves& halves,
                  uint32_t capacity)
-      : embeddings_(embeddings),
+      : device_(staging.device()),
+        embeddings_(embeddings),
         queries_(staging, embeddings, capacity),
         rows_(staging, embeddings, queries_),
         search_(staging, rows_, queries_.units(), halves) {}
@@ -29,6 +30,7 @@ class QueryNeighbors {
   void find(const float* queries, uint32_t count, uint32_t k, uint32_t* ids, float* similarities);
 
  private:
+  const Device& device_;
   const DeviceEmbeddings& embeddings_;
   Queries queries_;
   RowSource rows_;

@@ -76,7 +76,7 @@ RowSource::Loan RowSource::borrow(const RowSizes& sizes) {
   if (sizes.whole) {
     whole();
   } else {
-    matrix_.reset();
+    drop_unfilled();
     if (blocks_.size() < sizes.blocks || blocks_.front().rows() < sizes.at_once) {
       blocks_.clear();
       blocks_.reserve(sizes.blocks);
@@ -93,11 +93,23 @@ const DeviceMatrix& RowSource::whole() {
   blocks_.clear();
   if (!matrix_) matrix_ = std::make_unique<DeviceMatrix>(staging_, embeddings_.n, embeddings_.n);
   const DeviceRows rows{*matrix_, embeddings_.order, embeddings_.order.is_reordered(), 0};
-  similarity_.fill(*matrix_, [&](const vk::raii::CommandBuffer& commands) {
+  const auto record_check = [&](const vk::raii::CommandBuffer& commands) {
     check_.record(commands, 0, *matrix_, spots(rows, embeddings_.known.in_rows(0, embeddings_.n)));
-  });
+  };
+  Progress& progress = staging_.device().progress();
+  Progress::Phase phase(progress, VKC_PHASE_MATRIX, similarity_.tiles_of_matrix());
+  // After any other error it begins anew.
+  uint64_t filled = std::exchange(filled_tiles_, 0);
+  try {
+    progress.advance(filled);
+    similarity_.fill(*matrix_, filled, record_check);
+  } catch (const Stopped&) {
+    filled_tiles_ = filled;
+    throw;
+  }
   check_.compare(0, *matrix_);
   is_filled_ = true;
+  phase.finish();
   return *matrix_;
 }
 
@@ -115,7 +127,13 @@ uint64_t RowSource::available_bytes() const {
 
 void RowSource::free_unused() {
   blocks_.clear();
-  if (!is_filled_) matrix_.reset();
+  drop_unfilled();
+}
+
+void RowSource::drop_unfilled() {
+  if (is_filled_) return;
+  matrix_.reset();
+  filled_tiles_ = 0;
 }
 
 void RowSource::reuse_matrix_of(RowSource& other) {

@@ -107,6 +107,7 @@ class RowSource {
   void reuse_matrix_of(RowSource& other);
 
  private:
+  void drop_unfilled();
   // What the host knows of the rows of these items, or queries.
   [[nodiscard]] std::vector<KnownSimilarity> known_in_rows(uint32_t first, uint32_t count) const;
 
@@ -116,7 +117,8 @@ class RowSource {
   Similarity similarity_;
   SpotCheck check_;
   std::unique_ptr<DeviceMatrix> matrix_;  // of all rows; made when first needed
-  bool is_filled_ = false;                // else the matrix is memory from other embeddings
+  bool is_filled_ = false;                // else the matrix has just its first tiles, if any:
+  uint64_t filled_tiles_ = 0;             // see Similarity::fill
   std::vector<DeviceMatrix> blocks_;      // of rows; likewise
 };
 

@@ -67,9 +67,14 @@ double Similarity::expected_rate(const Device& device) {
 
 uint64_t Similarity::tiles_along(uint32_t items) const { return round_up(items, tile_) / tile_; }
 
-void Similarity::fill(const DeviceMatrix& matrix, const Follow& follow) {
+uint64_t Similarity::tiles_of_matrix() const {
   const uint64_t side = tiles_along(embeddings_.n);
-  const uint64_t tiles = side * (side + 1) / 2;
+  return side * (side + 1) / 2;
+}
+
+void Similarity::fill(const DeviceMatrix& matrix, uint64_t& filled, const Follow& follow) {
+  const uint64_t side = tiles_along(embeddings_.n);
+  const uint64_t tiles = tiles_of_matrix();
   const SimilarityPush push{.units = embeddings_.units.address(),
                             .row_units = row_units_.address(),
                             .blocks = matrix.block_table(),
@@ -84,13 +89,20 @@ void Similarity::fill(const DeviceMatrix& matrix, const Follow& follow) {
                             .triangle = 1,
                             .reordered = 0};
   try {
-    std::size_t which = 0;
-    for (uint64_t done = 0; done < tiles; which ^= 1U) {
+    const auto finish = [&](std::size_t which) {
+      if (!turns_.at(which).submission.in_flight()) return;
       wait(which);
-      done += send(which, push, done, tiles, follow);
+      filled += turns_.at(which).tiles;
+      // Of the last, the caller is told when the whole is known to be right.
+      if (filled < tiles) device_.progress().advance(turns_.at(which).tiles);
+    };
+    std::size_t which = 0;
+    for (uint64_t sent = filled; sent < tiles; which ^= 1U) {
+      finish(which);
+      sent += send(which, push, sent, tiles, follow);
     }
-    wait(which);
-    wait(which ^ 1U);
+    finish(which);
+    finish(which ^ 1U);
   } catch (...) {
     abandon();
     throw;

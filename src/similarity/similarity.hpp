@@ -29,8 +29,14 @@ class Similarity {
   static double expected_rate(const Device& device);
 
   // Fills the whole matrix, in the order of the embeddings' rows: matrix.rows() == n. Each pair of
-  // items is multiplied once. The commands of `follow`, if any, come behind.
-  void fill(const DeviceMatrix& matrix, const Follow& follow = {});
+  // items is multiplied once. The commands of `follow`, if any, come behind. filled: how far it is,
+  // in tiles_of_matrix(): a call that was stopped is gone on with from there.
+  void fill(const DeviceMatrix& matrix, uint64_t& filled, const Follow& follow = {});
+  void fill(const DeviceMatrix& matrix) {
+    uint64_t filled = 0;
+    fill(matrix, filled);
+  }
+  [[nodiscard]] uint64_t tiles_of_matrix() const;
 
   // Begins to fill rows with those of items first .. first + count - 1, rows and columns in the
   // order of the ids; count <= rows.rows(). Queries are items, too, from FIRST_QUERY on. The

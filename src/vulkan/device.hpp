@@ -8,6 +8,7 @@
 #include <utility>
 #include <vulkan/vulkan_raii.hpp>
 
+#include "base/progress.hpp"
 #include "vulkan/instance.hpp"
 #include "vulkan/physical_devices.hpp"
 #include "vulkan_compute.h"
@@ -67,6 +68,9 @@ class Device {
   // Bytes of device-local memory that are still free, as well as the driver can tell.
   [[nodiscard]] uint64_t available_bytes() const;
 
+  // What the caller is told of work on this device.
+  [[nodiscard]] Progress& progress() const { return progress_; }
+
   // Whether the driver, when it had started threads of its own, may have got fewer than it needs.
   // lavapipe does not say so: it waits for ever for the work of those that are not there.
   [[nodiscard]] bool may_lack_threads() const { return may_lack_threads_; }
@@ -104,6 +108,7 @@ class Device {
   mutable DeviceWork work_;             // a record about the device, which it does not change
   mutable uint64_t idle_since_ = 0;     // ticks
   mutable BufferMemory buffer_memory_;  // likewise
+  mutable Progress progress_;           // likewise
 };
 
 }  // namespace vkc

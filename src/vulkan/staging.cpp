@@ -31,11 +31,14 @@ uint64_t upload_staging_bytes(const Device& device, uint64_t bytes, uint64_t uni
 }
 
 void upload(Staging& staging, const Buffer& to, uint64_t bytes, uint64_t unit, const Fill& fill) {
+  const uint64_t at_once = piece_bytes(bytes, unit);
   if (to.mapped() != nullptr) {
-    fill(to.mapped_as<std::byte>(), 0, bytes);
+    for (uint64_t done = 0; done < bytes; done += at_once) {
+      fill(to.mapped_as<std::byte>() + done, done, std::min(done + at_once, bytes));
+      staging.device().progress().tell_if_due();
+    }
     return;
   }
-  const uint64_t at_once = piece_bytes(bytes, unit);
   Staging::Loan halves = staging.borrow(at_once);
   const auto start = [&](std::size_t which, const Piece<uint64_t>& piece) {
     Staging::Half& half = halves.at(which);

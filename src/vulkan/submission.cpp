@@ -34,7 +34,7 @@ void Submission::abandon() noexcept {
     return;
   }
   try {
-    wait();
+    await(false);
   } catch (const std::exception&) {
     in_flight_ = false;
   }
@@ -78,10 +78,22 @@ void Submission::submit() {
 }
 
 double Submission::wait() {
+  const double seconds = await(true);
+  device_.progress().tell_if_due();
+  return seconds;
+}
+
+double Submission::await(bool telling) {
   const auto patience = device_.may_lack_threads() ? kLittlePatience : kPatience;
-  const bool answered = wait_patiently(patience, [this](std::chrono::nanoseconds most) {
-    const auto nanoseconds = static_cast<uint64_t>(most.count());
-    return device_.handle().waitForFences(*fence_, VK_TRUE, nanoseconds) == vk::Result::eSuccess;
+  const bool answered = wait_patiently(patience, [&](std::chrono::nanoseconds most) {
+    constexpr auto kSlice = std::chrono::nanoseconds(kTellInterval);
+    for (std::chrono::nanoseconds waited{0}; waited < most; waited += kSlice) {
+      const vk::Result result =
+          device_.handle().waitForFences(*fence_, VK_TRUE, static_cast<uint64_t>(kSlice.count()));
+      if (result == vk::Result::eSuccess) return true;
+      if (telling) device_.progress().tell_if_due();
+    }
+    return false;
   });
   in_flight_ = false;
   if (!answered) {

@@ -24,8 +24,8 @@ class Submission {
   // Ends recording and sends the commands to the queue. The host sees what they wrote after wait().
   void submit();
 
-  // Waits for the device and returns the seconds that it worked. Throws Error (DEVICE_LOST), also
-  // where the device does not answer for minutes.
+  // Waits for the device and returns the seconds that it worked; tells the caller now and then.
+  // Throws Stopped, and Error (DEVICE_LOST), also where the device does not answer for minutes.
   double wait();
 
   // Waits for what is in flight and ignores errors. For the way out of an exception: the device
@@ -35,6 +35,7 @@ class Submission {
   [[nodiscard]] bool in_flight() const { return in_flight_; }
 
  private:
+  double await(bool telling);
   double device_seconds();
 
   const Device& device_;

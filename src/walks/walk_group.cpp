@@ -121,6 +121,7 @@ bool WalkGroup::collect(const WalkJob& job) {
   };
   job.threads.for_each(active_.size(), kLeastTaken / steps_ + 1, take);
   chosen_count_ += steps_;
+  uint64_t chosen_now = active_.size() * uint64_t{steps_};
   if (chosen_count_ == job.length) {
     active_.clear();
   } else if (job.merged != nullptr && chosen_count_ == next_comparison_) {
@@ -130,7 +131,10 @@ bool WalkGroup::collect(const WalkJob& job) {
         std::erase_if(active_, [&](uint32_t walk) { return job.merged->has_merged(walk); });
     const bool rare = ended * kRareMerges < compared;
     next_comparison_ += rare ? 2 * kMergeInterval : kMergeInterval;
+    // What follows in those that ended is copied.
+    chosen_now += ended * uint64_t{job.length - chosen_count_};
   }
+  job.progress.advance(chosen_now);
   return true;
 }
 

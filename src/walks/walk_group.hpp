@@ -39,6 +39,7 @@ struct WalkJob {
   uint32_t* output;
   MergedWalks* merged;  // nullptr: walks are not compared
   HostThreads& threads;
+  Progress& progress;
   std::size_t next_start = 0;  // the first not yet given to a group
 };
 

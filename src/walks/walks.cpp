@@ -89,6 +89,7 @@ void Walks::walk(std::span<const uint32_t> starts, uint32_t length, const Order&
     if (!walk_all(starts, length, order, output)) {
       // These embeddings need sums of 64 bits, in this call and those to come.
       variant_ = WalkVariant::kI64;
+      device_.progress().begin_anew();
       groups_.clear();  // waits for what is still in flight
       kernels_.clear();
       make_groups(starts.size(), length);
@@ -113,7 +114,8 @@ bool Walks::walk_all(std::span<const uint32_t> starts, uint32_t length, const Or
               .order = order,
               .output = output,
               .merged = merged.get(),
-              .threads = threads};
+              .threads = threads,
+              .progress = device_.progress()};
   if (!run(kernel_for(job), job)) return false;
   if (merged) merged->finish(threads);
   return true;

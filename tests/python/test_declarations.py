@@ -71,6 +71,8 @@ def c_type(each):
         return "void"
     if each is ctypes.c_void_p:
         return "pointer"
+    if each is declarations.ProgressFunction:
+        return "VkcProgressFunction"
     if each is ctypes.c_char_p:
         return "const char*"
     if each is ctypes.c_int:
@@ -100,7 +102,7 @@ def test_functions():
         for of_header, ours in zip(of_header, parameters):
             kind = re.match(r"(?:const )?(.*?)\s*\b\w+$", of_header)[1].replace(" *", "*")
             if ours is ctypes.c_void_p:
-                assert kind in ("float*", "uint32_t*", "VkComputeContext*"), (name, of_header)
+                assert kind in ("float*", "uint32_t*", "VkComputeContext*", "void*"), (name, of_header)
             else:
                 assert kind == c_type(ours), (name, of_header)
 

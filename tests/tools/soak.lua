@@ -190,7 +190,11 @@ local function compute(context, name)
   result("similarities", similarities)
   result("neighbours of few", context:compute_nearest_neighbors(N - 1,
     { first = 60, count = 7, similarities = false }))
+  local heard = 0
+  context:set_progress(function() heard = heard + 1 end)
   ids, similarities = context:find_nearest(K, nested)
+  context:set_progress(nil)
+  result("progress", heard > 0)
   result("nearest", ids)
   result("similarities of nearest", similarities)
   plan(context, name)

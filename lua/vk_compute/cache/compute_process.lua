@@ -17,6 +17,7 @@ local poll = require("posix.poll")
 local signal = require("posix.signal")
 local unistd = require("posix.unistd")
 local wait = require("posix.sys.wait")
+local clock = require("vk_compute.system.clock")
 local json = require("vk_compute.system.json")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
@@ -60,8 +61,23 @@ local function send(fd, message)
   assert(unistd.write(fd, text) == #text)
 end
 
+-- How often the other side hears of a call that is under way: seconds.
+local TELL_INTERVAL = 0.1
+
+-- Gives a listener for Context:set_progress that sends what it hears.
+local function new_teller(replies)
+  local told_at, told_phase = -math.huge, nil
+  return function(phase, done, total)
+    local now = clock.monotonic()
+    if phase == told_phase and now - told_at < TELL_INTERVAL then return end
+    told_at, told_phase = now, phase
+    send(replies, { phase = phase, done = done, total = total })
+  end
+end
+
 local function serve(self, job, requests, replies)
   local context = job.vk.new({ device = job.device })
+  context:set_progress(new_teller(replies))
   local embeddings, what = job.embeddings, job.what
   local kind = kinds[what.kind]
   if kind.has_queries and not embeddings.queries then
@@ -203,6 +219,11 @@ local function next_message(self)
   if not line then return nil end
   self.received = rest
   local message = json.decode(line)
+  if message.phase then
+    self.call = message
+    return next_message(self)
+  end
+  self.call = nil
   if message.error then
     return { failure = message.error .. (message.name and (" (%s)"):format(message.name) or "") }
   end
@@ -214,7 +235,8 @@ end
 -- @treturn table `device`, `device_type` and `index` (its name, type and place in the device list: the device is
 -- open) and `plan` (as from Context:plan_memory); `ready` (the embeddings are on it); `slot` and `count` (so many
 -- rows of the request lie in the slot); or `failure`, a text: nothing more will come; `is_over` where it ended
--- without a word. Nil after the time or at a signal
+-- without a word. Nil after the time, at a signal, or where there is but news of the call that is under way: the
+-- member `call` of the process is then `phase`, `done` and `total`, as Context:set_progress tells them
 function Process:wait(milliseconds)
   local message = next_message(self)
   if message then return message end

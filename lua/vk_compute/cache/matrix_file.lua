@@ -59,6 +59,7 @@ local function each_batch(context, n, path, put, report, stop)
   local function heed_stop()
     if stop() > 0 then fail("stopped: %s was not written", path) end
   end
+  context:set_progress(heed_stop)
   while done < n do
     heed_stop()
     count = math.min(count, n - done)
@@ -72,6 +73,7 @@ local function each_batch(context, n, path, put, report, stop)
     count = math.min(count, most)
   end
   heed_stop()
+  context:set_progress(nil)
   keep(memory)
 end
 

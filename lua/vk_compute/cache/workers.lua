@@ -242,6 +242,13 @@ function Workers:has_rows_coming()
   return false
 end
 
+--- What one of them is at, where something is known of that: see Process:wait.
+function Workers:call()
+  for _, worker in ipairs(self.list) do
+    if worker.process.call then return worker.process.call end
+  end
+end
+
 --- Whether one can compute already.
 function Workers:has_ready()
   for _, worker in ipairs(self.list) do

@@ -29,7 +29,9 @@ local xxhash = require("vk_compute.system.xxhash")
 
 local writer = {}
 
-local WAIT_MS = 200
+local WAIT_MS = 100
+-- How long it waits for rows that are being computed when it is asked to stop: seconds.
+local PATIENCE = 0.5
 -- How often rows that read back wrong at the end are computed again before the disk gets the blame.
 local MAX_REPAIRS = 2
 
@@ -46,13 +48,22 @@ function Run:report(phase, done)
     done = done or self.done,
     total = self.place.count,
     device = self.device,
+    call = self.workers and self.workers:call(),
     seconds = clock.monotonic() - self.began,
     rate = rate.estimate(self.samples),
   })
 end
 
+-- Raised to end a run that the user wants to stop.
+local STOPPED = {}
+
 function Run:checking()
-  return function(done) self:report("checking", done) end
+  return function(done)
+    self:report("checking", done)
+    if self.job.stop() == 0 then return end
+    if not self.fd then fail("stopped: nothing was changed") end
+    error(STOPPED, 0)
+  end
 end
 
 function Run:start_workers()
@@ -160,6 +171,7 @@ end
 
 -- Computes what is pending. False where the user wanted to stop and it did.
 function Run:compute(pending)
+  local stopped_at
   self.samples = { { time = clock.monotonic(), done = self.done } }
   self.workers:begin(pending)
   while self.workers.left > 0 do
@@ -167,9 +179,12 @@ function Run:compute(pending)
     local batches = self.workers:wait(WAIT_MS, self.job.stop() == 0)
     self:commit(batches)
     workers.written(batches)
-    -- Asked twice, it stops at once; so it does before the first rows, when there are none to lose.
+    -- Asked twice, it stops at once; so it does before the first rows, when there are none to lose, and where the rows
+    -- in hand are long in coming.
     local stop = self.workers.left > 0 and self.job.stop() or 0
-    if stop > 1 or (stop > 0 and not self.workers:has_rows_coming()) then return false end
+    if stop > 0 then stopped_at = stopped_at or clock.monotonic() end
+    local is_late = stopped_at and clock.monotonic() - stopped_at > PATIENCE
+    if stop > 1 or (stop > 0 and (is_late or not self.workers:has_rows_coming())) then return false end
   end
   self.workers:drop_late()
   return true
@@ -293,6 +308,7 @@ local function run_locked(job, paths, what)
     run:open(state)
     return result_of(run, run:go() and "finished" or "stopped")
   end)
+  if not ok and result == STOPPED then ok, result = true, result_of(run, "stopped") end
   run:close()
   if not ok then error(result, 0) end
   return result
@@ -313,7 +329,8 @@ end
 --   second)
 -- - `report`: function (state), called some times a second while the device computes: `kind`, `phase`
 --   ("starting", "preparing", "computing", "checking", "finishing"), `done`, `total`, `seconds`,
---   `device`, `rate` (rows a second; the last two may be nil)
+--   `device`, `rate` (rows a second), `call` (what the device is at: `phase`, `done` and `total`, as
+--   Context:set_progress tells them); the last three may be nil
 -- - `opened`: nil, or function (name, type), told what device computes, where one has to
 -- - `plan`: function (plan), told before anything is computed what memory that takes: as from
 --   Context:plan_memory. What does not fit is refused

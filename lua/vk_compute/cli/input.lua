@@ -1,6 +1,7 @@
 --- The embeddings that a command is given.
 -- @module vk_compute.cli.input
 
+local clock = require("vk_compute.system.clock")
 local embedding_file = require("vk_compute.formats.embedding_file")
 local fail = require("vk_compute.system.fail")
 local file_kind = require("vk_compute.cache.file_kind")
@@ -8,6 +9,7 @@ local norms = require("vk_compute.formats.norms")
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
 local printable = require("vk_compute.system.printable")
+local stop = require("vk_compute.cli.stop")
 local vk = require("vk_compute")
 
 local input = {}
@@ -97,14 +99,24 @@ function input.say_device(options, out, name, device_type)
   end
 end
 
---- Opens a device, and brings the embeddings onto it.
+--- Opens a device, and brings the embeddings onto it. Long calls on it show what they are at, and end with Ctrl-C.
 -- @tparam table options of the command: `device`, `center`
 -- @tparam table embeddings as from read
+-- @tparam[opt] Output out where progress is also shown that is no bar on a terminal
 -- @treturn Context
-function input.upload(options, embeddings)
+function input.upload(options, embeddings, out)
   local context = vk.new({ device = options.device })
   local info = context:device_info()
-  input.say_device(options, output.new(options), info.name, info.type)
+  local own_out, began = output.new(options), clock.monotonic()
+  input.say_device(options, own_out, info.name, info.type)
+  context:set_progress(function(phase, done, total)
+    if stop.count() > 0 then fail("stopped") end
+    local state = {
+      phase = "calling", call = { phase = phase, done = done, total = total }, device = info.name,
+      seconds = clock.monotonic() - began,
+    }
+    if out then out:progress(state) else own_out:bar(state) end
+  end)
   local ok, problem = pcall(context.upload_embeddings, context, embeddings.data, embeddings.n,
     embeddings.d, { center = options.center or false })
   if not ok then

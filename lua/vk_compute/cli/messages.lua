@@ -35,11 +35,29 @@ local function rows_text(state)
   return table.concat(parts, ", ")
 end
 
+-- What a call of the library is at, by the phase.
+local CALLS = {
+  upload = "preparing the embeddings",
+  matrix = "building the similarity matrix",
+  similarities = "computing similarities",
+  walks = "walking",
+  neighbors = "searching for neighbours",
+}
+
+local function call_text(state)
+  local call = state.call
+  return ("%s on %s: %.0f %%, %.0f s"):format(CALLS[call.phase] or "computing", state.device or "the device",
+    100 * call.done / math.max(call.total, 1), state.seconds)
+end
+
 local PHASES = {
+  calling = call_text,
   starting = function(state)
+    if state.call then return call_text(state) end
     return ("opening %s, %.0f s"):format(state.device or "the device", state.seconds)
   end,
   preparing = function(state)
+    if state.call then return call_text(state) end
     return ("building %sthe first rows on %s, %.0f s"):format(
       kinds[state.kind].work == "diversity" and "the similarity matrix and " or "", state.device, state.seconds)
   end,

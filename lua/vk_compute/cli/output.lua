@@ -139,6 +139,11 @@ function Output:progress(state)
   end
 end
 
+--- The same, but nothing where there can be no bar: for what is between a command and the result that it prints.
+function Output:bar(state)
+  if bar_possible then self:progress(state) end
+end
+
 --- Writes the document, where JSON is wanted.
 function Output:document(document)
   if self.wants_document then output.write(output.json(document) .. "\n") end

@@ -38,7 +38,7 @@ end
 local function compute(options, out)
   local began = clock.monotonic()
   local embeddings = input.read(options, out)
-  local context = input.upload(options, embeddings)
+  local context = input.upload(options, embeddings, out)
   local device, n, path = context:device_info().name, embeddings.n, options.OUTPUT
   local started = clock.monotonic()
   matrix_file.write(path, context, {

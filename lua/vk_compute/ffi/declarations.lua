@@ -25,7 +25,8 @@ typedef enum VkcResult {
   VKC_ERROR_VULKAN = -17,
   VKC_ERROR_CONTEXT_BUSY = -18,
   VKC_ERROR_INTERNAL = -19,
-  VKC_ERROR_WRONG_RESULT = -20
+  VKC_ERROR_WRONG_RESULT = -20,
+  VKC_ERROR_STOPPED = -21
 } VkcResult;
 
 typedef struct VkComputeContext VkComputeContext;
@@ -71,6 +72,18 @@ VkComputeContext* vkc_init(void);
 VkcResult vkc_create(const VkcOptions* options, VkComputeContext** out);
 void vkc_destroy(VkComputeContext* ctx);
 VkcResult vkc_get_device_info(VkComputeContext* ctx, VkcDeviceInfo* info);
+
+typedef enum VkcPhase {
+  VKC_PHASE_UPLOAD = 0,
+  VKC_PHASE_MATRIX = 1,
+  VKC_PHASE_SIMILARITIES = 2,
+  VKC_PHASE_WALKS = 3,
+  VKC_PHASE_NEIGHBORS = 4
+} VkcPhase;
+
+typedef int32_t (*VkcProgressFunction)(VkcPhase phase, uint64_t done, uint64_t total, void* user);
+
+VkcResult vkc_set_progress(VkComputeContext* ctx, VkcProgressFunction function, void* user);
 
 typedef struct VkcUploadOptions {
   uint32_t struct_size;
