@@ -89,9 +89,13 @@ passed=$((passed + ${successes:-0}))
 failed=$((${failed:-0} + ${unsuccessful:-0} + ${errors:-0} + ${pending:-0}))
 
 if [[ ! $fast ]]; then
-  counted "the explorer page, in Chromium" node --test --test-reporter=tap tests/explore/
-  passed=$((passed + $(number '^# pass ([0-9]+)$')))
-  failed=$((failed + $(number '^# fail ([0-9]+)$') + $(number '^# cancelled ([0-9]+)$')))
+  counted "the explorer page, in Chromium" node --test --test-reporter=tap \
+    tests/explore/explore.test.mjs
+  page_passed=$(number '^# pass ([0-9]+)$')
+  page_failed=$(number '^# fail ([0-9]+)$')
+  page_cancelled=$(number '^# cancelled ([0-9]+)$')
+  passed=$((passed + ${page_passed:-0}))
+  failed=$((failed + ${page_failed:-0} + ${page_cancelled:-0}))
   counted "memory over many rounds" luajit tests/tools/soak.lua 60
   counted "random operations" luajit tests/tools/random_operations.lua 60
   counted "sanitizers" tests/tools/sanitize.sh lua
