@@ -106,7 +106,7 @@ extern "C" {
 /* The version of this header; the major one is in the library's soname. vkc_version() gives the
  * library's. */
 #define VKC_VERSION_MAJOR 0
-#define VKC_VERSION_MINOR 1 /* grows with the interface */
+#define VKC_VERSION_MINOR 2 /* grows with the interface */
 #define VKC_VERSION_PATCH 0 /* grows with what only mends */
 
 /* The version of the definition above: results are equal, byte for byte, between libraries of the

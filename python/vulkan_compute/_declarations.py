@@ -10,7 +10,7 @@ import enum
 from ctypes import POINTER, c_char, c_char_p, c_float, c_int, c_int32, c_uint32, c_uint64, c_void_p
 
 VERSION_MAJOR = 0
-VERSION_MINOR = 1
+VERSION_MINOR = 2
 
 
 class Result(enum.IntEnum):

@@ -192,5 +192,5 @@ if not pcall(ffi.typeof, "VkComputeContext") then ffi.cdef(DECLARATIONS) end
 return {
   --- The version of the header that these were taken from.
   VERSION_MAJOR = 0,
-  VERSION_MINOR = 1,
+  VERSION_MINOR = 2,
 }

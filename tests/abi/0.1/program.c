@@ -18,7 +18,7 @@
 static const float points[4][2] = {{1, 0}, {0.98480775f, 0.17364818f}, {0, 1}, {-1, 0}};
 
 static void versions_and_results(void) {
-  REQUIRE(vkc_version() ==
+  REQUIRE(vkc_version() >=
           VKC_VERSION_MAJOR * 1000000 + VKC_VERSION_MINOR * 1000 + VKC_VERSION_PATCH);
   REQUIRE(strlen(vkc_version_string()) >= 5);
   REQUIRE(vkc_definition_version() == VKC_DEFINITION_VERSION);

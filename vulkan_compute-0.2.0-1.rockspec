@@ -2,7 +2,7 @@
 -- installed by `cmake --install`, LuaJIT and libxxhash by the system.
 rockspec_format = "3.0"
 package = "vulkan_compute"
-version = "0.1.0-1"
+version = "0.2.0-1"
 description = {
   summary = "Similarity matrices and diversity sequences of embeddings, on any Vulkan device, exactly",
   license = "MIT",
