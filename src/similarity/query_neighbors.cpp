@@ -8,9 +8,17 @@
 
 namespace vkc {
 
+namespace {
+
+// There is room for so many at least: to grow for a call with more is slower than most calls.
+constexpr uint32_t kFewestQueries = 1024;
+
+}  // namespace
+
 uint32_t QueryNeighbors::capacity_for(const DeviceEmbeddings& embeddings, uint32_t count) {
   const uint64_t most = whole_tiles(kStagingBytes / units_row_bytes(embeddings.d));
-  return static_cast<uint32_t>(std::min<uint64_t>(round_up(count, kTile), most));
+  return static_cast<uint32_t>(
+      std::min<uint64_t>(round_up(std::max(count, kFewestQueries), kTile), most));
 }
 
 void QueryNeighbors::find(const float* queries, uint32_t count, uint32_t k, uint32_t* ids,
