@@ -1,6 +1,6 @@
 --- The processes that compute the rows of a run, one for each device, and what each has in hand.
 --
--- Rows wait in one queue. A lease is a range of them that a process was asked for: about half a second's work, so
+-- Rows wait in one queue. A lease is a number of them that a process was asked for: about half a second's work, so
 -- that devices of different speed end together. A process that has answered once is asked for the next lease before
 -- it has done the one in hand, and so never waits for the writer. What becomes of leases:
 --
@@ -56,26 +56,42 @@ end
 
 -- ---- What is in hand -----------------------------------------------------------------------------
 
--- Ends the hold of a lease on some places. Those that nobody else has or has done wait again.
-local function release(self, first, last)
-  local from
-  for place = first, last do
+-- Ends the hold of a lease. Its places that nobody else has or has done wait again.
+local function release(self, lease)
+  local first, last
+  for _, place in ipairs(lease.places) do
     self.held[place] = self.held[place] - 1
-    local waits = self.held[place] == 0 and self.is_computed[place] == 0
-    if waits and not from then from = place end
-    if from and not waits then
-      self.queue:put(from, place - 1)
-      from = nil
+    if self.held[place] == 0 and self.is_computed[place] == 0 then
+      if first and place ~= last + 1 then
+        self.queue:put(first, last)
+        first = place
+      end
+      first, last = first or place, place
     end
   end
-  if from then self.queue:put(from, last) end
+  if first then self.queue:put(first, last) end
 end
 
-local function lend(self, worker, first, last)
+-- Places that wait, so many at most: of several ranges where the first are short, since small batches are slow.
+local function take(self, most)
+  local places = {}
+  while #places < most do
+    local first, last = self.queue:take(most - #places)
+    if not first then break end
+    for place = first, last do places[#places + 1] = place end
+  end
+  return places
+end
+
+local function lend(self, worker, places)
   local slot = table.remove(worker.slots)
-  for place = first, last do self.held[place] = self.held[place] + 1 end
-  worker.leases[#worker.leases + 1] = { slot = slot, first = first, last = last, since = clock.monotonic() }
-  worker.process:request(slot, self.rows, first, last)
+  local rows = {}
+  for k, place in ipairs(places) do
+    self.held[place] = self.held[place] + 1
+    rows[k] = self.rows[place]
+  end
+  worker.leases[#worker.leases + 1] = { slot = slot, places = places, since = clock.monotonic() }
+  worker.process:request(slot, rows, 1)
 end
 
 -- How many rows a worker should be asked for.
@@ -87,30 +103,32 @@ local function lease_rows(self, worker)
   for _, other in ipairs(self.list) do together = together + (other.rate or worker.rate) end
   local share = math.max(waiting * worker.rate / (2 * together), FEWEST_SECONDS * worker.rate)
   -- Of what takes longer than half a second only a part would come.
-  return math.max(1, math.min(capacity, 2 * worker.last_count, math.ceil(share)))
+  return math.max(1, math.min(capacity, 2 * worker.most, math.ceil(share)))
 end
 
--- Rows of a lease of another one that this one would have done long before: the first and the last place, or nil.
-local function late_rows(self, worker)
+-- What is left of a lease of another one, where this one would have done it long before: places, or none.
+local function take_late(self, worker)
   local now = clock.monotonic()
   for _, other in ipairs(self.list) do
     for _, lease in ipairs(other ~= worker and worker.rate and other.leases or {}) do
-      local first = lease.first
-      while first <= lease.last and self.is_computed[first] == 1 do first = first + 1 end
-      local last = math.min(lease.last, first + worker.process.capacity - 1)
-      local is_late = now - lease.since > 2 * (last - first + 1) / worker.rate
-      if first <= last and self.held[first] < 2 and is_late then return first, last end
+      local places = {}
+      for _, place in ipairs(lease.places) do
+        local is_open = self.is_computed[place] == 0 and self.held[place] < 2
+        if is_open and #places < worker.process.capacity then places[#places + 1] = place end
+      end
+      if places[1] and now - lease.since > 2 * #places / worker.rate then return places end
     end
   end
+  return {}
 end
 
 -- Gives leases to those that have fewer than `most`.
 local function feed(self, most)
   for _, worker in ipairs(self.list) do
     if worker.is_ready and #worker.leases < most and worker.slots[1] then
-      local first, last = self.queue:take(lease_rows(self, worker))
-      if not first and #worker.leases == 0 then first, last = late_rows(self, worker) end
-      if first then lend(self, worker, first, last) end
+      local places = take(self, lease_rows(self, worker))
+      if not places[1] and #worker.leases == 0 then places = take_late(self, worker) end
+      if places[1] then lend(self, worker, places) end
     end
   end
 end
@@ -137,7 +155,7 @@ local function remove(self, worker)
     if other == worker then table.remove(self.list, k) break end
   end
   worker.process:stop()
-  for _, lease in ipairs(worker.leases) do release(self, lease.first, lease.last) end
+  for _, lease in ipairs(worker.leases) do release(self, lease) end
 end
 
 -- A worker is lost. Raises where that ends the run: it was the last, or it is not what the user took it for.
@@ -171,17 +189,17 @@ local function take_answer(self, worker, message)
   local lease = table.remove(worker.leases, 1)
   local now = clock.monotonic()
   worker.rate = message.count / math.max(now - math.max(lease.since, worker.answered or 0), 1e-4)
-  worker.answered, worker.last_count = now, message.count
+  worker.answered, worker.most = now, math.max(worker.most or 0, message.count)
   local batch = { worker = worker, slot = lease.slot, base = worker.process.rows[lease.slot], rows = {}, places = {} }
-  local last = lease.first + message.count - 1
-  for place = lease.first, last do
+  for k = 1, message.count do
+    local place = lease.places[k]
     if self.is_computed[place] == 0 then
       self.is_computed[place] = 1
       batch.rows[#batch.rows + 1] = self.rows[place]
-      batch.places[#batch.places + 1] = place - lease.first
+      batch.places[#batch.places + 1] = k - 1
     end
   end
-  release(self, lease.first, lease.last)
+  release(self, lease)
   self.left = self.left - #batch.rows
   worker.share.rows = worker.share.rows + #batch.rows
   return batch
