@@ -25,6 +25,7 @@ Context.__index = Context
 function Context.plan_memory() return { fits = true } end
 function Context.device_info() return { name = "none" } end
 function Context.upload_embeddings() end
+function Context.set_progress() end
 function Context.recommended_batch() return 2 end
 function Context.shutdown() end
 function Context.embeddings_info() return { num_embeddings = N } end
