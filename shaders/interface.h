@@ -33,6 +33,12 @@ const uint BLOCKS_ID = 6;            // of the matrix
 const uint VECTORS_CAPACITY_ID = 7;  // vectors of four sums that a lane has room for
 const uint TILE_SIDE_ID = 8;         // items on a side of a workgroup's tile
 const uint COLUMNS_PER_LANE_ID = 9;  // items
+const uint HALF_ID = 10;             // bool: filter units are float16, else float32
+const uint SCORES_ID = 11;           // bool: walks in the orders `away` and `toward`
+const uint WALKS_ID = 12;            // walks that an invocation works on side by side
+const uint CANDIDATES_ID = 13;       // that a step has room for: at most MOST_WALK_CANDIDATES
+const uint PARTS_ID = 14;   // of a walk's items, for each of which a candidate is judged apart
+const uint JUDGES_ID = 15;  // workgroups among which the candidates of a walk are dealt
 
 const uint FIXED_POINT_BITS = 30;
 
@@ -203,6 +209,85 @@ struct PairsPush {
   DeviceAddress cosines;  // int32 [count]: out, in fixed point
   uint units_pitch;
   uint count;  // of this dispatch
+};
+
+// Filter units are the unit vectors in floating point: blocks of so many items, in a block groups
+// of so many dimensions, in a group the items one behind another. So invocations that have an item
+// each read what lies together.
+const uint FILTER_BLOCK = 64;
+const uint FILTER_GROUP = 8;
+
+struct FilterUnitsPush {
+  DeviceAddress units;  // int32 [rows][units_pitch]
+  DeviceAddress
+      filter_units;  // out: [blocks][units_pitch / FILTER_GROUP][FILTER_BLOCK][FILTER_GROUP]
+  DeviceAddress
+      distances;  // uint64 [blocks]: out, the largest square of |u - v| in a block, times 2^60
+  uint units_pitch;
+  uint first_block;  // of this dispatch
+};
+
+// Of walks by the filter: candidates that are decided exactly in one go, and parts of a walk.
+const uint MOST_WALK_CANDIDATES = 256;
+const uint MOST_LISTED = 4 * MOST_WALK_CANDIDATES;
+const uint MOST_PARTS = 64;
+
+// A walk is under way (0), has more candidates in this step than there is room for (1), or has
+// chosen all its items (2).
+const uint WALK_STEPS = 0;
+const uint WALK_CROWDED = 1;
+const uint WALK_ENDED = 2;
+
+// The head of the state of a walk by the filter.
+struct FilterWalkHead {
+  uint count;       // of items chosen
+  uint condition;   // WALK_STEPS, ...
+  uint candidates;  // in the list
+  uint next_block;  // crowded: the first block whose candidates are not yet judged
+  float bound;      // of the error of this step's filtered values
+  float threshold;  // what candidates' filtered values are at most
+  uint best_row;    // crowded: the best so far
+  uint best_id;
+  uint best_score_low;
+  uint best_score_high;
+  uint has_best;
+  uint padding;
+};
+
+// Where the parts of a walk's state begin, in units of 16 bytes. In front of them are the head,
+// then uint [MOST_WALK_CANDIDATES], the rows of candidates; int64
+// [MOST_WALK_CANDIDATES][MOST_PARTS], what they are judged by; and int32 [MOST_WALK_CANDIDATES],
+// their cosines with the start.
+struct FilterWalkPlaces {
+  uint sums;      // int64 [units_pitch]: of the unit vectors chosen, each times its weight
+  uint vector;    // float [units_pitch]: what filter units are multiplied with in the next step
+  uint scores;    // float [blocks][FILTER_BLOCK]: filtered values, above all others of chosen items
+  uint minima;    // float [blocks]: the smallest of each
+  uint chosen;    // uint: a bit for each item
+  uint greatest;  // float, as the scores: the filtered M_j, of orders that have one
+  uint with_start;  // likewise: S_j
+  uint stride;      // from one walk's state to the next
+};
+
+struct FilterWalkPush {
+  DeviceAddress units;         // int32 [rows][units_pitch]
+  DeviceAddress filter_units;  // see FilterUnitsPush
+  DeviceAddress weights;       // int32 [n], by row
+  DeviceAddress ids;           // uint [n]: the id of the item in each row
+  DeviceAddress states;        // of the walks
+  DeviceAddress chosen;        // uint [walks][items]: rows, the first of them set by the host
+  FilterWalkPlaces at;
+  uint n;
+  uint units_pitch;
+  uint items;  // that each walk is to choose, the start included
+  uint walks;
+  int lambda;             // of orders that have one, in fixed point
+  uint toward;            // 1: the order is `toward`
+  uint condition;         // of the walks that this dispatch is for
+  float bound_of_length;  // see filter_bound.hpp
+  float bound_of_pick;
+  float bound_of_step;
+  uint refined_of_pick;
 };
 
 #ifdef __cplusplus

@@ -56,13 +56,17 @@ void VkComputeContext::similarity_rows(uint32_t first, uint32_t count, float* ou
   phase.finish();
 }
 
-void VkComputeContext::pair_similarities(const uint32_t* first, const uint32_t* second,
-                                         uint64_t count, float* output) {
+vkc::Pairs& VkComputeContext::pairs() {
   if (!resident_->pairs) {
     resident_->pairs = std::make_unique<vkc::Pairs>(staging_, resident_->embeddings);
   }
+  return *resident_->pairs;
+}
+
+void VkComputeContext::pair_similarities(const uint32_t* first, const uint32_t* second,
+                                         uint64_t count, float* output) {
   Phase phase(device_.progress(), VKC_PHASE_SIMILARITIES, count);
-  resident_->pairs->compute(first, second, count, output);
+  pairs().compute(first, second, count, output);
   phase.finish();
 }
 
@@ -70,20 +74,51 @@ void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uin
                                            const vkc::Order& order, uint32_t* output) {
   const uint64_t steps = uint64_t{length - 1} * starts.size();
   Phase phase(device_.progress(), VKC_PHASE_WALKS, steps);
-  if (!resident_->rows.has_whole()) {
-    // Checked first: the matrix can take minutes, in vain if it leaves no room for the walks.
-    vkc::require_fit(device_, resident_->embeddings.n, resident_->embeddings.d,
-                     {VKC_WORK_DIVERSITY, static_cast<uint32_t>(starts.size()), length},
-                     resident_->rows.available_bytes());
-  }
+  const vkc::DeviceEmbeddings& embeddings = resident_->embeddings;
+  const vkc::WalkRequest request{embeddings.n, embeddings.d, starts.size(), length};
+  const vkc::WalkMemory memory{resident_->rows.has_whole(), resident_->rows.available_bytes()};
+  const vkc::WalkWay way = vkc::choose_walk_way(device_, request, memory);
+  const bool is_ready =
+      way == vkc::WalkWay::kMatrix ? memory.has_matrix : resident_->filter_walks != nullptr;
+  // Checked first: a matrix can take minutes, in vain if it leaves no room for the walks.
+  if (!is_ready) vkc::require_walks_fit(device_, request, way, memory.available);
+  const double seconds = seconds_of([&] {
+    if (way == vkc::WalkWay::kMatrix) {
+      walk_over_matrix(starts, length, order, output);
+    } else {
+      walk_by_filter(starts, length, order, output);
+    }
+  });
+  resident_->walk_batches.at(order.rule).measured(seconds, steps);
+  phase.finish();
+}
+
+void VkComputeContext::walk_over_matrix(std::span<const uint32_t> starts, uint32_t length,
+                                        const vkc::Order& order, uint32_t* output) {
   if (!resident_->walks) {
     resident_->walks =
         std::make_unique<vkc::Walks>(device_, resident_->embeddings, resident_->rows.whole(),
                                      vkc::fastest_variant(device_, resident_->embeddings));
   }
-  const double seconds = seconds_of([&] { resident_->walks->walk(starts, length, order, output); });
-  resident_->walk_batches.at(order.rule).measured(seconds, steps);
-  phase.finish();
+  resident_->walks->walk(starts, length, order, output);
+}
+
+void VkComputeContext::walk_by_filter(std::span<const uint32_t> starts, uint32_t length,
+                                      const vkc::Order& order, uint32_t* output) {
+  if (length > 1 && !resident_->filter_walks) {
+    resident_->rows.free_unused();
+    pairs().check_known();
+    resident_->filter_units = std::make_unique<vkc::FilterUnits>(device_, resident_->embeddings,
+                                                                 vkc::filter_precision(device_));
+    resident_->filter_walks = std::make_unique<vkc::FilterWalks>(
+        device_, resident_->embeddings, *resident_->filter_units,
+        vkc::FilterWalks::room_for_candidates(device_, resident_->embeddings.d));
+  }
+  if (length == 1) {  // no step to take
+    std::copy(starts.begin(), starts.end(), output);
+    return;
+  }
+  resident_->filter_walks->walk(starts, length, order, output);
 }
 
 uint32_t VkComputeContext::recommended_batch(uint32_t length, const vkc::Order& order) const {

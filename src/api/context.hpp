@@ -19,6 +19,8 @@
 #include "vulkan/pacer.hpp"
 #include "vulkan/staging.hpp"
 #include "vulkan_compute.h"
+#include "walks/filter_walks.hpp"
+#include "walks/walk_choice.hpp"
 #include "walks/walks.hpp"
 
 // The device and what is resident on it. In the global namespace: the C API names it.
@@ -76,12 +78,20 @@ struct VkComputeContext {
     vkc::RowSource rows;
     vkc::ItemHalves halves;
     std::unique_ptr<vkc::Walks> walks;                     // made when first needed
+    std::unique_ptr<vkc::FilterUnits> filter_units;        // likewise
+    std::unique_ptr<vkc::FilterWalks> filter_walks;        // likewise
     std::unique_ptr<vkc::NeighborSearch> neighbors;        // likewise
     std::unique_ptr<vkc::QueryNeighbors> query_neighbors;  // likewise
     std::unique_ptr<vkc::Pairs> pairs;                     // likewise
     std::vector<vkc::Pacer> walk_batches;  // of each order: steps of all walks together
     vkc::Pacer neighbor_batches;           // items
   };
+
+  vkc::Pairs& pairs();
+  void walk_over_matrix(std::span<const uint32_t> starts, uint32_t length, const vkc::Order& order,
+                        uint32_t* output);
+  void walk_by_filter(std::span<const uint32_t> starts, uint32_t length, const vkc::Order& order,
+                      uint32_t* output);
 
   vkc::Device device_;
   vkc::Staging staging_;

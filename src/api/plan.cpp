@@ -1,6 +1,7 @@
 #include "api/plan.hpp"
 
 #include <algorithm>
+#include <bit>
 
 #include "base/available_memory.hpp"
 #include "base/error.hpp"
@@ -11,6 +12,8 @@
 #include "similarity/neighbors.hpp"
 #include "similarity/row_source.hpp"
 #include "vulkan/staging.hpp"
+#include "walks/filter_walks.hpp"
+#include "walks/walk_choice.hpp"
 #include "walks/walks.hpp"
 
 namespace vkc {
@@ -27,6 +30,28 @@ WorkMemory filter_memory(const Device& device, const NeighborWork& work, uint64_
           .buffers = buffer_footprint(device, filter_bytes + again.keys_bytes, MemoryUse::kDevice),
           .staging = std::max(filter.keys_bytes(work.k), again.keys_bytes),
           .readable = again.rows.is_readable(device, work.n)};
+}
+
+// Of walks over the similarity matrix.
+WorkMemory matrix_walks_memory(const Device& device, uint32_t n, std::size_t count, uint32_t length,
+                               uint64_t available) {
+  const RowSizes all{.whole = true, .at_once = n};
+  const uint64_t left = bytes_left(available, all.footprint(device, n).device);
+  const WalkSizes sizes(device, n, count, length, left);
+  return {.rows = all.footprint(device, n),
+          .buffers = sizes.footprint(device),
+          .walks_at_once = static_cast<uint32_t>(std::min<uint64_t>(count, sizes.walks_at_once())),
+          .readable = all.is_readable(device, n)};
+}
+
+// Of walks by the filter, in an order that takes the most.
+WorkMemory filter_walks_memory(const Device& device, uint32_t n, uint32_t d, std::size_t count,
+                               uint32_t length, uint64_t available) {
+  const FilterPrecision precision = filter_precision(device);
+  const Footprint units = FilterUnits::footprint(device, n, d, precision);
+  const FilterWalkSizes sizes(device, n, d, count, length, true,
+                              bytes_left(available, units.device));
+  return {.rows = {}, .buffers = units + sizes.footprint(device), .walks_at_once = sizes.walks};
 }
 
 }  // namespace
@@ -48,13 +73,11 @@ WorkMemory work_memory(const Device& device, uint32_t n, uint32_t d, const Work&
       return memory(sizes.rows, {}, sizes.staging_bytes);
     }
     case VKC_WORK_DIVERSITY: {
-      const RowSizes all{.whole = true, .at_once = n};
-      const uint64_t left = bytes_left(available, all.footprint(device, n).device);
-      const WalkSizes sizes(device, n, work.count, work.length, left);
-      WorkMemory out = memory(all, sizes.footprint(device), 0);
-      out.walks_at_once =
-          static_cast<uint32_t>(std::min<uint64_t>(work.count, sizes.walks_at_once()));
-      return out;
+      const WalkRequest request{n, d, work.count, work.length};
+      const WalkWay way = choose_walk_way(device, request, {false, available});
+      return way == WalkWay::kMatrix
+                 ? matrix_walks_memory(device, n, work.count, work.length, available)
+                 : filter_walks_memory(device, n, d, work.count, work.length, available);
     }
     case VKC_WORK_NEIGHBORS: {
       const uint64_t halves = HalfVectors::bytes(n, d);
@@ -103,17 +126,32 @@ VkcMemoryPlan plan_memory(const Device& device, uint32_t n, uint32_t d, const Wo
   return plan;
 }
 
-void require_fit(const Device& device, uint32_t n, uint32_t d, const Work& work,
-                 uint64_t available) {
-  const WorkMemory memory = work_memory(device, n, d, work, available);
-  const Footprint all = memory.rows + memory.buffers + Staging::footprint(device, memory.staging);
-  const uint64_t needed = all.device + (device.limits().unified_memory ? all.host : 0);
-  if (needed > available) {
-    fail(VKC_ERROR_DOES_NOT_FIT, "the diversity sequences of ", n, " embeddings need ",
-         format_bytes(needed), " of device memory, ", format_bytes(memory.rows.device),
-         " of it for the similarity matrix, and ", format_bytes(available),
-         " are available: use fewer embeddings or a device with more memory");
+void require_walks_fit(const Device& device, const WalkRequest& request, WalkWay way,
+                       uint64_t available) {
+  const auto needed = [&](uint32_t n) {
+    const WorkMemory memory =
+        way == WalkWay::kMatrix
+            ? matrix_walks_memory(device, n, request.count, std::min(request.length, n), available)
+            : filter_walks_memory(device, n, request.d, request.count, std::min(request.length, n),
+                                  available);
+    const Footprint all = memory.rows + memory.buffers;
+    return all.device + (device.limits().unified_memory ? all.host : 0);
+  };
+  if (needed(request.n) <= available) return;
+  // The largest n whose embeddings and walks fit into what these embeddings have and what is free.
+  const uint64_t whole =
+      available + DeviceEmbeddings::footprint(device, request.n, request.d).device;
+  uint32_t fitting = 0;
+  for (uint32_t step = std::bit_floor(request.n); step > 0; step /= 2) {
+    const uint32_t n = fitting + step;
+    if (n >= request.n) continue;
+    const uint64_t embeddings = DeviceEmbeddings::footprint(device, n, request.d).device;
+    if (embeddings + needed(n) <= whole) fitting = n;
   }
+  fail(VKC_ERROR_DOES_NOT_FIT, "the diversity sequences of ", request.n, " embeddings need ",
+       format_bytes(needed(request.n)), " of device memory, and ", format_bytes(available),
+       " are available: use fewer embeddings (about ", fitting,
+       " would fit) or a device with more memory");
 }
 
 }  // namespace vkc

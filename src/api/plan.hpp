@@ -5,6 +5,7 @@
 
 #include "vulkan/device.hpp"
 #include "vulkan_compute.h"
+#include "walks/walk_choice.hpp"
 
 namespace vkc {
 
@@ -30,8 +31,9 @@ WorkMemory work_memory(const Device& device, uint32_t n, uint32_t d, const Work&
 // For embeddings that are not there yet.
 VkcMemoryPlan plan_memory(const Device& device, uint32_t n, uint32_t d, const Work& work);
 
-// Throws Error (DOES_NOT_FIT) where the work, for embeddings that are there, does not fit.
-void require_fit(const Device& device, uint32_t n, uint32_t d, const Work& work,
-                 uint64_t available);
+// Throws Error (DOES_NOT_FIT) where walks that go this way, of embeddings that are there, do not
+// fit.
+void require_walks_fit(const Device& device, const WalkRequest& request, WalkWay way,
+                       uint64_t available);
 
 }  // namespace vkc

@@ -43,6 +43,46 @@ inline double filter_bound(uint32_t d, uint32_t pitch, double first_error, doubl
   return conversion + summation + root * 0x1p-28 + 0x1p-31;
 }
 
+// ---- Of walks
+//
+// x is the vector that a walk has in float32, u_j the unit vector of item j in fixed point, v_j
+// what the filter has of it, E the largest |u_j - v_j|.
+//
+// A product of float32 numbers summed in any order, with fused multiply-adds or without, is out by
+// at most (d + 2) e |x| |y|, as is well known (Higham, Accuracy and Stability of Numerical
+// Algorithms, section 3.1; second order terms are in the last factor). x is made from integers,
+// which takes up to four roundings more.
+//
+//   |x . u_j - filtered| <= |x| |u_j - v_j| + (d + 6) e |x| |v_j| <= |x| (E + (d + 6) e) (1 + ...)
+//
+// The factor is for |v_j|, which is at most 1 + E + sqrt(d) 2^-31, and for how |x| is computed.
+inline double filter_bound_of_length(double distance, uint32_t d) {
+  return (distance + (d + 6) * kFloatUnit) * 1.03;
+}
+
+// A cosine C_ij of the definition is a sum of products rounded to 2^-31, and then clamped to 1,
+// which u_i . u_j exceeds by at most sqrt(d) 2^-30. Its product with a weight is rounded to 2^-31
+// again. x, in the order `centroid` the sum of w_i u_i, has each term rounded to 2^-31 in each
+// dimension, which changes x . u_j by at most sqrt(d) 2^-31. In all, for each item chosen, at most
+// this:
+inline double filter_bound_of_pick(uint32_t d) {
+  constexpr double kUnit = 1.0 / (1U << 30);
+  return (2 + 2 * std::sqrt(d)) * kUnit * 1.01;
+}
+
+// Scores of the orders `away` and `toward` mix two filtered cosines, with |x| at most 1 + E, by
+// lambda: that rounds five times more, and no error grows with the number of items chosen. The
+// greatest of several values is out by no more than each of them.
+inline double filter_bound_of_score(double distance, uint32_t d) {
+  return filter_bound_of_length(distance, d) * 1.01 + filter_bound_of_pick(d) + 8 * kFloatUnit;
+}
+
+// In units of 2^-36, for each item chosen: the same as filter_bound_of_pick of a value worked out
+// in integers.
+inline uint32_t refined_bound_of_pick(uint32_t d) {
+  return static_cast<uint32_t>(std::ceil(filter_bound_of_pick(d) * 0x1p36)) + 1;
+}
+
 // The same as a float that is no smaller.
 inline float round_up_to_float(double value) {
   return std::nextafter(static_cast<float>(value), INFINITY);

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "shaders/interface.h"
 #include "similarity/fixed_point.hpp"
 #include "similarity/similarity.hpp"
+#include "similarity/spot_check.hpp"
 #include "similarity/tiles.hpp"
 #include "vulkan/kernel_table.hpp"
 #include "vulkan/submission.hpp"
@@ -87,6 +89,23 @@ void Pairs::compute(const uint32_t* first, const uint32_t* second, uint64_t coun
   }
   finish(which);
   finish(which ^ 1U);
+}
+
+void Pairs::check_known() {
+  const std::vector<KnownSimilarity> known = embeddings_.known.in_rows(0, embeddings_.n);
+  std::vector<uint32_t> first;
+  std::vector<uint32_t> second;
+  for (const KnownSimilarity& pair : known) {
+    first.push_back(pair.first);
+    second.push_back(pair.second);
+  }
+  std::vector<float> found(known.size());
+  const Progress::Phase phase(staging_.device().progress(), VKC_PHASE_SIMILARITIES, known.size());
+  compute(first.data(), second.data(), known.size(), found.data());
+  for (std::size_t i = 0; i < known.size(); ++i) {
+    const float scaled = found[i] * static_cast<float>(kFixedPointOne);
+    if (scaled != static_cast<float>(known[i].value)) fail_as_wrong(known[i], scaled);
+  }
 }
 
 }  // namespace vkc

@@ -19,6 +19,9 @@ class Pairs {
   // The similarity of items first[i] and second[i] into output[i], for each i below count.
   void compute(const uint32_t* first, const uint32_t* second, uint64_t count, float* output);
 
+  // Computes what the host knows. Throws Error (WRONG_RESULT) where that is not what comes out.
+  void check_known();
+
  private:
   Staging& staging_;
   const DeviceEmbeddings& embeddings_;

@@ -1,10 +1,19 @@
 #include "similarity/spot_check.hpp"
 
+#include <cmath>
 #include <utility>
 
 #include "base/error.hpp"
 
 namespace vkc {
+
+void fail_as_wrong(const KnownSimilarity& known, double found) {
+  fail(VKC_ERROR_WRONG_RESULT, "the device computes wrong similarities (of items ", known.first,
+       " and ", known.second, " it is ", known.value, " in fixed point, the device has ",
+       std::llrint(found),
+       "): its driver has failed; make a new context, and if that fails, too, choose another "
+       "device (VKC_DEVICE) or another version of the driver");
+}
 
 void SpotCheck::record(const vk::raii::CommandBuffer& commands, std::size_t which,
                        const DeviceMatrix& matrix, std::vector<Spot> spots) {
@@ -29,11 +38,7 @@ void SpotCheck::compare(std::size_t which, const DeviceMatrix& matrix) {
   for (std::size_t i = 0; i < spots.size(); ++i) {
     const auto& [known, row, column] = spots[i];
     const int32_t found = matrix.is_mapped() ? matrix.mapped_row(row)[column] : copies[i];
-    if (found == known.value) continue;
-    fail(VKC_ERROR_WRONG_RESULT, "the device computes wrong similarities (of items ", known.first,
-         " and ", known.second, " it is ", known.value, " in fixed point, the device has ", found,
-         "): its driver has failed; make a new context, and if that fails, too, choose another "
-         "device (VKC_DEVICE) or another version of the driver");
+    if (found != known.value) fail_as_wrong(known, found);
   }
 }
 

@@ -13,6 +13,10 @@
 
 namespace vkc {
 
+// Throws Error (WRONG_RESULT): the device has `found`, in fixed point, for a similarity that the
+// host knows.
+[[noreturn]] void fail_as_wrong(const KnownSimilarity& known, double found);
+
 class SpotCheck {
  public:
   // An element of the matrix, and what it must be.

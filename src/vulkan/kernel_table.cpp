@@ -5,6 +5,11 @@
 #include "shaders/filter_product_matrix.h"
 #include "shaders/filter_rows.h"
 #include "shaders/filter_threshold.h"
+#include "shaders/filter_units.h"
+#include "shaders/filter_walk_candidates.h"
+#include "shaders/filter_walk_choose.h"
+#include "shaders/filter_walk_judge.h"
+#include "shaders/filter_walk_scores.h"
 #include "shaders/halve.h"
 #include "shaders/interface.h"
 #include "shaders/neighbors.h"
@@ -26,6 +31,11 @@ const KernelCode filter_product_matrix{::filter_product_matrix, sizeof(FilterPro
 const KernelCode filter_rows{::filter_rows, sizeof(FilterRowsPush)};
 const KernelCode filter_threshold{::filter_threshold, sizeof(FilterThresholdPush)};
 const KernelCode halve{::halve, sizeof(HalvePush)};
+const KernelCode filter_units{::filter_units, sizeof(FilterUnitsPush)};
+const KernelCode filter_walk_candidates{::filter_walk_candidates, sizeof(FilterWalkPush)};
+const KernelCode filter_walk_choose{::filter_walk_choose, sizeof(FilterWalkPush)};
+const KernelCode filter_walk_judge{::filter_walk_judge, sizeof(FilterWalkPush)};
+const KernelCode filter_walk_scores{::filter_walk_scores, sizeof(FilterWalkPush)};
 const KernelCode neighbors{::neighbors, sizeof(NeighborsPush)};
 const KernelCode pairs{::pairs, sizeof(PairsPush)};
 const KernelCode similarity_shared{::similarity_shared, sizeof(SimilarityPush)};

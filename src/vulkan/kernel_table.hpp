@@ -13,6 +13,11 @@ extern const KernelCode filter_product_matrix;
 extern const KernelCode filter_rows;
 extern const KernelCode filter_threshold;
 extern const KernelCode halve;
+extern const KernelCode filter_units;
+extern const KernelCode filter_walk_candidates;
+extern const KernelCode filter_walk_choose;
+extern const KernelCode filter_walk_judge;
+extern const KernelCode filter_walk_scores;
 extern const KernelCode neighbors;
 extern const KernelCode pairs;
 extern const KernelCode similarity_shared;  // for GPUs

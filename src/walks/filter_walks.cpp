@@ -1,0 +1,329 @@
+#include "walks/filter_walks.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <vector>
+
+#include "shaders/interface.h"
+#include "similarity/filter_bound.hpp"
+#include "similarity/tiles.hpp"
+#include "vulkan/kernel_table.hpp"
+#include "vulkan/submission.hpp"
+
+namespace vkc {
+
+namespace {
+
+// Multiply-adds a second to expect of a device not yet measured.
+constexpr double kCpuFilterRate = 2e8;
+constexpr double kGpuFilterRate = 1e10;
+
+// Memory for the states of all walks under way.
+constexpr uint64_t kMostStateBytes = 1ULL << 30;
+
+// Walks that share what one invocation reads.
+constexpr uint32_t kMostSideBySide = 8;
+
+// More walks at a time are no faster.
+constexpr uint64_t kMostWalks = 1024;
+
+// Steps whose commands are recorded together.
+constexpr uint32_t kMostSteps = 256;
+
+// Rounds of a crowded step that are recorded together.
+constexpr uint32_t kCrowdedRounds = 8;
+
+// More than this many with barriers crashed lavapipe.
+constexpr uint32_t kCpuInvocations = 64;
+constexpr uint32_t kGpuInvocations = 256;
+
+uint32_t invocations_for(const Device& device) {
+  if (device.limits().is_cpu) return kCpuInvocations;
+  return std::min(kGpuInvocations, std::bit_floor(device.limits().max_workgroup_size));
+}
+
+uint32_t pitch_of(uint32_t d) {
+  return static_cast<uint32_t>(units_row_bytes(d) / sizeof(int32_t));
+}
+
+// The loops of a kernel over the dimensions of a product, 16 at a time.
+uint64_t loops_of_product(uint32_t d) { return pitch_of(d) / 16 + 1; }
+
+// Among how many workgroups the candidates of a step are dealt, and for each candidate the items of
+// its walk.
+struct Judging {
+  Judging(const Device& device, uint32_t d, uint32_t length, uint32_t candidates) {
+    if (!device.limits().is_cpu) {
+      judges = candidates;
+      parts = 4;  // a few candidates of one walk keep a GPU busy
+      return;
+    }
+    // As few as will do: no loop may be too long.
+    const uint64_t products = std::max<uint64_t>(kMostCpuIterations / 2 / loops_of_product(d), 1);
+    const uint64_t of_candidate = (length + kCpuInvocations - 1) / kCpuInvocations;
+    parts = static_cast<uint32_t>(
+        std::clamp<uint64_t>((of_candidate + products - 1) / products, 1, MOST_PARTS));
+    const uint64_t at_once = std::max<uint64_t>(products / (of_candidate / parts + 1), 1);
+    judges = static_cast<uint32_t>((candidates + at_once - 1) / at_once);
+  }
+
+  uint32_t judges;
+  uint32_t parts;
+};
+
+FilterWalkPlaces places_of(uint32_t n, uint32_t d, bool scores) {
+  const uint64_t items = uint64_t{filter_blocks(n)} * FILTER_BLOCK;
+  const uint64_t pitch = pitch_of(d);
+  uint64_t end = 0;
+  const auto place = [&end](uint64_t bytes) {
+    const auto begin = static_cast<uint32_t>(end);
+    end += round_up(bytes, 16) / 16;
+    return begin;
+  };
+  FilterWalkPlaces at{};
+  place(sizeof(FilterWalkHead) + MOST_WALK_CANDIDATES * (sizeof(uint32_t) + sizeof(int32_t)) +
+        MOST_WALK_CANDIDATES * MOST_PARTS * sizeof(int64_t));
+  at.sums = place(pitch * sizeof(int64_t));
+  at.vector = place(pitch * sizeof(float));
+  at.chosen = place(items / 8);
+  // Up to here is cleared before a walk.
+  at.scores = place(items * sizeof(float));
+  at.minima = place(items / FILTER_BLOCK * sizeof(float));
+  at.greatest = place(scores ? items * sizeof(float) : 0);
+  at.with_start = place(scores ? items * sizeof(float) : 0);
+  at.stride = static_cast<uint32_t>(end);
+  return at;
+}
+
+}  // namespace
+
+FilterWalkSizes::FilterWalkSizes(const Device& device, uint32_t n, uint32_t d, std::size_t count,
+                                 uint32_t length, bool scores, uint64_t available)
+    : walks(0),
+      state_bytes(uint64_t{places_of(n, d, scores).stride} * 16),
+      chosen_bytes(uint64_t{length} * sizeof(uint32_t)) {
+  const uint64_t most = std::min(kMostStateBytes, available / 4) / (state_bytes + 2 * chosen_bytes);
+  const Judging most_judging(device, d, length, MOST_WALK_CANDIDATES);
+  const uint64_t workgroups = uint64_t{most_judging.judges} * most_judging.parts;
+  walks = static_cast<uint32_t>(
+      std::clamp<uint64_t>(std::min(most, device.limits().max_workgroup_count / workgroups), 1,
+                           std::min<uint64_t>(count, kMostWalks)));
+}
+
+Footprint FilterWalkSizes::footprint(const Device& device) const {
+  const uint64_t heads = walks * sizeof(FilterWalkHead);
+  return buffer_footprint(device, walks * (state_bytes + chosen_bytes), MemoryUse::kDevice) +
+         buffer_footprint(device, walks * chosen_bytes + heads, MemoryUse::kStaging);
+}
+
+struct FilterWalks::Kernels {
+  Kernel scores;
+  Kernel candidates;
+  Kernel judge;
+  Kernel choose;
+  Judging judging;
+};
+
+struct FilterWalks::Job {
+  const Kernels& kernels;
+  FilterWalkSizes sizes;
+  uint32_t side_by_side;
+  uint32_t length;
+  Order order;
+};
+
+FilterWalks::FilterWalks(const Device& device, const DeviceEmbeddings& embeddings,
+                         const FilterUnits& units, uint32_t candidates)
+    : device_(device),
+      embeddings_(embeddings),
+      units_(units),
+      candidates_(candidates),
+      pacer_(kSubmissionSeconds, device.limits().is_cpu ? kCpuFilterRate : kGpuFilterRate) {}
+
+FilterWalks::~FilterWalks() = default;
+
+uint32_t FilterWalks::room_for_candidates(const Device& device, uint32_t d) {
+  if (!device.limits().is_cpu) return MOST_WALK_CANDIDATES;
+  // filter_walk_candidates.comp refines four times as many, an invocation some of them.
+  const uint64_t refined = kMostCpuIterations / 2 / loops_of_product(d) * kCpuInvocations;
+  return static_cast<uint32_t>(
+      std::clamp<uint64_t>(refined / 4, FILTER_BLOCK, MOST_WALK_CANDIDATES));
+}
+
+const FilterWalks::Kernels& FilterWalks::kernels_for(bool scores, uint32_t side_by_side,
+                                                     uint32_t length) {
+  std::unique_ptr<Kernels>& made = kernels_[{scores, side_by_side}];
+  const Judging judging(device_, embeddings_.d, length, candidates_);
+  if (made && made->judging.parts >= judging.parts && made->judging.judges >= judging.judges) {
+    return *made;
+  }
+  const SpecialisationConstant of_order{SCORES_ID, scores ? 1U : 0U};
+  const SpecialisationConstant half{HALF_ID,
+                                    units_.precision() == FilterPrecision::kHalf ? 1U : 0U};
+  const SpecialisationConstant invocations{WORKGROUP_SIZE_ID, invocations_for(device_)};
+  const SpecialisationConstant candidates{CANDIDATES_ID, candidates_};
+  const SpecialisationConstant parts{PARTS_ID, judging.parts};
+  const SpecialisationConstant judges{JUDGES_ID, judging.judges};
+  made.reset();
+  made = std::make_unique<Kernels>(Kernels{
+      {device_,
+       {.code = kernels::filter_walk_scores,
+        .constants = {of_order, half, {WALKS_ID, side_by_side}}}},
+      {device_,
+       {.code = kernels::filter_walk_candidates, .constants = {of_order, invocations, candidates}}},
+      {device_,
+       {.code = kernels::filter_walk_judge, .constants = {of_order, invocations, parts, judges}}},
+      {device_, {.code = kernels::filter_walk_choose, .constants = {of_order, invocations, parts}}},
+      judging});
+  return *made;
+}
+
+void FilterWalks::walk(std::span<const uint32_t> starts, uint32_t length, const Order& order,
+                       uint32_t* output) {
+  if (length == 1) {  // no step to take
+    std::copy(starts.begin(), starts.end(), output);
+    return;
+  }
+  const bool scores = order.rule != VKC_ORDER_CENTROID;
+  const FilterWalkSizes sizes(device_, embeddings_.n, embeddings_.d, starts.size(), length, scores,
+                              device_.available_bytes());
+  const uint32_t side_by_side = std::min(std::bit_ceil(sizes.walks), kMostSideBySide);
+  const Job job{kernels_for(scores, side_by_side, length), sizes, side_by_side, length, order};
+  for (std::size_t first = 0; first < starts.size(); first += sizes.walks) {
+    const std::size_t count = std::min<std::size_t>(sizes.walks, starts.size() - first);
+    walk_group(starts.subspan(first, count), job, output + first * length);
+  }
+}
+
+void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, uint32_t* output) {
+  const auto walks = static_cast<uint32_t>(starts.size());
+  const uint64_t chosen_bytes = walks * job.sizes.chosen_bytes;
+  const uint64_t head_bytes = walks * sizeof(FilterWalkHead);
+  const Buffer states(device_, walks * job.sizes.state_bytes, MemoryUse::kDevice);
+  const Buffer chosen(device_, chosen_bytes, MemoryUse::kDevice);
+  const Buffer staging(device_, chosen_bytes + head_bytes, MemoryUse::kStaging);
+  auto* rows = staging.mapped_as<uint32_t>();
+  const auto* heads = reinterpret_cast<const FilterWalkHead*>(rows + chosen_bytes / sizeof(*rows));
+  Submission submission(device_);
+
+  const bool scores = job.order.rule != VKC_ORDER_CENTROID;
+  const uint32_t d = embeddings_.d;
+  const uint32_t blocks = filter_blocks(embeddings_.n);
+  FilterWalkPush push{
+      .units = embeddings_.units.address(),
+      .filter_units = units_.address(),
+      .weights = embeddings_.weights.address(),
+      .ids = embeddings_.order.ids(),
+      .states = states.address(),
+      .chosen = chosen.address(),
+      .at = places_of(embeddings_.n, d, scores),
+      .n = embeddings_.n,
+      .units_pitch = embeddings_.units_pitch,
+      .items = job.length,
+      .walks = walks,
+      .lambda = job.order.lambda,
+      .toward = job.order.rule == VKC_ORDER_TOWARD ? 1U : 0U,
+      .condition = WALK_STEPS,
+      .bound_of_length = 0,
+      .bound_of_pick = 0,
+      .bound_of_step = 0,
+      .refined_of_pick = refined_bound_of_pick(d),
+  };
+  if (scores) {
+    push.bound_of_step = static_cast<float>(filter_bound_of_score(units_.distance(), d));
+  } else {
+    push.bound_of_length = static_cast<float>(filter_bound_of_length(units_.distance(), d));
+    push.bound_of_pick = static_cast<float>(filter_bound_of_pick(d));
+  }
+  const auto record = [&](const vk::raii::CommandBuffer& commands, const Kernel& kernel,
+                          uint64_t workgroups) {
+    const uint64_t most = device_.limits().max_workgroup_count;
+    kernel.record(commands, push, static_cast<uint32_t>(std::min(workgroups, most)));
+    full_barrier(commands);
+  };
+  const uint32_t sharing = (walks + job.side_by_side - 1) / job.side_by_side;
+  const Judging& judging = job.kernels.judging;
+  const auto record_choice = [&](const vk::raii::CommandBuffer& commands) {
+    record(commands, job.kernels.candidates, walks);
+    record(commands, job.kernels.judge, uint64_t{walks} * judging.judges * judging.parts);
+    record(commands, job.kernels.choose, walks);
+  };
+  const auto finish = [&](const vk::raii::CommandBuffer& commands) {
+    std::vector<vk::BufferCopy> regions;
+    for (uint32_t w = 0; w < walks; ++w) {
+      regions.emplace_back(w * job.sizes.state_bytes, chosen_bytes + w * sizeof(FilterWalkHead),
+                           sizeof(FilterWalkHead));
+    }
+    commands.copyBuffer(states.handle(), staging.handle(), regions);
+    submission.submit();
+    return submission.wait();
+  };
+
+  {
+    std::vector<vk::BufferCopy> regions;
+    for (uint32_t w = 0; w < walks; ++w) {
+      const uint64_t place = w * job.sizes.chosen_bytes;
+      rows[place / sizeof(*rows)] = embeddings_.order.row_of(starts[w]);
+      regions.emplace_back(place, place, sizeof(*rows));
+    }
+    const vk::raii::CommandBuffer& commands = submission.begin();
+    for (uint32_t w = 0; w < walks; ++w) {
+      commands.fillBuffer(states.handle(), w * job.sizes.state_bytes, uint64_t{push.at.scores} * 16,
+                          0);
+    }
+    commands.copyBuffer(staging.handle(), chosen.handle(), regions);
+    full_barrier(commands);
+    record(commands, job.kernels.choose, walks);
+    finish(commands);
+  }
+
+  // What a step of all these walks costs: items are read once for walks side by side.
+  const uint64_t step_work = uint64_t{blocks} * FILTER_BLOCK * embeddings_.units_pitch * walks;
+  uint64_t told = walks;  // the starts are no steps
+  for (;;) {
+    uint32_t least = job.length;
+    bool crowded = false;
+    uint64_t taken = 0;
+    for (uint32_t w = 0; w < walks; ++w) {
+      taken += heads[w].count;
+      crowded = crowded || heads[w].condition == WALK_CROWDED;
+      if (heads[w].condition == WALK_CROWDED) ++crowded_steps_;
+      least = std::min(least, heads[w].count);
+    }
+    device_.progress().advance(taken - told);
+    told = taken;
+    if (least == job.length) break;
+    if (crowded) {
+      push.condition = WALK_CROWDED;
+      const auto is_crowded = [](const FilterWalkHead& head) {
+        return head.condition == WALK_CROWDED;
+      };
+      while (std::any_of(heads, heads + walks, is_crowded)) {
+        const vk::raii::CommandBuffer& commands = submission.begin();
+        for (uint32_t r = 0; r < kCrowdedRounds; ++r) record_choice(commands);
+        finish(commands);
+      }
+      push.condition = WALK_STEPS;
+      continue;
+    }
+    const uint64_t most = std::min(job.length - least, kMostSteps);
+    const auto steps = static_cast<uint32_t>(
+        std::clamp<uint64_t>(pacer_.next(most * step_work) / step_work, 1, most));
+    const vk::raii::CommandBuffer& commands = submission.begin();
+    for (uint32_t s = 0; s < steps; ++s) {
+      record(commands, job.kernels.scores, uint64_t{blocks} * sharing);
+      record_choice(commands);
+    }
+    pacer_.measured(finish(commands), steps * step_work);
+  }
+
+  const vk::raii::CommandBuffer& commands = submission.begin();
+  commands.copyBuffer(chosen.handle(), staging.handle(), vk::BufferCopy(0, 0, chosen_bytes));
+  submission.submit();
+  submission.wait();
+  std::transform(rows, rows + chosen_bytes / sizeof(*rows), output,
+                 [this](uint32_t row) { return embeddings_.order.id_in(row); });
+}
+
+}  // namespace vkc

@@ -1,0 +1,68 @@
+// Diversity sequences without a similarity matrix. A step filters all items by the products of
+// their unit vectors with one vector, in floating point, and decides among the few candidates left
+// by the definition: the sequences are those of Walks. It costs n d multiply-adds, and memory of
+// about 4 n bytes a walk.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "similarity/device_embeddings.hpp"
+#include "similarity/filter_units.hpp"
+#include "vulkan/buffer.hpp"
+#include "vulkan/kernel.hpp"
+#include "vulkan/pacer.hpp"
+#include "walks/orders.hpp"
+
+namespace vkc {
+
+// What walks that are under way together take.
+struct FilterWalkSizes {
+  // Of walks from `count` starts on a device that has `available` bytes left.
+  FilterWalkSizes(const Device& device, uint32_t n, uint32_t d, std::size_t count, uint32_t length,
+                  bool scores, uint64_t available);
+
+  [[nodiscard]] Footprint footprint(const Device& device) const;
+
+  uint32_t walks;
+  uint64_t state_bytes;   // of one walk
+  uint64_t chosen_bytes;  // of one walk
+};
+
+class FilterWalks {
+ public:
+  // candidates: that a step has room for before it is taken in several pieces; tests give few.
+  FilterWalks(const Device& device, const DeviceEmbeddings& embeddings, const FilterUnits& units,
+              uint32_t candidates);
+  static uint32_t room_for_candidates(const Device& device, uint32_t d);
+
+  // As Walks::walk.
+  void walk(std::span<const uint32_t> starts, uint32_t length, const Order& order,
+            uint32_t* output);
+
+  // Steps that were taken in several pieces, since the start.
+  [[nodiscard]] uint64_t crowded_steps() const { return crowded_steps_; }
+
+ private:
+  struct Kernels;
+  struct Job;
+
+  const Kernels& kernels_for(bool scores, uint32_t side_by_side, uint32_t length);
+  void walk_group(std::span<const uint32_t> starts, const Job& job, uint32_t* output);
+
+  const Device& device_;
+  const DeviceEmbeddings& embeddings_;
+  const FilterUnits& units_;
+  uint32_t candidates_;
+  std::map<std::pair<bool, uint32_t>, std::unique_ptr<Kernels>> kernels_;
+  Pacer pacer_;  // multiply-adds
+  uint64_t crowded_steps_ = 0;
+
+ public:
+  ~FilterWalks();
+};
+
+}  // namespace vkc

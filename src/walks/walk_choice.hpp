@@ -1,0 +1,37 @@
+// Whether walks go over the similarity matrix or by the filter.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "vulkan/device.hpp"
+
+namespace vkc {
+
+enum class WalkWay {
+  kMatrix,  // n^2 d / 2 multiply-adds for the matrix and 4 n^2 bytes; then n additions a step
+  kFilter   // n d multiply-adds a step, and no matrix
+};
+
+struct WalkRequest {
+  uint32_t n;
+  uint32_t d;
+  std::size_t count;
+  uint32_t length;
+};
+
+// What there is already, and what is free.
+struct WalkMemory {
+  bool has_matrix;
+  uint64_t available;  // bytes, beside the matrix if it is there
+};
+
+// The way that fits and is faster for the whole of what is asked. With about the same times it is
+// the matrix, which later calls use again.
+WalkWay choose_walk_way(const Device& device, const WalkRequest& request, const WalkMemory& memory);
+
+// Seconds to expect, from rates measured on an H100 and, for CPUs, on two cores of a Xeon.
+double expected_walk_seconds(const Device& device, const WalkRequest& request, WalkWay way,
+                             bool has_matrix);
+
+}  // namespace vkc

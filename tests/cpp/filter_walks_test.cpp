@@ -1,0 +1,183 @@
+// Walks by the filter, in each precision, with much room for candidates and with little: the
+// reference's sequences, also where embeddings are made to defeat the filter. And the filter
+// itself: its errors stay below the bound, and one that is wrong is noticed.
+#include "walks/filter_walks.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "checks.hpp"
+#include "device_variant.hpp"
+#include "generators.hpp"
+#include "similarity/device_embeddings.hpp"
+#include "similarity/filter_units.hpp"
+#include "similarity/fixed_point.hpp"
+#include "vulkan/device.hpp"
+
+namespace {
+
+using reference::Embeddings;
+using vkc::FilterPrecision;
+
+constexpr bool kCenter = true;
+
+struct Variant {
+  DeviceVariant device;
+  FilterPrecision precision;
+  uint32_t candidates;
+};
+
+void PrintTo(const Variant& variant, std::ostream* out) { PrintTo(variant.device, out); }
+
+// A sequence in each order.
+std::vector<uint32_t> expected_sequence(const reference::Results& results,
+                                        const reference::Rows<int32_t>& cosines, uint32_t start,
+                                        uint32_t length, const vkc::Order& order) {
+  if (order.rule == VKC_ORDER_CENTROID) return results.sequence(start, length);
+  const float lambda = static_cast<float>(order.lambda / vkc::kFixedPointOne);
+  return reference::scored_sequence(cosines, start, length, order.rule == VKC_ORDER_TOWARD, lambda);
+}
+
+vkc::Order order_of(VkcOrder rule, float lambda) {
+  const VkcSequenceOptions options{sizeof options, static_cast<uint32_t>(rule), lambda};
+  return vkc::make_order(options);
+}
+
+const std::vector<vkc::Order> orders{{},
+                                     order_of(VKC_ORDER_AWAY, 0.5F),
+                                     order_of(VKC_ORDER_AWAY, 0.0F),
+                                     order_of(VKC_ORDER_TOWARD, 0.25F),
+                                     order_of(VKC_ORDER_TOWARD, 1.0F)};
+
+// Nearly equal rows: they differ from the first in the last bit of a component, or not at all.
+Embeddings last_bits(uint32_t n, uint32_t d, uint64_t seed) {
+  Embeddings embeddings = generators::unequal_norms(n, d, seed);
+  for (uint32_t i = 1; i < n; ++i) {
+    for (uint32_t k = 0; k < d; ++k) embeddings.row(i)[k] = embeddings.row(0)[k];
+    float& changed = embeddings.row(i)[i % d];
+    if (i % 3 != 0) changed = std::nextafter(changed, i % 3 == 1 ? 2.0F : -2.0F);
+  }
+  return embeddings;
+}
+
+// Rows about one direction, so that sums of unit vectors are long and what tells items apart short.
+Embeddings one_direction(uint32_t n, uint32_t d, uint64_t seed) {
+  Embeddings embeddings = generators::unequal_norms(n, d, seed);
+  for (uint32_t i = 0; i < n; ++i) {
+    for (uint32_t k = 0; k < d; ++k) embeddings.row(i)[k] = embeddings.row(i)[k] * 0x1p-12F + 1;
+  }
+  return embeddings;
+}
+
+// Norms from 1e-20 to 1e18.
+Embeddings extreme_norms(uint32_t n, uint32_t d, uint64_t seed) {
+  Embeddings embeddings = generators::unequal_norms(n, d, seed);
+  for (uint32_t i = 0; i < n; ++i) {
+    const auto factor = static_cast<float>(std::pow(10.0, static_cast<double>(i % 39) - 20));
+    for (uint32_t k = 0; k < d; ++k) embeddings.row(i)[k] *= factor;
+  }
+  return embeddings;
+}
+
+class FilterVariants : public testing::TestWithParam<Variant> {
+ private:
+  const ScopedDeviceVariant variant_{GetParam().device};
+
+ protected:
+  // How many steps had to be taken in pieces.
+  uint64_t expect_walks(const Embeddings& embeddings, bool center, uint32_t most_length = ~0U) {
+    const uint32_t n = embeddings.n;
+    SCOPED_TRACE("n = " + std::to_string(n) + ", d = " + std::to_string(embeddings.d));
+    const reference::Results results(embeddings, center);
+    const auto rows = reference::in_double(embeddings, center);
+    const auto norms = reference::norms(rows);
+    const auto cosines = reference::cosines(reference::unit_vectors(rows, norms), norms);
+    const vkc::DeviceEmbeddings resident(staging_, embeddings.values.data(), n, embeddings.d,
+                                         center);
+    const vkc::FilterUnits units(device_, resident, GetParam().precision);
+    vkc::FilterWalks walks(device_, resident, units, GetParam().candidates);
+    const std::vector<uint32_t> few{n - 1};
+    const std::vector<uint32_t> many{0, n / 2, n - 1, n / 3, 0, n / 5, n / 7, n / 2, n / 4, n / 9};
+    for (const vkc::Order& order : orders) {
+      SCOPED_TRACE("order " + std::to_string(order.rule));
+      for (const auto& starts : {few, many}) {
+        const uint32_t length = std::min({n, most_length, starts.size() > 1 ? 20U : ~0U});
+        std::vector<uint32_t> output(starts.size() * length, ~0U);
+        walks.walk(starts, length, order, output.data());
+        std::vector<uint32_t> expected;
+        for (const uint32_t start : starts) {
+          const auto one = expected_sequence(results, cosines, start, length, order);
+          expected.insert(expected.end(), one.begin(), one.end());
+        }
+        EXPECT_TRUE(checks::same_bits<uint32_t>(output, expected, length));
+      }
+    }
+    return walks.crowded_steps();
+  }
+
+  const vkc::Device device_{"", true};
+  mutable vkc::Staging staging_{device_};
+};
+
+TEST_P(FilterVariants, Sizes) {
+  for (const uint32_t n : {1U, 2U, 3U, 5U, 63U, 64U, 65U, 255U, 256U, 257U}) {
+    expect_walks(generators::unequal_norms(n, 5 + n % 40, n), n % 2 == 1);
+    expect_walks(generators::unit_norms(n, 1 + n % 7, n), n % 2 == 0);
+  }
+}
+
+TEST_P(FilterVariants, LargerSizes) {
+  for (const uint32_t n : {767U, 768U, 769U}) {
+    expect_walks(generators::unequal_norms(n, 33, n), n % 2 == 1, 100);
+  }
+}
+
+TEST_P(FilterVariants, TiesDuplicatesAndZeroRows) {
+  constexpr uint32_t kItems = 301;
+  for (const bool center : {false, true}) {
+    expect_walks(generators::ties(kItems, 4, 1), center, 40);
+    expect_walks(generators::duplicates(kItems, 5, 2), center, 40);
+    expect_walks(generators::zero_rows(kItems, 5, 3), center, 40);
+  }
+  expect_walks(generators::all_zero(kItems, 2, 4), false, 12);
+}
+
+TEST_P(FilterVariants, MadeToDefeatIt) {
+  expect_walks(last_bits(257, 16, 1), false, 16);
+  expect_walks(one_direction(300, 24, 2), false, 40);
+  expect_walks(one_direction(200, 24, 3), kCenter, 40);
+  expect_walks(extreme_norms(200, 9, 4), false, 60);
+  expect_walks(generators::unequal_norms(200, 1, 5), false, 20);
+}
+
+TEST_P(FilterVariants, ManyDimensions) {
+  expect_walks(generators::unequal_norms(9, 65536, 1), false);
+  expect_walks(one_direction(5, 65536, 2), false);
+}
+
+// More equal candidates than there is room for.
+TEST_P(FilterVariants, ManyEqualRows) {
+  EXPECT_GT(expect_walks(generators::equal_rows(3000, 3, 1), false, 4), 0U);
+}
+
+constexpr uint32_t kLittleRoom = vkc::FILTER_BLOCK;
+
+const std::vector<Variant> variants{
+    {{"Half", nullptr, nullptr, nullptr}, FilterPrecision::kHalf, vkc::MOST_WALK_CANDIDATES},
+    {{"Float", nullptr, nullptr, nullptr}, FilterPrecision::kFloat, kLittleRoom},
+    {{"DiscreteHalf", "discrete", nullptr, nullptr}, FilterPrecision::kHalf, kLittleRoom},
+    {{"DiscreteFloat", "discrete", "64", nullptr},
+     FilterPrecision::kFloat,
+     vkc::MOST_WALK_CANDIDATES},
+};
+
+INSTANTIATE_TEST_SUITE_P(Devices, FilterVariants, testing::ValuesIn(variants),
+                         [](const auto& test) { return test.param.device.name; });
+
+}  // namespace
