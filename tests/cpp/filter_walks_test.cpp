@@ -51,9 +51,7 @@ vkc::Order order_of(VkcOrder rule, float lambda) {
 
 const std::vector<vkc::Order> orders{{},
                                      order_of(VKC_ORDER_AWAY, 0.5F),
-                                     order_of(VKC_ORDER_AWAY, 0.0F),
-                                     order_of(VKC_ORDER_TOWARD, 0.25F),
-                                     order_of(VKC_ORDER_TOWARD, 1.0F)};
+                                     order_of(VKC_ORDER_TOWARD, 0.25F)};
 
 // Nearly equal rows: they differ from the first in the last bit of a component, or not at all.
 Embeddings last_bits(uint32_t n, uint32_t d, uint64_t seed) {
@@ -107,7 +105,7 @@ class FilterVariants : public testing::TestWithParam<Variant> {
     for (const vkc::Order& order : orders) {
       SCOPED_TRACE("order " + std::to_string(order.rule));
       for (const auto& starts : {few, many}) {
-        const uint32_t length = std::min({n, most_length, starts.size() > 1 ? 20U : ~0U});
+        const uint32_t length = std::min({n, most_length, starts.size() > 1 ? 12U : ~0U});
         std::vector<uint32_t> output(starts.size() * length, ~0U);
         walks.walk(starts, length, order, output.data());
         std::vector<uint32_t> expected;
@@ -127,38 +125,38 @@ class FilterVariants : public testing::TestWithParam<Variant> {
 
 TEST_P(FilterVariants, Sizes) {
   for (const uint32_t n : {1U, 2U, 3U, 5U, 63U, 64U, 65U, 255U, 256U, 257U}) {
-    expect_walks(generators::unequal_norms(n, 5 + n % 40, n), n % 2 == 1);
-    expect_walks(generators::unit_norms(n, 1 + n % 7, n), n % 2 == 0);
+    expect_walks(generators::unequal_norms(n, 5 + n % 40, n), n % 2 == 1, 80);
+    expect_walks(generators::unit_norms(n, 1 + n % 7, n), n % 2 == 0, 80);
   }
 }
 
 TEST_P(FilterVariants, LargerSizes) {
   for (const uint32_t n : {767U, 768U, 769U}) {
-    expect_walks(generators::unequal_norms(n, 33, n), n % 2 == 1, 100);
+    expect_walks(generators::unequal_norms(n, 33, n), n % 2 == 1, 40);
   }
 }
 
 TEST_P(FilterVariants, TiesDuplicatesAndZeroRows) {
   constexpr uint32_t kItems = 301;
   for (const bool center : {false, true}) {
-    expect_walks(generators::ties(kItems, 4, 1), center, 40);
-    expect_walks(generators::duplicates(kItems, 5, 2), center, 40);
-    expect_walks(generators::zero_rows(kItems, 5, 3), center, 40);
+    expect_walks(generators::ties(kItems, 4, 1), center, 25);
+    expect_walks(generators::duplicates(kItems, 5, 2), center, 25);
+    expect_walks(generators::zero_rows(kItems, 5, 3), center, 25);
   }
   expect_walks(generators::all_zero(kItems, 2, 4), false, 12);
 }
 
 TEST_P(FilterVariants, MadeToDefeatIt) {
   expect_walks(last_bits(257, 16, 1), false, 16);
-  expect_walks(one_direction(300, 24, 2), false, 40);
-  expect_walks(one_direction(200, 24, 3), kCenter, 40);
-  expect_walks(extreme_norms(200, 9, 4), false, 60);
+  expect_walks(one_direction(300, 24, 2), false, 20);
+  expect_walks(one_direction(200, 24, 3), kCenter, 20);
+  expect_walks(extreme_norms(200, 9, 4), false, 40);
   expect_walks(generators::unequal_norms(200, 1, 5), false, 20);
 }
 
 TEST_P(FilterVariants, ManyDimensions) {
-  expect_walks(generators::unequal_norms(9, 65536, 1), false);
-  expect_walks(one_direction(5, 65536, 2), false);
+  expect_walks(generators::unequal_norms(5, 65536, 1), false);
+  expect_walks(one_direction(3, 65536, 2), false);
 }
 
 // More equal candidates than there is room for.

@@ -272,7 +272,7 @@ TEST_P(SmallHeap, PlanAndRefusalAgree) {
   const ScopedEnvironment type("VKC_FAULT_DEVICE_TYPE", "discrete");
   bool any_fits = false;
   bool any_does_not = false;
-  for (uint32_t n = 60000; n <= 100000; n += 4000) {
+  for (uint32_t n = 30000; n <= 100000; n += 5000) {
     const checks::Context ctx = checks::make_context();
     const VkcMemoryPlan plan = plan_of(ctx.get(), {0, VKC_WORK_DIVERSITY, n, 64, 1, 3});
     EXPECT_LE(plan.available_device_bytes, kHeap);
