@@ -30,6 +30,8 @@ const float ABOVE_ALL = 3e38;
 
 const float UNIT = 1.0 / 1073741824.0;  // of fixed point
 
+const float HALF_SCALE = 1.0 / float(1u << HALF_SCALE_BITS);
+
 uint64_t state_of(uint walk) { return push.states + uint64_t(walk) * push.at.stride * 16; }
 
 uint64_t part_of(uint walk, uint place) { return state_of(walk) + uint64_t(place) * 16; }
@@ -46,5 +48,9 @@ Uints chosen_of(uint walk) { return Uints(push.chosen + uint64_t(walk) * push.it
 UnitVector unit_vector(uint row) {
   return UnitVector(push.units + uint64_t(row) * push.units_pitch * 4);
 }
+
+// The vectors of all walks, for the kernels that multiply with many: as filter units are laid out, in
+// float16 times a power of two or in float32.
+uint64_t vectors_of_walks() { return state_of(push.walks); }
 
 uint blocks_of_items() { return (push.n + FILTER_BLOCK - 1) / FILTER_BLOCK; }

@@ -11,10 +11,57 @@
 
 layout(constant_id = WORKGROUP_SIZE_ID) const uint INVOCATIONS = 64;
 layout(constant_id = PARTS_ID) const uint PARTS = 1;
+layout(constant_id = VECTORS_ID) const uint VECTORS = VECTORS_OWN;
 layout(local_size_x_id = WORKGROUP_SIZE_ID) in;
 
 shared uint next_row;  // n: none yet
 shared float squares[INVOCATIONS];
+
+float sum_of_all(float mine) {
+  barrier();
+  squares[gl_LocalInvocationIndex] = mine;
+  barrier();
+  float sum = squares[0];
+  for (uint i = 1; i < INVOCATIONS; ++i) sum += squares[i];
+  return sum;
+}
+
+// Where a vector's dimensions k and k + 1 are, among the vectors of all walks.
+uint place_of_pair(uint walk, uint k) {
+  const uint groups = push.units_pitch / FILTER_GROUP;
+  const uint group = (walk / FILTER_BLOCK * groups + k / FILTER_GROUP) * FILTER_BLOCK + walk % FILTER_BLOCK;
+  return (group * FILTER_GROUP + k % FILTER_GROUP) / 2;
+}
+
+// Writes a vector of this length in float16, times a power of two by which its length is about 2^14.
+// What is then too small to be normal is 0. Returns the length of what rounding took away, and
+// what products with it are to be multiplied with.
+float write_halves(uint walk, Floats vector, float size, out float scale) {
+  const int exponent = max(int(floatBitsToUint(size) >> 23) - 127, -90);
+  const float factor = uintBitsToFloat(uint(127 + 14 - exponent) << 23);
+  scale = uintBitsToFloat(uint(127 - 14 + exponent) << 23);
+  Uints halves = Uints(vectors_of_walks());
+  float square = 0;
+  for (uint k = 2 * gl_LocalInvocationIndex; k < push.units_pitch; k += 2 * INVOCATIONS) {
+    vec2 pair = vec2(vector.at[k], vector.at[k + 1]) * factor;
+    const vec2 normal = mix(pair, vec2(0), lessThan(abs(pair), vec2(1.0 / 16384)));
+    const uint bits = packHalf2x16(normal);
+    pair -= unpackHalf2x16(bits);
+    square += dot(pair, pair);
+    halves.at[place_of_pair(walk, k)] = bits;
+  }
+  // As for other lengths, filter_bound_of_length has the same factor.
+  return sqrt(sum_of_all(square)) * scale * 1.03;
+}
+
+void write_floats(uint walk, Floats vector) {
+  Floats floats = Floats(vectors_of_walks());
+  for (uint k = 2 * gl_LocalInvocationIndex; k < push.units_pitch; k += 2 * INVOCATIONS) {
+    const uint place = 2 * place_of_pair(walk, k);
+    floats.at[place] = vector.at[k];
+    floats.at[place + 1] = vector.at[k + 1];
+  }
+}
 
 int64_t score_of(uint walk, uint candidate) {
   Longs parts = parts_of(walk);
@@ -88,22 +135,33 @@ void main() {
   Floats vector = Floats(part_of(walk, push.at.vector));
   Ints unit = Ints(push.units + uint64_t(row) * push.units_pitch * 4);
   float square = 0;
-  for (uint k = invocation; k < push.units_pitch; k += INVOCATIONS) {
-    int64_t sum = int64_t(unit.at[k]);
-    if (!SCORES) {
-      sum = sums.at[k] + from_product(int64_t(weight) * sum);
-      sums.at[k] = sum;
+  for (uint k = 2 * invocation; k < push.units_pitch; k += 2 * INVOCATIONS) {
+    [[unroll]] for (uint i = 0; i < 2; ++i) {
+      int64_t sum = int64_t(unit.at[k + i]);
+      if (!SCORES) {
+        sum = sums.at[k + i] + from_product(int64_t(weight) * sum);
+        sums.at[k + i] = sum;
+      }
+      const float component = float(sum) * UNIT;
+      vector.at[k + i] = component;
+      square += component * component;
     }
-    const float component = float(sum) * UNIT;
-    vector.at[k] = component;
-    square += component * component;
   }
-  squares[invocation] = square;
-  barrier();
+  square = sum_of_all(square);
+  const float size = sqrt(square);
+  float left_out = 0;
+  float scale = 1;
+  if (VECTORS == VECTORS_HALF) {
+    left_out = write_halves(walk, vector, size, scale);
+  } else if (VECTORS == VECTORS_FLOAT) {
+    write_floats(walk, vector);
+  }
   if (invocation == 0) {
-    for (uint i = 1; i < INVOCATIONS; ++i) square += squares[i];
-    state.head.bound = sqrt(square) * push.bound_of_length +
-                       float(count + 1) * push.bound_of_pick + push.bound_of_step;
+    state.head.scale = scale;
+    const float bound = size * push.bound_of_length + left_out +
+                        float(count + 1) * push.bound_of_pick + push.bound_of_step;
+    // Scores are made of the products of earlier steps, too.
+    state.head.bound = SCORES ? max(bound, state.head.bound) : bound;
     state.head.count = count + 1;
     state.head.condition = count + 1 == push.items ? WALK_ENDED : WALK_STEPS;
   }

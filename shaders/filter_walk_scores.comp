@@ -7,6 +7,7 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #include "filter_walk.glsl"
+#include "filter_walk_score.glsl"
 
 layout(constant_id = HALF_ID) const bool HALF = true;
 layout(constant_id = WALKS_ID) const uint WALKS = 1;
@@ -20,25 +21,6 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Ve
 };
 
 shared float least_of_subgroups[WALKS][FILTER_BLOCK];
-
-// The filtered value by which a candidate is chosen, of one with this product.
-float score_of(uint walk, uint row, uint count, float product) {
-  if (!SCORES) return product;
-  Floats greatest = Floats(part_of(walk, push.at.greatest));
-  Floats with_start = Floats(part_of(walk, push.at.with_start));
-  float s;
-  float m;
-  if (count == 1) {
-    s = push.toward == 1 ? -product : product;
-    m = push.toward == 1 ? -1.0 : product;
-    with_start.at[row] = s;
-  } else {
-    s = with_start.at[row];
-    m = max(greatest.at[row], product);
-  }
-  greatest.at[row] = m;
-  return float(push.lambda) * UNIT * s + float(FIXED_POINT_ONE - push.lambda) * UNIT * m;
-}
 
 void main() {
   const uint invocation = gl_LocalInvocationIndex;
@@ -78,7 +60,7 @@ void main() {
       float score = ABOVE_ALL;
       const bool steps = first_walk + w < push.walks && head.condition == WALK_STEPS;
       if (steps && row < push.n) {
-        const float scale = HALF ? 1.0 / float(1u << HALF_SCALE_BITS) : 1.0;
+        const float scale = HALF ? HALF_SCALE : 1.0;
         score = score_of(walk, row, head.count, products[w] * scale);
         const uint bits = Uints(part_of(walk, push.at.chosen)).at[row / 32];
         if ((bits >> (row % 32) & 1) != 0) score = ABOVE_ALL;

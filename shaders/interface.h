@@ -38,6 +38,7 @@ const uint SCORES_ID = 11;           // bool: walks in the orders `away` and `to
 const uint WALKS_ID = 12;            // walks that an invocation works on side by side
 const uint CANDIDATES_ID = 13;       // that a step has room for: at most MOST_WALK_CANDIDATES
 const uint PARTS_ID = 14;   // of a walk's items, for each of which a candidate is judged apart
+const uint VECTORS_ID = 16;  // VECTORS_OWN, ...
 const uint JUDGES_ID = 15;  // workgroups among which the candidates of a walk are dealt
 
 const uint FIXED_POINT_BITS = 30;
@@ -238,6 +239,11 @@ const uint WALK_STEPS = 0;
 const uint WALK_CROWDED = 1;
 const uint WALK_ENDED = 2;
 
+// Where the vectors of walks are: in their states, or all together in float16 or float32.
+const uint VECTORS_OWN = 0;
+const uint VECTORS_HALF = 1;
+const uint VECTORS_FLOAT = 2;
+
 // The head of the state of a walk by the filter.
 struct FilterWalkHead {
   uint count;       // of items chosen
@@ -251,7 +257,7 @@ struct FilterWalkHead {
   uint best_score_low;
   uint best_score_high;
   uint has_best;
-  uint padding;
+  float scale;  // what products with the vector of this step are multiplied with
 };
 
 // Where the parts of a walk's state begin, in units of 16 bytes. In front of them are the head,

@@ -112,7 +112,8 @@ void VkComputeContext::walk_by_filter(std::span<const uint32_t> starts, uint32_t
                                                                  vkc::filter_precision(device_));
     resident_->filter_walks = std::make_unique<vkc::FilterWalks>(
         device_, resident_->embeddings, *resident_->filter_units,
-        vkc::FilterWalks::room_for_candidates(device_, resident_->embeddings.d));
+        vkc::FilterWalks::room_for_candidates(device_, resident_->embeddings.d),
+        vkc::FilterWalks::fastest_product(device_, resident_->filter_units->precision()));
   }
   if (length == 1) {  // no step to take
     std::copy(starts.begin(), starts.end(), output);

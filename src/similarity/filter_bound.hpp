@@ -56,8 +56,11 @@ inline double filter_bound(uint32_t d, uint32_t pitch, double first_error, doubl
 //   |x . u_j - filtered| <= |x| |u_j - v_j| + (d + 6) e |x| |v_j| <= |x| (E + (d + 6) e) (1 + ...)
 //
 // The factor is for |v_j|, which is at most 1 + E + sqrt(d) 2^-31, and for how |x| is computed.
-inline double filter_bound_of_length(double distance, uint32_t d) {
-  return (distance + (d + 6) * kFloatUnit) * 1.03;
+//
+// Where cooperative matrices multiply, e is kMatrixUnit, and x goes in as float16 numbers x', times
+// a power of two. How far they are from x is measured for each x, and adds |x - x'| |v_j|.
+inline double filter_bound_of_length(double distance, uint32_t d, double unit) {
+  return (distance + (d + 6) * unit) * 1.03;
 }
 
 // A cosine C_ij of the definition is a sum of products rounded to 2^-31, and then clamped to 1,
@@ -73,8 +76,9 @@ inline double filter_bound_of_pick(uint32_t d) {
 // Scores of the orders `away` and `toward` mix two filtered cosines, with |x| at most 1 + E, by
 // lambda: that rounds five times more, and no error grows with the number of items chosen. The
 // greatest of several values is out by no more than each of them.
-inline double filter_bound_of_score(double distance, uint32_t d) {
-  return filter_bound_of_length(distance, d) * 1.01 + filter_bound_of_pick(d) + 8 * kFloatUnit;
+inline double filter_bound_of_score(double distance, uint32_t d, double unit) {
+  return filter_bound_of_length(distance, d, unit) * 1.01 + filter_bound_of_pick(d) +
+         8 * kFloatUnit;
 }
 
 // In units of 2^-36, for each item chosen: the same as filter_bound_of_pick of a value worked out

@@ -9,6 +9,8 @@
 #include "shaders/filter_walk_candidates.h"
 #include "shaders/filter_walk_choose.h"
 #include "shaders/filter_walk_judge.h"
+#include "shaders/filter_walk_matrix.h"
+#include "shaders/filter_walk_product.h"
 #include "shaders/filter_walk_scores.h"
 #include "shaders/halve.h"
 #include "shaders/interface.h"
@@ -35,6 +37,8 @@ const KernelCode filter_units{::filter_units, sizeof(FilterUnitsPush)};
 const KernelCode filter_walk_candidates{::filter_walk_candidates, sizeof(FilterWalkPush)};
 const KernelCode filter_walk_choose{::filter_walk_choose, sizeof(FilterWalkPush)};
 const KernelCode filter_walk_judge{::filter_walk_judge, sizeof(FilterWalkPush)};
+const KernelCode filter_walk_matrix{::filter_walk_matrix, sizeof(FilterWalkPush)};
+const KernelCode filter_walk_product{::filter_walk_product, sizeof(FilterWalkPush)};
 const KernelCode filter_walk_scores{::filter_walk_scores, sizeof(FilterWalkPush)};
 const KernelCode neighbors{::neighbors, sizeof(NeighborsPush)};
 const KernelCode pairs{::pairs, sizeof(PairsPush)};

@@ -17,6 +17,8 @@ extern const KernelCode filter_units;
 extern const KernelCode filter_walk_candidates;
 extern const KernelCode filter_walk_choose;
 extern const KernelCode filter_walk_judge;
+extern const KernelCode filter_walk_matrix;
+extern const KernelCode filter_walk_product;
 extern const KernelCode filter_walk_scores;
 extern const KernelCode neighbors;
 extern const KernelCode pairs;

@@ -177,6 +177,7 @@ DeviceLimits read_limits(const DeviceFacts& facts, bool has_timestamps) {
   constexpr uint64_t kTexelBytes = 16;
   out.max_texel_buffer_bytes = limits.maxTexelBufferElements * kTexelBytes;
   out.max_workgroup_count = limits.maxComputeWorkGroupCount[0];
+  out.max_shared_bytes = limits.maxComputeSharedMemorySize;
   constexpr double kNanosecond = 1e-9;
   out.timestamp_period = has_timestamps ? limits.timestampPeriod * kNanosecond : 0;
   return out;

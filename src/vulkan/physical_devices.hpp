@@ -20,6 +20,7 @@ struct DeviceLimits {
   uint32_t max_workgroup_size = 1;      // invocations
   uint64_t max_buffer_bytes = 0;        // of one buffer and its allocation
   uint64_t max_texel_buffer_bytes = 0;  // of one view of four-component 32-bit texels
+  uint32_t max_shared_bytes = 0;        // of a workgroup
   uint32_t max_workgroup_count = 0;     // in x
   bool cooperative_matrices =
       false;                    // of VK_NV_cooperative_matrix, as the filter's kernel has them

@@ -25,6 +25,11 @@ constexpr uint64_t kMostStateBytes = 1ULL << 30;
 // Walks that share what one invocation reads.
 constexpr uint32_t kMostSideBySide = 8;
 
+// Walks of a tile of a matrix product: of these where they are enough.
+constexpr uint32_t kSmallTile = 64;
+constexpr uint32_t kLargeTile = 128;
+constexpr uint32_t kTileInvocations = 256;
+
 // More walks at a time are no faster.
 constexpr uint64_t kMostWalks = 1024;
 
@@ -53,10 +58,10 @@ uint64_t loops_of_product(uint32_t d) { return pitch_of(d) / 16 + 1; }
 // Among how many workgroups the candidates of a step are dealt, and for each candidate the items of
 // its walk.
 struct Judging {
-  Judging(const Device& device, uint32_t d, uint32_t length, uint32_t candidates) {
+  Judging(const Device& device, uint32_t d, uint32_t length, uint32_t candidates, bool few) {
     if (!device.limits().is_cpu) {
-      judges = candidates;
-      parts = 4;  // a few candidates of one walk keep a GPU busy
+      judges = few ? candidates : 8;  // of which most have nothing to do
+      parts = few ? 4 : 1;            // a few candidates of one walk keep a GPU busy
       return;
     }
     // As few as will do: no loop may be too long.
@@ -102,9 +107,10 @@ FilterWalkSizes::FilterWalkSizes(const Device& device, uint32_t n, uint32_t d, s
                                  uint32_t length, bool scores, uint64_t available)
     : walks(0),
       state_bytes(uint64_t{places_of(n, d, scores).stride} * 16),
-      chosen_bytes(uint64_t{length} * sizeof(uint32_t)) {
+      chosen_bytes(uint64_t{length} * sizeof(uint32_t)),
+      vector_bytes(pitch_of(d) * sizeof(float)) {
   const uint64_t most = std::min(kMostStateBytes, available / 4) / (state_bytes + 2 * chosen_bytes);
-  const Judging most_judging(device, d, length, MOST_WALK_CANDIDATES);
+  const Judging most_judging(device, d, length, MOST_WALK_CANDIDATES, true);
   const uint64_t workgroups = uint64_t{most_judging.judges} * most_judging.parts;
   walks = static_cast<uint32_t>(
       std::clamp<uint64_t>(std::min(most, device.limits().max_workgroup_count / workgroups), 1,
@@ -113,8 +119,13 @@ FilterWalkSizes::FilterWalkSizes(const Device& device, uint32_t n, uint32_t d, s
 
 Footprint FilterWalkSizes::footprint(const Device& device) const {
   const uint64_t heads = walks * sizeof(FilterWalkHead);
-  return buffer_footprint(device, walks * (state_bytes + chosen_bytes), MemoryUse::kDevice) +
+  return buffer_footprint(device, states_bytes(), MemoryUse::kDevice) +
+         buffer_footprint(device, walks * chosen_bytes, MemoryUse::kDevice) +
          buffer_footprint(device, walks * chosen_bytes + heads, MemoryUse::kStaging);
+}
+
+uint64_t FilterWalkSizes::states_bytes() const {
+  return walks * state_bytes + round_up(walks, kLargeTile) * vector_bytes;
 }
 
 struct FilterWalks::Kernels {
@@ -128,20 +139,39 @@ struct FilterWalks::Kernels {
 struct FilterWalks::Job {
   const Kernels& kernels;
   FilterWalkSizes sizes;
+  FilterProduct product;
   uint32_t side_by_side;
   uint32_t length;
   Order order;
+  Buffer states;
+  Buffer chosen;
+  Buffer staging;  // for what is chosen, and heads
 };
 
 FilterWalks::FilterWalks(const Device& device, const DeviceEmbeddings& embeddings,
-                         const FilterUnits& units, uint32_t candidates)
+                         const FilterUnits& units, uint32_t candidates, FilterProduct product)
     : device_(device),
       embeddings_(embeddings),
       units_(units),
       candidates_(candidates),
+      product_(product),
       pacer_(kSubmissionSeconds, device.limits().is_cpu ? kCpuFilterRate : kGpuFilterRate) {}
 
 FilterWalks::~FilterWalks() = default;
+
+FilterProduct FilterWalks::fastest_product(const Device& device, FilterPrecision precision) {
+  constexpr uint32_t kCooperativeShared = 48 << 10;
+  constexpr uint32_t kTilesShared = 24 << 10;
+  const DeviceLimits& limits = device.limits();
+  if (limits.is_cpu || limits.max_workgroup_size < kTileInvocations ||
+      limits.max_shared_bytes < kTilesShared) {
+    return FilterProduct::kStream;
+  }
+  return limits.cooperative_matrices && precision == FilterPrecision::kHalf &&
+                 limits.max_shared_bytes >= kCooperativeShared
+             ? FilterProduct::kCooperative
+             : FilterProduct::kTiles;
+}
 
 uint32_t FilterWalks::room_for_candidates(const Device& device, uint32_t d) {
   if (!device.limits().is_cpu) return MOST_WALK_CANDIDATES;
@@ -151,30 +181,46 @@ uint32_t FilterWalks::room_for_candidates(const Device& device, uint32_t d) {
       std::clamp<uint64_t>(refined / 4, FILTER_BLOCK, MOST_WALK_CANDIDATES));
 }
 
-const FilterWalks::Kernels& FilterWalks::kernels_for(bool scores, uint32_t side_by_side,
-                                                     uint32_t length) {
+const FilterWalks::Kernels& FilterWalks::kernels_for(bool scores, FilterProduct product,
+                                                     uint32_t side_by_side, uint32_t length) {
+  // A number of walks side by side tells the product, too.
   std::unique_ptr<Kernels>& made = kernels_[{scores, side_by_side}];
-  const Judging judging(device_, embeddings_.d, length, candidates_);
+  const bool few = product == FilterProduct::kStream;
+  const Judging judging(device_, embeddings_.d, length, candidates_, few);
   if (made && made->judging.parts >= judging.parts && made->judging.judges >= judging.judges) {
     return *made;
   }
   const SpecialisationConstant of_order{SCORES_ID, scores ? 1U : 0U};
   const SpecialisationConstant half{HALF_ID,
                                     units_.precision() == FilterPrecision::kHalf ? 1U : 0U};
+  const SpecialisationConstant walks{WALKS_ID, side_by_side};
+  const auto scoring = [&]() -> KernelVariant {
+    switch (product) {
+      case FilterProduct::kCooperative:
+        return {.code = kernels::filter_walk_matrix, .constants = {of_order, walks}};
+      case FilterProduct::kTiles:
+        return {.code = kernels::filter_walk_product, .constants = {of_order, half, walks}};
+      default:
+        return {.code = kernels::filter_walk_scores, .constants = {of_order, half, walks}};
+    }
+  };
+  uint32_t their_vectors = VECTORS_OWN;
+  if (product == FilterProduct::kTiles) their_vectors = VECTORS_FLOAT;
+  if (product == FilterProduct::kCooperative) their_vectors = VECTORS_HALF;
+  const SpecialisationConstant vectors{VECTORS_ID, their_vectors};
   const SpecialisationConstant invocations{WORKGROUP_SIZE_ID, invocations_for(device_)};
   const SpecialisationConstant candidates{CANDIDATES_ID, candidates_};
   const SpecialisationConstant parts{PARTS_ID, judging.parts};
   const SpecialisationConstant judges{JUDGES_ID, judging.judges};
   made.reset();
   made = std::make_unique<Kernels>(Kernels{
-      {device_,
-       {.code = kernels::filter_walk_scores,
-        .constants = {of_order, half, {WALKS_ID, side_by_side}}}},
+      {device_, scoring()},
       {device_,
        {.code = kernels::filter_walk_candidates, .constants = {of_order, invocations, candidates}}},
       {device_,
        {.code = kernels::filter_walk_judge, .constants = {of_order, invocations, parts, judges}}},
-      {device_, {.code = kernels::filter_walk_choose, .constants = {of_order, invocations, parts}}},
+      {device_,
+       {.code = kernels::filter_walk_choose, .constants = {of_order, invocations, parts, vectors}}},
       judging});
   return *made;
 }
@@ -188,8 +234,21 @@ void FilterWalks::walk(std::span<const uint32_t> starts, uint32_t length, const 
   const bool scores = order.rule != VKC_ORDER_CENTROID;
   const FilterWalkSizes sizes(device_, embeddings_.n, embeddings_.d, starts.size(), length, scores,
                               device_.available_bytes());
-  const uint32_t side_by_side = std::min(std::bit_ceil(sizes.walks), kMostSideBySide);
-  const Job job{kernels_for(scores, side_by_side, length), sizes, side_by_side, length, order};
+  const bool few = sizes.walks <= kMostSideBySide || product_ == FilterProduct::kStream;
+  const FilterProduct product = few ? FilterProduct::kStream : product_;
+  const uint32_t side_by_side = few ? std::min(std::bit_ceil(sizes.walks), kMostSideBySide)
+                                    : (sizes.walks > kSmallTile ? kLargeTile : kSmallTile);
+  const uint64_t chosen_bytes = sizes.walks * sizes.chosen_bytes;
+  const Job job{.kernels = kernels_for(scores, product, side_by_side, length),
+                .sizes = sizes,
+                .product = product,
+                .side_by_side = side_by_side,
+                .length = length,
+                .order = order,
+                .states = {device_, sizes.states_bytes(), MemoryUse::kDevice},
+                .chosen = {device_, chosen_bytes, MemoryUse::kDevice},
+                .staging = {device_, chosen_bytes + sizes.walks * sizeof(FilterWalkHead),
+                            MemoryUse::kStaging}};
   for (std::size_t first = 0; first < starts.size(); first += sizes.walks) {
     const std::size_t count = std::min<std::size_t>(sizes.walks, starts.size() - first);
     walk_group(starts.subspan(first, count), job, output + first * length);
@@ -199,10 +258,9 @@ void FilterWalks::walk(std::span<const uint32_t> starts, uint32_t length, const 
 void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, uint32_t* output) {
   const auto walks = static_cast<uint32_t>(starts.size());
   const uint64_t chosen_bytes = walks * job.sizes.chosen_bytes;
-  const uint64_t head_bytes = walks * sizeof(FilterWalkHead);
-  const Buffer states(device_, walks * job.sizes.state_bytes, MemoryUse::kDevice);
-  const Buffer chosen(device_, chosen_bytes, MemoryUse::kDevice);
-  const Buffer staging(device_, chosen_bytes + head_bytes, MemoryUse::kStaging);
+  const Buffer& states = job.states;
+  const Buffer& chosen = job.chosen;
+  const Buffer& staging = job.staging;
   auto* rows = staging.mapped_as<uint32_t>();
   const auto* heads = reinterpret_cast<const FilterWalkHead*>(rows + chosen_bytes / sizeof(*rows));
   Submission submission(device_);
@@ -230,10 +288,11 @@ void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, u
       .bound_of_step = 0,
       .refined_of_pick = refined_bound_of_pick(d),
   };
+  const double unit = job.product == FilterProduct::kCooperative ? kMatrixUnit : kFloatUnit;
   if (scores) {
-    push.bound_of_step = static_cast<float>(filter_bound_of_score(units_.distance(), d));
+    push.bound_of_step = static_cast<float>(filter_bound_of_score(units_.distance(), d, unit));
   } else {
-    push.bound_of_length = static_cast<float>(filter_bound_of_length(units_.distance(), d));
+    push.bound_of_length = static_cast<float>(filter_bound_of_length(units_.distance(), d, unit));
     push.bound_of_pick = static_cast<float>(filter_bound_of_pick(d));
   }
   const auto record = [&](const vk::raii::CommandBuffer& commands, const Kernel& kernel,
@@ -242,7 +301,10 @@ void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, u
     kernel.record(commands, push, static_cast<uint32_t>(std::min(workgroups, most)));
     full_barrier(commands);
   };
-  const uint32_t sharing = (walks + job.side_by_side - 1) / job.side_by_side;
+  // Tiles are two blocks of items.
+  const uint64_t sharing = (walks + job.side_by_side - 1) / job.side_by_side;
+  const uint64_t scoring_workgroups =
+      (job.product == FilterProduct::kStream ? blocks : (blocks + 1) / 2) * sharing;
   const Judging& judging = job.kernels.judging;
   const auto record_choice = [&](const vk::raii::CommandBuffer& commands) {
     record(commands, job.kernels.candidates, walks);
@@ -280,7 +342,7 @@ void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, u
 
   // What a step of all these walks costs: items are read once for walks side by side.
   const uint64_t step_work = uint64_t{blocks} * FILTER_BLOCK * embeddings_.units_pitch * walks;
-  uint64_t told = walks;  // the starts are no steps
+  uint64_t told = walks;  // items chosen: the starts are no steps
   for (;;) {
     uint32_t least = job.length;
     bool crowded = false;
@@ -290,6 +352,7 @@ void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, u
       crowded = crowded || heads[w].condition == WALK_CROWDED;
       if (heads[w].condition == WALK_CROWDED) ++crowded_steps_;
       least = std::min(least, heads[w].count);
+      taken += heads[w].count;
     }
     device_.progress().advance(taken - told);
     told = taken;
@@ -312,7 +375,7 @@ void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, u
         std::clamp<uint64_t>(pacer_.next(most * step_work) / step_work, 1, most));
     const vk::raii::CommandBuffer& commands = submission.begin();
     for (uint32_t s = 0; s < steps; ++s) {
-      record(commands, job.kernels.scores, uint64_t{blocks} * sharing);
+      record(commands, job.kernels.scores, scoring_workgroups);
       record_choice(commands);
     }
     pacer_.measured(finish(commands), steps * step_work);

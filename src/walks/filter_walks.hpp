@@ -26,17 +26,29 @@ struct FilterWalkSizes {
                   bool scores, uint64_t available);
 
   [[nodiscard]] Footprint footprint(const Device& device) const;
+  // Of the states, with what walks have all together behind them.
+  [[nodiscard]] uint64_t states_bytes() const;
 
   uint32_t walks;
   uint64_t state_bytes;   // of one walk
   uint64_t chosen_bytes;  // of one walk
+  uint64_t vector_bytes;  // likewise
+};
+
+// What multiplies all items with the vectors of walks. With more than a few walks at a time:
+enum class FilterProduct {
+  kStream,      // the kernel for a few, again and again
+  kTiles,       // a matrix product in float32
+  kCooperative  // one by cooperative matrices, of filter units in float16
 };
 
 class FilterWalks {
  public:
   // candidates: that a step has room for before it is taken in several pieces; tests give few.
   FilterWalks(const Device& device, const DeviceEmbeddings& embeddings, const FilterUnits& units,
-              uint32_t candidates);
+              uint32_t candidates, FilterProduct product);
+  // The fastest that the device can do.
+  static FilterProduct fastest_product(const Device& device, FilterPrecision precision);
   static uint32_t room_for_candidates(const Device& device, uint32_t d);
 
   // As Walks::walk.
@@ -50,13 +62,15 @@ class FilterWalks {
   struct Kernels;
   struct Job;
 
-  const Kernels& kernels_for(bool scores, uint32_t side_by_side, uint32_t length);
+  const Kernels& kernels_for(bool scores, FilterProduct product, uint32_t side_by_side,
+                             uint32_t length);
   void walk_group(std::span<const uint32_t> starts, const Job& job, uint32_t* output);
 
   const Device& device_;
   const DeviceEmbeddings& embeddings_;
   const FilterUnits& units_;
   uint32_t candidates_;
+  FilterProduct product_;
   std::map<std::pair<bool, uint32_t>, std::unique_ptr<Kernels>> kernels_;
   Pacer pacer_;  // multiply-adds
   uint64_t crowded_steps_ = 0;

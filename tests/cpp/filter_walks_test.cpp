@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -31,6 +32,7 @@ struct Variant {
   DeviceVariant device;
   FilterPrecision precision;
   uint32_t candidates;
+  std::optional<vkc::FilterProduct> product = {};  // NULL: the fastest
 };
 
 void PrintTo(const Variant& variant, std::ostream* out) { PrintTo(variant.device, out); }
@@ -89,7 +91,8 @@ class FilterVariants : public testing::TestWithParam<Variant> {
 
  protected:
   // How many steps had to be taken in pieces.
-  uint64_t expect_walks(const Embeddings& embeddings, bool center, uint32_t most_length = ~0U) {
+  uint64_t expect_walks(const Embeddings& embeddings, bool center, uint32_t most_length = ~0U,
+                        uint32_t walks_at_once = 10) {
     const uint32_t n = embeddings.n;
     SCOPED_TRACE("n = " + std::to_string(n) + ", d = " + std::to_string(embeddings.d));
     const reference::Results results(embeddings, center);
@@ -99,9 +102,13 @@ class FilterVariants : public testing::TestWithParam<Variant> {
     const vkc::DeviceEmbeddings resident(staging_, embeddings.values.data(), n, embeddings.d,
                                          center);
     const vkc::FilterUnits units(device_, resident, GetParam().precision);
-    vkc::FilterWalks walks(device_, resident, units, GetParam().candidates);
+    vkc::FilterWalks walks(device_, resident, units, GetParam().candidates,
+                           GetParam().product.value_or(
+                               vkc::FilterWalks::fastest_product(device_, GetParam().precision)));
     const std::vector<uint32_t> few{n - 1};
-    const std::vector<uint32_t> many{0, n / 2, n - 1, n / 3, 0, n / 5, n / 7, n / 2, n / 4, n / 9};
+    // Some of them twice.
+    std::vector<uint32_t> many;
+    for (uint32_t i = 0; i < walks_at_once; ++i) many.push_back(i * i * 7 % n);
     for (const vkc::Order& order : orders) {
       SCOPED_TRACE("order " + std::to_string(order.rule));
       for (const auto& starts : {few, many}) {
@@ -164,6 +171,12 @@ TEST_P(FilterVariants, ManyEqualRows) {
   EXPECT_GT(expect_walks(generators::equal_rows(3000, 3, 1), false, 4), 0U);
 }
 
+// Where they are multiplied as matrices: more than fill one tile, and items that fill none.
+TEST_P(FilterVariants, ManyWalks) {
+  expect_walks(generators::unequal_norms(331, 50, 1), false, 8, 140);
+  expect_walks(generators::duplicates(130, 9, 2), kCenter, 8, 65);
+}
+
 constexpr uint32_t kLittleRoom = vkc::FILTER_BLOCK;
 
 const std::vector<Variant> variants{
@@ -173,6 +186,11 @@ const std::vector<Variant> variants{
     {{"DiscreteFloat", "discrete", "64", nullptr},
      FilterPrecision::kFloat,
      vkc::MOST_WALK_CANDIDATES},
+    {{"TilesFloat", "discrete", nullptr, nullptr}, FilterPrecision::kFloat, kLittleRoom},
+    {{"TilesHalf", "discrete", nullptr, nullptr},
+     FilterPrecision::kHalf,
+     vkc::MOST_WALK_CANDIDATES,
+     vkc::FilterProduct::kTiles},
 };
 
 INSTANTIATE_TEST_SUITE_P(Devices, FilterVariants, testing::ValuesIn(variants),
