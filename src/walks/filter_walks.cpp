@@ -88,7 +88,7 @@ FilterWalkPlaces places_of(uint32_t n, uint32_t d, bool scores) {
   };
   FilterWalkPlaces at{};
   place(sizeof(FilterWalkHead) + MOST_WALK_CANDIDATES * (sizeof(uint32_t) + sizeof(int32_t)) +
-        MOST_WALK_CANDIDATES * MOST_PARTS * sizeof(int64_t));
+        uint64_t{MOST_WALK_CANDIDATES} * MOST_PARTS * sizeof(int64_t));
   at.sums = place(pitch * sizeof(int64_t));
   at.vector = place(pitch * sizeof(float));
   at.chosen = place(items / 8);
@@ -101,12 +101,26 @@ FilterWalkPlaces places_of(uint32_t n, uint32_t d, bool scores) {
   return at;
 }
 
+// How far walks are.
+struct Standing {
+  explicit Standing(std::span<const FilterWalkHead> heads) {
+    for (const FilterWalkHead& head : heads) {
+      taken += head.count;
+      least = std::min(least, head.count);
+      if (head.condition == WALK_CROWDED) ++crowded;
+    }
+  }
+
+  uint64_t taken = 0;    // items chosen, by all walks
+  uint32_t least = ~0U;  // by one
+  uint32_t crowded = 0;  // walks
+};
+
 }  // namespace
 
 FilterWalkSizes::FilterWalkSizes(const Device& device, uint32_t n, uint32_t d, std::size_t count,
                                  uint32_t length, bool scores, uint64_t available)
-    : walks(0),
-      state_bytes(uint64_t{places_of(n, d, scores).stride} * 16),
+    : state_bytes(uint64_t{places_of(n, d, scores).stride} * 16),
       chosen_bytes(uint64_t{length} * sizeof(uint32_t)),
       vector_bytes(pitch_of(d) * sizeof(float)) {
   const uint64_t most = std::min(kMostStateBytes, available / 4) / (state_bytes + 2 * chosen_bytes);
@@ -255,26 +269,16 @@ void FilterWalks::walk(std::span<const uint32_t> starts, uint32_t length, const 
   }
 }
 
-void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, uint32_t* output) {
-  const auto walks = static_cast<uint32_t>(starts.size());
-  const uint64_t chosen_bytes = walks * job.sizes.chosen_bytes;
-  const Buffer& states = job.states;
-  const Buffer& chosen = job.chosen;
-  const Buffer& staging = job.staging;
-  auto* rows = staging.mapped_as<uint32_t>();
-  const auto* heads = reinterpret_cast<const FilterWalkHead*>(rows + chosen_bytes / sizeof(*rows));
-  Submission submission(device_);
-
+FilterWalkPush FilterWalks::push_for(const Job& job, uint32_t walks) const {
   const bool scores = job.order.rule != VKC_ORDER_CENTROID;
   const uint32_t d = embeddings_.d;
-  const uint32_t blocks = filter_blocks(embeddings_.n);
   FilterWalkPush push{
       .units = embeddings_.units.address(),
       .filter_units = units_.address(),
       .weights = embeddings_.weights.address(),
       .ids = embeddings_.order.ids(),
-      .states = states.address(),
-      .chosen = chosen.address(),
+      .states = job.states.address(),
+      .chosen = job.chosen.address(),
       .at = places_of(embeddings_.n, d, scores),
       .n = embeddings_.n,
       .units_pitch = embeddings_.units_pitch,
@@ -295,6 +299,21 @@ void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, u
     push.bound_of_length = static_cast<float>(filter_bound_of_length(units_.distance(), d, unit));
     push.bound_of_pick = static_cast<float>(filter_bound_of_pick(d));
   }
+  return push;
+}
+
+void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, uint32_t* output) {
+  const auto walks = static_cast<uint32_t>(starts.size());
+  const uint64_t chosen_bytes = walks * job.sizes.chosen_bytes;
+  const Buffer& states = job.states;
+  const Buffer& chosen = job.chosen;
+  const Buffer& staging = job.staging;
+  auto* rows = staging.mapped_as<uint32_t>();
+  const auto* heads = reinterpret_cast<const FilterWalkHead*>(rows + chosen_bytes / sizeof(*rows));
+  Submission submission(device_);
+
+  const uint32_t blocks = filter_blocks(embeddings_.n);
+  FilterWalkPush push = push_for(job, walks);
   const auto record = [&](const vk::raii::CommandBuffer& commands, const Kernel& kernel,
                           uint64_t workgroups) {
     const uint64_t most = device_.limits().max_workgroup_count;
@@ -344,33 +363,22 @@ void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, u
   const uint64_t step_work = uint64_t{blocks} * FILTER_BLOCK * embeddings_.units_pitch * walks;
   uint64_t told = walks;  // items chosen: the starts are no steps
   for (;;) {
-    uint32_t least = job.length;
-    bool crowded = false;
-    uint64_t taken = 0;
-    for (uint32_t w = 0; w < walks; ++w) {
-      taken += heads[w].count;
-      crowded = crowded || heads[w].condition == WALK_CROWDED;
-      if (heads[w].condition == WALK_CROWDED) ++crowded_steps_;
-      least = std::min(least, heads[w].count);
-      taken += heads[w].count;
-    }
-    device_.progress().advance(taken - told);
-    told = taken;
-    if (least == job.length) break;
-    if (crowded) {
+    const Standing standing({heads, walks});
+    device_.progress().advance(standing.taken - told);
+    told = standing.taken;
+    if (standing.least == job.length) break;
+    if (standing.crowded > 0) {
+      crowded_steps_ += standing.crowded;
       push.condition = WALK_CROWDED;
-      const auto is_crowded = [](const FilterWalkHead& head) {
-        return head.condition == WALK_CROWDED;
-      };
-      while (std::any_of(heads, heads + walks, is_crowded)) {
+      do {
         const vk::raii::CommandBuffer& commands = submission.begin();
         for (uint32_t r = 0; r < kCrowdedRounds; ++r) record_choice(commands);
         finish(commands);
-      }
+      } while (Standing({heads, walks}).crowded > 0);
       push.condition = WALK_STEPS;
       continue;
     }
-    const uint64_t most = std::min(job.length - least, kMostSteps);
+    const uint64_t most = std::min(job.length - standing.least, kMostSteps);
     const auto steps = static_cast<uint32_t>(
         std::clamp<uint64_t>(pacer_.next(most * step_work) / step_work, 1, most));
     const vk::raii::CommandBuffer& commands = submission.begin();

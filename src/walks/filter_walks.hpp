@@ -10,6 +10,7 @@
 #include <span>
 #include <utility>
 
+#include "shaders/interface.h"
 #include "similarity/device_embeddings.hpp"
 #include "similarity/filter_units.hpp"
 #include "vulkan/buffer.hpp"
@@ -29,7 +30,7 @@ struct FilterWalkSizes {
   // Of the states, with what walks have all together behind them.
   [[nodiscard]] uint64_t states_bytes() const;
 
-  uint32_t walks;
+  uint32_t walks = 0;
   uint64_t state_bytes;   // of one walk
   uint64_t chosen_bytes;  // of one walk
   uint64_t vector_bytes;  // likewise
@@ -47,6 +48,8 @@ class FilterWalks {
   // candidates: that a step has room for before it is taken in several pieces; tests give few.
   FilterWalks(const Device& device, const DeviceEmbeddings& embeddings, const FilterUnits& units,
               uint32_t candidates, FilterProduct product);
+  ~FilterWalks();
+
   // The fastest that the device can do.
   static FilterProduct fastest_product(const Device& device, FilterPrecision precision);
   static uint32_t room_for_candidates(const Device& device, uint32_t d);
@@ -64,6 +67,7 @@ class FilterWalks {
 
   const Kernels& kernels_for(bool scores, FilterProduct product, uint32_t side_by_side,
                              uint32_t length);
+  [[nodiscard]] FilterWalkPush push_for(const Job& job, uint32_t walks) const;
   void walk_group(std::span<const uint32_t> starts, const Job& job, uint32_t* output);
 
   const Device& device_;
@@ -74,9 +78,6 @@ class FilterWalks {
   std::map<std::pair<bool, uint32_t>, std::unique_ptr<Kernels>> kernels_;
   Pacer pacer_;  // multiply-adds
   uint64_t crowded_steps_ = 0;
-
- public:
-  ~FilterWalks();
 };
 
 }  // namespace vkc

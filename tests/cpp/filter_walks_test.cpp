@@ -42,7 +42,7 @@ std::vector<uint32_t> expected_sequence(const reference::Results& results,
                                         const reference::Rows<int32_t>& cosines, uint32_t start,
                                         uint32_t length, const vkc::Order& order) {
   if (order.rule == VKC_ORDER_CENTROID) return results.sequence(start, length);
-  const float lambda = static_cast<float>(order.lambda / vkc::kFixedPointOne);
+  const auto lambda = static_cast<float>(order.lambda / vkc::kFixedPointOne);
   return reference::scored_sequence(cosines, start, length, order.rule == VKC_ORDER_TOWARD, lambda);
 }
 
@@ -51,9 +51,8 @@ vkc::Order order_of(VkcOrder rule, float lambda) {
   return vkc::make_order(options);
 }
 
-const std::vector<vkc::Order> orders{{},
-                                     order_of(VKC_ORDER_AWAY, 0.5F),
-                                     order_of(VKC_ORDER_TOWARD, 0.25F)};
+const std::vector<vkc::Order> orders{
+    {}, order_of(VKC_ORDER_AWAY, 0.5F), order_of(VKC_ORDER_TOWARD, 0.25F)};
 
 // Nearly equal rows: they differ from the first in the last bit of a component, or not at all.
 Embeddings last_bits(uint32_t n, uint32_t d, uint64_t seed) {
