@@ -37,9 +37,9 @@ const uint HALF_ID = 10;             // bool: filter units are float16, else flo
 const uint SCORES_ID = 11;           // bool: walks in the orders `away` and `toward`
 const uint WALKS_ID = 12;            // walks that an invocation works on side by side
 const uint CANDIDATES_ID = 13;       // that a step has room for: at most MOST_WALK_CANDIDATES
-const uint PARTS_ID = 14;   // of a walk's items, for each of which a candidate is judged apart
-const uint VECTORS_ID = 16;  // VECTORS_OWN, ...
-const uint JUDGES_ID = 15;  // workgroups among which the candidates of a walk are dealt
+const uint PARTS_ID = 14;            // of a walk: a candidate is judged apart for each
+const uint VECTORS_ID = 16;          // VECTORS_OWN, ...
+const uint JUDGES_ID = 15;           // workgroups that share the candidates of a walk
 
 const uint FIXED_POINT_BITS = 30;
 
