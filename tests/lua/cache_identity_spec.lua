@@ -161,7 +161,7 @@ describe("reading a cache", function()
     cache_helper.remove_folder(place)
     assert.are.equal(0, code, output)
     local count = select(2, output:gsub("\n", ""))
-    assert.is_true(count <= 31, count .. " modules are loaded:\n" .. output)
+    assert.is_true(count <= 34, count .. " modules are loaded:\n" .. output)
     for _, part in ipairs({ "cli", "formats.json", "cache.writer", "cache.compute_process", "system.lock" }) do
       assert.is_nil(output:find("vk_compute." .. part, 1, true), part)
     end
