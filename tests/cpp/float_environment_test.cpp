@@ -240,6 +240,23 @@ const std::map<std::string, std::function<void(Call&)>>& functions() {
          });
          append(call.output, similarities.data(), similarities.size());
        }},
+      {"vkc_find_nearest",
+       [](Call& call) {
+         std::vector<float> similarities(size_t{3} * kNeighbors);
+         call.fill<uint32_t>(similarities.size(), [&](uint32_t* ids) {
+           return vkc_find_nearest(call.ctx, call.embeddings.values.data(), 3, kD, kNeighbors, ids,
+                                   similarities.data());
+         });
+         append(call.output, similarities.data(), similarities.size());
+       }},
+      {"vkc_set_progress",
+       [](Call& call) {
+         const auto go_on = [](VkcPhase, uint64_t, uint64_t, void*) -> int32_t { return 0; };
+         call.expect_success(vkc_set_progress(call.ctx, go_on, nullptr));
+         call.fill<float>(
+             kN, [&](float* rows) { return vkc_compute_similarity_rows(call.ctx, 3, 1, rows); });
+         call.expect_success(vkc_set_progress(call.ctx, nullptr, nullptr));
+       }},
       {"vkc_recommended_neighbors_batch",
        [](Call& call) {
          uint32_t count = 0;
