@@ -24,7 +24,7 @@ constexpr uint32_t kMostRows = 8192;
 constexpr uint64_t kMostHalvesBytes = 64ULL << 20;
 
 // The most invocations for each row of filter_threshold.comp and filter_decide.comp.
-constexpr uint32_t kGpuInvocations = 128;
+constexpr uint32_t kFilterInvocations = 128;
 
 // A row has all products with the first tiles as candidates: half of the room that it has.
 constexpr uint32_t kFirstColumns = MOST_CANDIDATES / 2 / FILTER_TILE_SIDE;
@@ -46,14 +46,15 @@ uint32_t spreading_stride(uint32_t tiles) {
   return stride;
 }
 
-uint32_t invocations_for(const Device& device) {
+uint32_t filter_invocations_for(const Device& device) {
   return device.limits().is_cpu
              ? device.limits().subgroup_size
-             : std::min(kGpuInvocations, std::bit_floor(device.limits().max_workgroup_size));
+             : std::min(kFilterInvocations, std::bit_floor(device.limits().max_workgroup_size));
 }
 
 Kernel make_kernel(const Device& device, const KernelCode& code) {
-  return {device, {.code = code, .constants = {{WORKGROUP_SIZE_ID, invocations_for(device)}}}};
+  return {device,
+          {.code = code, .constants = {{WORKGROUP_SIZE_ID, filter_invocations_for(device)}}}};
 }
 
 Kernel make_product(const Device& device, FilterArithmetic arithmetic) {

@@ -20,7 +20,7 @@ constexpr double kCpuFilterRate = 2e8;
 constexpr double kGpuFilterRate = 1e10;
 
 // Memory for the states of all walks under way.
-constexpr uint64_t kMostStateBytes = 1ULL << 30;
+constexpr uint64_t kMostFilterStateBytes = 1ULL << 30;
 
 // Walks that share what one invocation reads.
 constexpr uint32_t kMostSideBySide = 8;
@@ -40,12 +40,12 @@ constexpr uint32_t kMostSteps = 256;
 constexpr uint32_t kCrowdedRounds = 8;
 
 // More than this many with barriers crashed lavapipe.
-constexpr uint32_t kCpuInvocations = 64;
-constexpr uint32_t kGpuInvocations = 256;
+constexpr uint32_t kCpuWalkInvocations = 64;
+constexpr uint32_t kGpuWalkInvocations = 256;
 
-uint32_t invocations_for(const Device& device) {
-  if (device.limits().is_cpu) return kCpuInvocations;
-  return std::min(kGpuInvocations, std::bit_floor(device.limits().max_workgroup_size));
+uint32_t walk_invocations_for(const Device& device) {
+  if (device.limits().is_cpu) return kCpuWalkInvocations;
+  return std::min(kGpuWalkInvocations, std::bit_floor(device.limits().max_workgroup_size));
 }
 
 uint32_t pitch_of(uint32_t d) {
@@ -55,10 +55,13 @@ uint32_t pitch_of(uint32_t d) {
 // The loops of a kernel over the dimensions of a product, 16 at a time.
 uint64_t loops_of_product(uint32_t d) { return pitch_of(d) / 16 + 1; }
 
+}  // namespace
+
 // Among how many workgroups the candidates of a step are dealt, and for each candidate the items of
 // its walk.
-struct Judging {
-  Judging(const Device& device, uint32_t d, uint32_t length, uint32_t candidates, bool few) {
+struct FilterWalkJudging {
+  FilterWalkJudging(const Device& device, uint32_t d, uint32_t length, uint32_t candidates,
+                    bool few) {
     if (!device.limits().is_cpu) {
       judges = few ? candidates : 8;  // of which most have nothing to do
       parts = few ? 4 : 1;            // a few candidates of one walk keep a GPU busy
@@ -66,7 +69,7 @@ struct Judging {
     }
     // As few as will do: no loop may be too long.
     const uint64_t products = std::max<uint64_t>(kMostCpuIterations / 2 / loops_of_product(d), 1);
-    const uint64_t of_candidate = (length + kCpuInvocations - 1) / kCpuInvocations;
+    const uint64_t of_candidate = (length + kCpuWalkInvocations - 1) / kCpuWalkInvocations;
     parts = static_cast<uint32_t>(
         std::clamp<uint64_t>((of_candidate + products - 1) / products, 1, MOST_PARTS));
     const uint64_t at_once = std::max<uint64_t>(products / (of_candidate / parts + 1), 1);
@@ -76,6 +79,8 @@ struct Judging {
   uint32_t judges;
   uint32_t parts;
 };
+
+namespace {
 
 FilterWalkPlaces places_of(uint32_t n, uint32_t d, bool scores) {
   const uint64_t items = uint64_t{filter_blocks(n)} * FILTER_BLOCK;
@@ -123,8 +128,9 @@ FilterWalkSizes::FilterWalkSizes(const Device& device, uint32_t n, uint32_t d, s
     : state_bytes(uint64_t{places_of(n, d, scores).stride} * 16),
       chosen_bytes(uint64_t{length} * sizeof(uint32_t)),
       vector_bytes(pitch_of(d) * sizeof(float)) {
-  const uint64_t most = std::min(kMostStateBytes, available / 4) / (state_bytes + 2 * chosen_bytes);
-  const Judging most_judging(device, d, length, MOST_WALK_CANDIDATES, true);
+  const uint64_t most =
+      std::min(kMostFilterStateBytes, available / 4) / (state_bytes + 2 * chosen_bytes);
+  const FilterWalkJudging most_judging(device, d, length, MOST_WALK_CANDIDATES, true);
   const uint64_t workgroups = uint64_t{most_judging.judges} * most_judging.parts;
   walks = static_cast<uint32_t>(
       std::clamp<uint64_t>(std::min(most, device.limits().max_workgroup_count / workgroups), 1,
@@ -147,7 +153,7 @@ struct FilterWalks::Kernels {
   Kernel candidates;
   Kernel judge;
   Kernel choose;
-  Judging judging;
+  FilterWalkJudging judging;
 };
 
 struct FilterWalks::Job {
@@ -190,7 +196,7 @@ FilterProduct FilterWalks::fastest_product(const Device& device, FilterPrecision
 uint32_t FilterWalks::room_for_candidates(const Device& device, uint32_t d) {
   if (!device.limits().is_cpu) return MOST_WALK_CANDIDATES;
   // filter_walk_candidates.comp refines four times as many, an invocation some of them.
-  const uint64_t refined = kMostCpuIterations / 2 / loops_of_product(d) * kCpuInvocations;
+  const uint64_t refined = kMostCpuIterations / 2 / loops_of_product(d) * kCpuWalkInvocations;
   return static_cast<uint32_t>(
       std::clamp<uint64_t>(refined / 4, FILTER_BLOCK, MOST_WALK_CANDIDATES));
 }
@@ -200,7 +206,7 @@ const FilterWalks::Kernels& FilterWalks::kernels_for(bool scores, FilterProduct 
   // A number of walks side by side tells the product, too.
   std::unique_ptr<Kernels>& made = kernels_[{scores, side_by_side}];
   const bool few = product == FilterProduct::kStream;
-  const Judging judging(device_, embeddings_.d, length, candidates_, few);
+  const FilterWalkJudging judging(device_, embeddings_.d, length, candidates_, few);
   if (made && made->judging.parts >= judging.parts && made->judging.judges >= judging.judges) {
     return *made;
   }
@@ -222,7 +228,7 @@ const FilterWalks::Kernels& FilterWalks::kernels_for(bool scores, FilterProduct 
   if (product == FilterProduct::kTiles) their_vectors = VECTORS_FLOAT;
   if (product == FilterProduct::kCooperative) their_vectors = VECTORS_HALF;
   const SpecialisationConstant vectors{VECTORS_ID, their_vectors};
-  const SpecialisationConstant invocations{WORKGROUP_SIZE_ID, invocations_for(device_)};
+  const SpecialisationConstant invocations{WORKGROUP_SIZE_ID, walk_invocations_for(device_)};
   const SpecialisationConstant candidates{CANDIDATES_ID, candidates_};
   const SpecialisationConstant parts{PARTS_ID, judging.parts};
   const SpecialisationConstant judges{JUDGES_ID, judging.judges};
@@ -324,7 +330,7 @@ void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, u
   const uint64_t sharing = (walks + job.side_by_side - 1) / job.side_by_side;
   const uint64_t scoring_workgroups =
       (job.product == FilterProduct::kStream ? blocks : (blocks + 1) / 2) * sharing;
-  const Judging& judging = job.kernels.judging;
+  const FilterWalkJudging& judging = job.kernels.judging;
   const auto record_choice = [&](const vk::raii::CommandBuffer& commands) {
     record(commands, job.kernels.candidates, walks);
     record(commands, job.kernels.judge, uint64_t{walks} * judging.judges * judging.parts);
