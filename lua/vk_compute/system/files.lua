@@ -151,13 +151,12 @@ function files.write(fd, path, data, bytes, offset)
   end
 end
 
---- Reads bytes at an offset into memory.
--- @treturn number how many there were: fewer than asked for only at the end of the file
-function files.read(fd, path, pointer, bytes, offset)
+-- Reads until there are so many bytes, or no more. read: function (pointer, bytes, got) that calls the system.
+local function read_all(path, pointer, bytes, read)
   pointer = ffi.cast("char *", pointer)
   local got = 0
   while got < bytes do
-    local count = tonumber(C.pread(fd, pointer + got, bytes - got, offset + got))
+    local count = tonumber(read(pointer + got, bytes - got, got))
     if count < 0 then
       local number = ffi.errno()
       if number ~= errno.EINTR then fail("cannot read %s: %s", path, reason(number)) end
@@ -170,23 +169,16 @@ function files.read(fd, path, pointer, bytes, offset)
   return got
 end
 
+--- Reads bytes at an offset into memory.
+-- @treturn number how many there were: fewer than asked for only at the end of the file
+function files.read(fd, path, pointer, bytes, offset)
+  return read_all(path, pointer, bytes, function(to, count, got) return C.pread(fd, to, count, offset + got) end)
+end
+
 --- Reads the next bytes of a pipe.
 -- @treturn number how many there were: fewer than asked for only at the end
 function files.read_on(fd, path, pointer, bytes)
-  pointer = ffi.cast("char *", pointer)
-  local got = 0
-  while got < bytes do
-    local count = tonumber(C.read(fd, pointer + got, bytes - got))
-    if count < 0 then
-      local number = ffi.errno()
-      if number ~= errno.EINTR then fail("cannot read %s: %s", path, reason(number)) end
-    elseif count == 0 then
-      break
-    else
-      got = got + count
-    end
-  end
-  return got
+  return read_all(path, pointer, bytes, function(to, count) return C.read(fd, to, count) end)
 end
 
 --- A whole file as a string, or nil where there is no such file.
