@@ -3,6 +3,7 @@
 -- @module vk_compute.report.collection
 
 local ffi = require("ffi")
+local disjoint_sets = require("vk_compute.report.disjoint_sets")
 local advice = require("vk_compute.report.advice")
 local similarity_rows = require("vk_compute.report.rows")
 local xxhash = require("vk_compute.system.xxhash")
@@ -93,24 +94,11 @@ local function groups_of(parent, n, is_left_out)
   return result
 end
 
-local function root_of(parent, i)
-  while parent[i] ~= i do
-    parent[i] = parent[parent[i]]
-    i = parent[i]
-  end
-  return i
-end
-
-local function join(parent, i, j)
-  local a, b = root_of(parent, i), root_of(parent, j)
-  parent[math.max(a, b)] = math.min(a, b)
-end
-
 -- Joins all items whose cosine is above the threshold.
 local function find_near_duplicates(o, original)
   local n = o.embeddings.n
   local parent = ffi.new("uint32_t[?]", n)
-  for i = 0, n - 1 do parent[i] = i end
+  disjoint_sets.separate(parent, n)
   if n == 1 then return parent end
   local k = math.min(NEIGHBORS, n - 1)
   local ids, cosines = o.context:compute_nearest_neighbors(k, { as = "view", progress = o.progress })
@@ -119,14 +107,14 @@ local function find_near_duplicates(o, original)
     local first = i * k
     for place = first, first + k - 1 do
       if cosines.data[place] <= o.threshold then break end
-      join(parent, i, ids.data[place])
+      disjoint_sets.join(parent, i, ids.data[place])
     end
     -- There may be more than were asked for. The row of a duplicate would tell nothing new.
     if k < n - 1 and cosines.data[first + k - 1] > o.threshold and not looked_at[original[i]] then
       looked_at[original[i]] = true
       local row = row_of(i)
       for j = 0, n - 1 do
-        if j ~= i and row.data[j] > o.threshold then join(parent, i, j) end
+        if j ~= i and row.data[j] > o.threshold then disjoint_sets.join(parent, i, j) end
       end
       o.progress(n, n)
     end

@@ -3,6 +3,7 @@
 -- @module vk_compute.report.near_pairs
 
 local ffi = require("ffi")
+local disjoint_sets = require("vk_compute.report.disjoint_sets")
 
 local near_pairs = {}
 
@@ -25,14 +26,6 @@ function near_pairs.new(n, floor)
   }, NearPairs)
 end
 
-local function root_of(parent, i)
-  while parent[i] ~= i do
-    parent[i] = parent[parent[i]]
-    i = parent[i]
-  end
-  return i
-end
-
 -- Leaves of the pairs those that make the forest, the greatest cosines first.
 local function reduce(self)
   local held, order, parent = self.pairs, {}, self.parent
@@ -43,14 +36,12 @@ local function reduce(self)
     if one.first ~= other.first then return one.first < other.first end
     return one.second < other.second
   end)
-  for i = 0, self.n - 1 do parent[i] = i end
+  disjoint_sets.separate(parent, self.n)
   local kept = ffi.new("vkc_lua_near_pair[?]", self.capacity)
   local count = 0
   for _, k in ipairs(order) do
     local pair = held[k]
-    local a, b = root_of(parent, pair.first), root_of(parent, pair.second)
-    if a ~= b and pair.cosine > self.floor then
-      parent[math.max(a, b)] = math.min(a, b)
+    if pair.cosine > self.floor and disjoint_sets.join(parent, pair.first, pair.second) then
       kept[count] = pair
       count = count + 1
     end
