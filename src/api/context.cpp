@@ -105,7 +105,11 @@ void VkComputeContext::walk_over_matrix(std::span<const uint32_t> starts, uint32
 
 void VkComputeContext::walk_by_filter(std::span<const uint32_t> starts, uint32_t length,
                                       const vkc::Order& order, uint32_t* output) {
-  if (length > 1 && !resident_->filter_walks) {
+  if (length == 1) {  // no step to take, and nothing to make for it
+    std::copy(starts.begin(), starts.end(), output);
+    return;
+  }
+  if (!resident_->filter_walks) {
     resident_->rows.free_unused();
     pairs().check_known();
     resident_->filter_units = std::make_unique<vkc::FilterUnits>(device_, resident_->embeddings,
@@ -114,10 +118,6 @@ void VkComputeContext::walk_by_filter(std::span<const uint32_t> starts, uint32_t
         device_, resident_->embeddings, *resident_->filter_units,
         vkc::FilterWalks::room_for_candidates(device_, resident_->embeddings.d),
         vkc::FilterWalks::fastest_product(device_, resident_->filter_units->precision()));
-  }
-  if (length == 1) {  // no step to take
-    std::copy(starts.begin(), starts.end(), output);
-    return;
   }
   resident_->filter_walks->walk(starts, length, order, output);
 }

@@ -300,10 +300,10 @@ FilterWalkPush FilterWalks::push_for(const Job& job, uint32_t walks) const {
   };
   const double unit = job.product == FilterProduct::kCooperative ? kMatrixUnit : kFloatUnit;
   if (scores) {
-    push.bound_of_step = static_cast<float>(filter_bound_of_score(units_.distance(), d, unit));
+    push.bound_of_step = round_up_to_float(filter_bound_of_score(units_.distance(), d, unit));
   } else {
-    push.bound_of_length = static_cast<float>(filter_bound_of_length(units_.distance(), d, unit));
-    push.bound_of_pick = static_cast<float>(filter_bound_of_pick(d));
+    push.bound_of_length = round_up_to_float(filter_bound_of_length(units_.distance(), d, unit));
+    push.bound_of_pick = round_up_to_float(filter_bound_of_pick(d));
   }
   return push;
 }
