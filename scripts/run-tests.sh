@@ -96,7 +96,7 @@ passed=$((passed + ${successes:-0}))
 failed=$((${failed:-0} + ${unsuccessful:-0} + ${errors:-0} + ${pending:-0}))
 
 if [[ ! $fast ]]; then
-  counted "the explorer page, in Chromium" node --test --test-reporter=tap \
+  counted "the explorer page, in Chromium" timeout 900 node --test --test-reporter=tap \
     tests/explore/explore.test.mjs
   page_passed=$(number '^# pass ([0-9]+)$')
   page_failed=$(number '^# fail ([0-9]+)$')

@@ -14,7 +14,8 @@ function launch(program, folder) {
     "--disable-dev-shm-usage", "--hide-scrollbars", "--force-color-profile=srgb",
     // The sandbox cannot be set up by root, as which CI runs. The pages are our own.
     ...(process.getuid() === 0 ? ["--no-sandbox"] : []), "about:blank",
-  ], { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
+    // A group of its own: Debian's program is a script around the browser, and ends without it.
+  ], { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"], detached: true });
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("spawn", () => resolve(child));
@@ -22,7 +23,7 @@ function launch(program, folder) {
 }
 
 export class Browser {
-  #child; #folder; #waiting = new Map(); #listeners = new Set(); #lastId = 0; #rest = "";
+  #child; #folder; #ended; #waiting = new Map(); #listeners = new Set(); #lastId = 0; #rest = "";
 
   static async start() {
     const browser = new Browser();
@@ -36,6 +37,9 @@ export class Browser {
       }
     }
     if (!browser.#child) throw new Error(`none of ${PROGRAMS.join(", ")} is installed (Debian packages of these names)`);
+    browser.#ended = new Promise((resolve) => browser.#child.once("exit", resolve)).then(() => browser.#failWaiting());
+    // Writing to a browser that has ended fails here, too.
+    browser.#child.stdio[3].on("error", () => browser.#failWaiting());
     browser.#child.stdio[4].setEncoding("utf8");
     browser.#child.stdio[4].on("data", (text) => browser.#receive(text));
     return browser;
@@ -56,6 +60,11 @@ export class Browser {
     }
   }
 
+  #failWaiting() {
+    for (const { reject, method } of this.#waiting.values()) reject(new Error(`${method}: the browser has ended`));
+    this.#waiting.clear();
+  }
+
   send(method, params = {}, sessionId = undefined) {
     const id = ++this.#lastId;
     this.#child.stdio[3].write(`${JSON.stringify({ id, method, params, sessionId })}\0`);
@@ -73,10 +82,13 @@ export class Browser {
   }
 
   async stop() {
-    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.kill();
-    await ended;
-    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+    this.send("Browser.close").catch(() => {});
+    const late = setTimeout(() => process.kill(-this.#child.pid, "SIGKILL"), PATIENCE);
+    await this.#ended;
+    clearTimeout(late);
+    // What is left of the browser could hold the other ends, and Node.js would wait for them.
+    for (const pipe of [this.#child.stdio[3], this.#child.stdio[4]]) pipe.destroy();
+    rmSync(this.#folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
 
