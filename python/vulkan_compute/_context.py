@@ -122,7 +122,7 @@ class _Listener:
         return raised
 
 
-_NOBODY = declarations.ProgressFunction()
+_NOBODY = declarations.ProgressFunction(0)
 
 
 class _Handle:
