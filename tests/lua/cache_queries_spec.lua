@@ -55,6 +55,24 @@ describe("A cache of the nearest items of queries", function()
     assert.is_true(cache_helper.contents(folder .. "/whole.npy") == cache_helper.contents(path))
   end)
 
+  it("is repaired by the command that a message gives", function()
+    local whole = cache_helper.contents(path)
+    cache_helper.flip(path, #whole - 4)
+    local cache = vk.load_nearest_cache(path)
+    local _, message = pcall(cache.row, cache, count - 1)
+    assert.are.equal(("row 69 of %s is damaged: put it right with vulkan-compute verify EMBEDDINGS %s "
+      .. "--queries QUERIES --repair"):format(path, path), message)
+    cache:close()
+    local text, code = cache_helper.run_program("neighbors", input, path, "--queries", queries, "--k", k, "--center")
+    assert.are.equal(2, code, text)
+    local command = text:match("put it right with vulkan%-compute ([^\n]+ %-%-repair)\n")
+    assert.are.equal(("verify %s %s --queries %s --repair"):format(input, path, queries), command, text)
+    local words = {}
+    for word in command:gmatch("%S+") do words[#words + 1] = word end
+    must_run(unpack(words))
+    assert.is_true(cache_helper.contents(path) == whole)
+  end)
+
   it("is refused with what is wrong", function()
     local short = folder .. "/short.npy"
     cache_helper.write_embeddings(short, data, 5, d - 1)

@@ -125,7 +125,8 @@ describe("load_diversity_cache", function()
     fails("row 5 of " .. path .. " is damaged", function() cache:row(5) end)
     cache:close()
     cache_helper.write(path, place.expected:sub(1, -2))
-    fails("it is damaged", function() load(path) end)
+    fails(("is %d bytes long and should be %d: it is damaged: put it right with vulkan-compute verify EMBEDDINGS %s "
+      .. "--repair"):format(#place.expected - 1, #place.expected, path), function() load(path) end)
     cache_helper.flip(path .. ".json", 50)
     fails("its checksum does not fit", function() load(path) end)
     os.remove(path .. ".json")
@@ -136,6 +137,9 @@ describe("load_diversity_cache", function()
 
   it("refuses one that is not finished, unless asked for its rows", function()
     local done = cache_helper.make_partial(place, path, 20)
+    for _, part in ipairs({ ".partial", ".journal" }) do
+      fails(path .. part .. " is not a cache: it is part of the cache " .. path, function() load(path .. part) end)
+    end
     fails(("is not finished: %d of %d rows"):format(done, n), function() load(path) end)
     local cache = load(path, { partial = true })
     assert.are.same({ done, false }, { cache.done, cache.finished })

@@ -55,7 +55,7 @@ local function write(from, path, output, stop, parts)
     parts.begin(put, from.what)
     rows.each(from.file, from.place, function(row, pointer)
       if xxhash.hex64(pointer, from.place.row_bytes) ~= from.checksum_of(row) then
-        fail("row %.0f of %s is damaged: %s", row, path, repair_hint(path))
+        fail("row %.0f of %s is damaged: %s", row, path, repair_hint(path, from.what))
       end
       parts.each(put, row, pointer)
     end, function()

@@ -43,6 +43,13 @@ function file_kind.is_of_cache(path)
     or metadata.begins(layout.paths(path).metadata))
 end
 
+--- Whether a file that has no metadata to be believed is no cache that has lost them.
+-- @tparam string path
+-- @tparam[opt] string problem of metadata that there are
+function file_kind.is_no_cache(path, problem)
+  return cache_of(path) ~= nil or not (problem or file_kind.holds_ids(path))
+end
+
 --- Whether a path is that of a cache, finished or growing.
 function file_kind.is_cache(path)
   return file_kind.is_of_cache(path) or files.stat(layout.paths(path).journal) ~= nil

@@ -58,9 +58,10 @@ local function open(path, problems)
       in_words(piece), from.done, from.place.count)
   elseif size ~= from.place.file_bytes then
     problems[#problems + 1] = ("%s is %.0f bytes long and should be %.0f: %s"):format(
-      in_words(piece), size, from.place.file_bytes, repair_hint(path))
+      in_words(piece), size, from.place.file_bytes, repair_hint(path, piece.what))
   elseif not layout.has_header(from.file, from.place) then
-    problems[#problems + 1] = ("the header of %s is damaged: %s"):format(in_words(piece), repair_hint(path))
+    problems[#problems + 1] = ("the header of %s is damaged: %s"):format(in_words(piece),
+      repair_hint(path, piece.what))
   else
     piece.is_readable = true
   end
@@ -184,7 +185,7 @@ function Merge:read(piece, put)
   end)
   if damaged[1] then
     self.problems[#self.problems + 1] = ("%s: checksums do not fit in rows %s: %s"):format(
-      in_words(piece), rows.list(damaged), repair_hint(piece.path))
+      in_words(piece), rows.list(damaged), repair_hint(piece.path, piece.what))
   end
   return table.concat(checksums)
 end

@@ -58,8 +58,8 @@ local function open(from, path, options, kind)
   end
   local size = files.stat(from.file).st_size
   if size ~= from.place.file_bytes then
-    fail("%s is %.0f bytes long and should be %.0f: it is damaged", from.file, size,
-      from.place.file_bytes)
+    fail("%s is %.0f bytes long and should be %.0f: it is damaged: %s", from.file, size, from.place.file_bytes,
+      repair_hint(path, from.what))
   end
   local items
   if options.embeddings then
@@ -133,7 +133,8 @@ function Cache:row(start, options)
   local place = self.source.place
   local bytes = ffi.cast("const char *", self.mapping) + place.offset(start)
   if xxhash.hex64(bytes, place.row_bytes) ~= checksum then
-    fail("row %.0f of %s is damaged: %s", start, self.source.file, repair_hint(self.path))
+    fail("row %.0f of %s is damaged: %s", start, self.source.file,
+      repair_hint(self.path, self))
   end
   local element = kinds[self.kind].descr == "<f4" and "const float *" or "const uint32_t *"
   local row = view.list(ffi.cast(element, bytes), self.length, self.mapping)

@@ -3,10 +3,18 @@
 
 local printable = require("vk_compute.system.printable")
 
+local function word(file, otherwise)
+  return file and printable.shell_word(file) or otherwise
+end
+
 --- @tparam string path the cache
--- @tparam[opt] string embeddings the file it was made from, where that is known
+-- @tparam table what its identity
+-- @tparam[opt] table embeddings what it was made from, where that is known: their `path`, and their `queries`
+-- with theirs
 -- @treturn string
-return function(path, embeddings)
-  return ("put it right with vulkan-compute verify %s %s --repair"):format(
-    embeddings and printable.shell_word(embeddings) or "EMBEDDINGS", printable.shell_word(path))
+return function(path, what, embeddings)
+  embeddings = embeddings or {}
+  local queries = what.queries and " --queries " .. word((embeddings.queries or {}).path, "QUERIES") or ""
+  return ("put it right with vulkan-compute verify %s %s%s --repair"):format(
+    word(embeddings.path, "EMBEDDINGS"), printable.shell_word(path), queries)
 end

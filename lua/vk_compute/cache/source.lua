@@ -14,7 +14,7 @@ local source = {}
 
 local function of_finished(paths)
   local fields, problem = metadata.read(paths.metadata)
-  if not (fields or problem or file_kind.holds_ids(paths.finished)) then
+  if not fields and file_kind.is_no_cache(paths.finished, problem) then
     fail("%s is not a cache: it is %s", paths.finished, file_kind.of(paths.finished))
   end
   if not fields then

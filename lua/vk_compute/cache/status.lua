@@ -73,7 +73,7 @@ end
 
 local function read_finished(result, paths)
   local fields, problem = metadata.read(paths.metadata)
-  if not (fields or problem or file_kind.holds_ids(paths.finished)) then
+  if not fields and file_kind.is_no_cache(paths.finished, problem) then
     result.state = "not a cache"
     add(result, ("it is %s"):format(file_kind.of(paths.finished)))
     return

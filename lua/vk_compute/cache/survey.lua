@@ -72,9 +72,9 @@ end
 -- cache of what is asked for.
 -- @tparam table paths as from layout.paths
 -- @tparam table asked the identity it must have
--- @tparam[opt] string input the file of the embeddings
+-- @tparam[opt] table embeddings those that it was made from
 -- @tparam[opt] function report as for rows.each
-function survey.finished(paths, asked, input, report)
+function survey.finished(paths, asked, embeddings, report)
   local fields, problem = metadata.read(paths.metadata)
   if not fields then
     fail("%s exists, but %s: name another cache file, or move it away", paths.finished,
@@ -92,7 +92,8 @@ function survey.finished(paths, asked, input, report)
     elseif not layout.has_header(paths.finished, place) then problems[1] = "its header" end
   end
   if problems[1] then
-    fail("%s is damaged (%s): %s", paths.finished, problems[1], repair_hint(paths.finished, input))
+    fail("%s is damaged (%s): %s", paths.finished, problems[1],
+      repair_hint(paths.finished, asked, embeddings))
   end
   return fields
 end
@@ -134,7 +135,7 @@ function survey.look(job, paths, asked, report)
   local has_finished = finished ~= nil and (finished.st_size > 0 or files.stat(paths.metadata) ~= nil)
   if not state then
     if has_finished then
-      local fields = survey.finished(paths, asked, job.embeddings and job.embeddings.path, report)
+      local fields = survey.finished(paths, asked, job.embeddings, report)
       files.remove(paths.partial)
       return nil, fields
     end
@@ -159,7 +160,7 @@ function survey.look(job, paths, asked, report)
   if has_partial then return state end
   if has_finished and metadata.read(paths.metadata) then
     -- Stopped in the last steps: only the journal is still to be removed, once the file's name is on disk.
-    local fields = survey.finished(paths, asked, job.embeddings and job.embeddings.path, report)
+    local fields = survey.finished(paths, asked, job.embeddings, report)
     files.sync_names(paths.finished)
     files.remove(paths.journal)
     return nil, fields
