@@ -2,9 +2,10 @@
 that do the same work, in the same process; and Python's part alone, with the library's functions
 replaced by ones that do nothing. Prints a Markdown table.
 
-    /usr/bin/python3 tests/bench/python_boundary.py --n 1000000 --d 384
+    /usr/bin/python3 tests/bench/python_boundary.py --device llvmpipe
 
-Upload and neighbours take all n rows (neighbours of the first --items), sequences the first --walks.
+Upload takes all rows, as many as fit the device; neighbours are those of the first --items among
+themselves, sequences those of the first --walks.
 """
 
 import argparse
@@ -25,9 +26,9 @@ from vulkan_compute import _declarations as declarations  # noqa: E402
 
 def arguments():
     parser = argparse.ArgumentParser(description="Measures what calls from Python cost over calls of C.")
-    parser.add_argument("--n", type=int, default=2000, help="rows (2,000)")
+    parser.add_argument("--n", type=int, default=1_000_000, help="rows (1,000,000)")
     parser.add_argument("--d", type=int, default=384, help="columns (384)")
-    parser.add_argument("--items", type=int, default=2000, help="whose neighbours are sought (2,000)")
+    parser.add_argument("--items", type=int, default=2000, help="rows of which all neighbours are found (2,000)")
     parser.add_argument("--k", type=int, default=10, help="neighbours of each (10)")
     parser.add_argument("--walks", type=int, default=2000, help="rows of which all sequences are computed (2,000)")
     parser.add_argument("--length", type=int, default=100, help="ids of each sequence (100)")
@@ -56,11 +57,14 @@ def seconds_of(body):
     return time.perf_counter() - begin
 
 
-def measure(label, context, from_python, from_c, repeat):
-    """Medians and the ratio; the first turn is not counted."""
+def measure(label, context, from_python, from_c, repeat, prepare=lambda: None):
+    """Medians and the ratio; the first turn is not counted. What prepares each call is not timed."""
     turns = []
     for turn in range(repeat + 1):
-        python, c = seconds_of(from_python), seconds_of(from_c)
+        prepare()
+        python = seconds_of(from_python)
+        prepare()
+        c = seconds_of(from_c)
         library = context._library
         context._library = Idle(library)
         alone = seconds_of(from_python)
@@ -80,9 +84,11 @@ def measure(label, context, from_python, from_c, repeat):
 
 def main():
     options = arguments()
+    context = vkc.Context(options.device)
+    while not context.plan_memory(options.n, options.d, "upload").fits:
+        options.n //= 2
     options.items, options.walks = min(options.items, options.n), min(options.walks, options.n)
     embeddings = np.random.default_rng(1).standard_normal((options.n, options.d), np.float32)
-    context = vkc.Context(options.device)
     library, handle = context._library, context._handle
     count = ctypes.c_uint32()
 
@@ -91,9 +97,13 @@ def main():
 
     upload_options = declarations.UploadOptions()
 
-    def upload_in_c(rows=embeddings):
+    def upload_in_c():
         check(library.vkc_upload_embeddings_with(
-            handle, rows.ctypes.data, *rows.shape, ctypes.byref(upload_options)))
+            handle, embeddings.ctypes.data, *embeddings.shape, ctypes.byref(upload_options)))
+
+    def give_room():
+        """An upload leaves what was there before in place until it has succeeded: there is no room for both."""
+        context.upload(embeddings[:1])
 
     # Memory that results have been written to before: what the system hands out page by page is part of
     # Python's calls alone.
@@ -126,11 +136,12 @@ def main():
 
     figures = [
         measure(f"upload of {options.n:,} x {options.d}", context,
-                lambda: context.upload(embeddings), upload_in_c, options.repeat),
-        measure(f"{options.k} neighbours of {options.items:,} among {options.n:,}", context,
-                lambda: context.nearest_neighbors(options.k, count=options.items), neighbors_in_c, options.repeat),
-    ]
-    assert (context.nearest_neighbors(options.k, count=options.items).ids == ids).all()
+                lambda: context.upload(embeddings), upload_in_c, options.repeat, give_room)]
+    context.upload(embeddings[: options.items])
+    figures.append(
+        measure(f"{options.k} neighbours of each of {options.items:,}", context,
+                lambda: context.nearest_neighbors(options.k), neighbors_in_c, options.repeat))
+    assert (context.nearest_neighbors(options.k).ids == ids).all()
     context.upload(embeddings[: options.walks])
     figures.append(
         measure(f"{options.walks:,} sequences of {options.length}", context,
