@@ -21,7 +21,7 @@ class FilterUnits {
   FilterUnits(const Device& device, const DeviceEmbeddings& embeddings, FilterPrecision precision);
 
   [[nodiscard]] FilterPrecision precision() const { return precision_; }
-  [[nodiscard]] vk::DeviceAddress address() const { return units_.address(); }
+  [[nodiscard]] const Buffer& buffer() const { return units_; }
 
   // The largest distance of a unit vector u and its v here: exact, but for rounding up.
   [[nodiscard]] double distance() const { return distance_; }

@@ -75,17 +75,7 @@ Kernel::Kernel(const Device& device, const KernelVariant& variant) {
                .allocateDescriptorSets({*descriptor_pool_, set_layout},
                                        *device.handle().getDispatcher())
                .front();
-    views_.reserve(count);
-    std::vector<vk::BufferView> handles;
-    handles.reserve(count);
-    for (const TexelRange& range : variant.texel_buffers) {
-      views_.emplace_back(device.handle(),
-                          vk::BufferViewCreateInfo({}, range.buffer, vk::Format::eR32G32B32A32Sint,
-                                                   0, range.bytes));
-      handles.push_back(*views_.back());
-    }
-    device.handle().updateDescriptorSets(vk::WriteDescriptorSet(set_, 0, 0, kType, {}, {}, handles),
-                                         {});
+    read(device, variant.texel_buffers);
     layout_info.setSetLayouts(set_layout);
     layout_ = {device.handle(), layout_info};
   } else {
@@ -100,6 +90,22 @@ Kernel::Kernel(const Device& device, const KernelVariant& variant) {
   record_bytes(compiling.begin_untimed(), push_constants.data(), push_bytes, 0);
   compiling.submit();
   compiling.wait();
+}
+
+void Kernel::read(const Device& device, std::span<const TexelRange> texel_buffers) {
+  views_.clear();
+  views_.reserve(texel_buffers.size());
+  std::vector<vk::BufferView> handles;
+  handles.reserve(texel_buffers.size());
+  for (const TexelRange& range : texel_buffers) {
+    views_.emplace_back(
+        device.handle(),
+        vk::BufferViewCreateInfo({}, range.buffer, vk::Format::eR32G32B32A32Sint, 0, range.bytes));
+    handles.push_back(*views_.back());
+  }
+  device.handle().updateDescriptorSets(
+      vk::WriteDescriptorSet(set_, 0, 0, vk::DescriptorType::eUniformTexelBuffer, {}, {}, handles),
+      {});
 }
 
 void Kernel::record_bytes(const vk::raii::CommandBuffer& commands, const void* push,

@@ -42,6 +42,10 @@ class Kernel {
   // Throws Error (INTERNAL) where the constants are not those that the code declares.
   Kernel(const Device& device, const KernelVariant& variant);
 
+  // Reads these texel buffers from now on, as many as before. No submission that it is recorded in
+  // may be under way.
+  void read(const Device& device, std::span<const TexelRange> texel_buffers);
+
   // Records a dispatch of `workgroups` workgroups.
   template <typename Push>
   void record(const vk::raii::CommandBuffer& commands, const Push& push,

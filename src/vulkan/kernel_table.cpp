@@ -12,6 +12,7 @@
 #include "shaders/filter_walk_matrix.h"
 #include "shaders/filter_walk_product.h"
 #include "shaders/filter_walk_scores.h"
+#include "shaders/filter_walk_texel.h"
 #include "shaders/halve.h"
 #include "shaders/interface.h"
 #include "shaders/neighbors.h"
@@ -40,6 +41,7 @@ const KernelCode filter_walk_judge{::filter_walk_judge, sizeof(FilterWalkPush)};
 const KernelCode filter_walk_matrix{::filter_walk_matrix, sizeof(FilterWalkPush)};
 const KernelCode filter_walk_product{::filter_walk_product, sizeof(FilterWalkPush)};
 const KernelCode filter_walk_scores{::filter_walk_scores, sizeof(FilterWalkPush)};
+const KernelCode filter_walk_texel{::filter_walk_texel, sizeof(FilterWalkPush)};
 const KernelCode neighbors{::neighbors, sizeof(NeighborsPush)};
 const KernelCode pairs{::pairs, sizeof(PairsPush)};
 const KernelCode similarity_shared{::similarity_shared, sizeof(SimilarityPush)};

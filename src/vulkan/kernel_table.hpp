@@ -20,6 +20,7 @@ extern const KernelCode filter_walk_judge;
 extern const KernelCode filter_walk_matrix;
 extern const KernelCode filter_walk_product;
 extern const KernelCode filter_walk_scores;
+extern const KernelCode filter_walk_texel;  // where shaders run on the CPU
 extern const KernelCode neighbors;
 extern const KernelCode pairs;
 extern const KernelCode similarity_shared;  // for GPUs

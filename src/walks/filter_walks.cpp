@@ -1,6 +1,7 @@
 #include "walks/filter_walks.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cstring>
 #include <vector>
@@ -18,6 +19,9 @@ namespace {
 // Multiply-adds a second to expect of a device not yet measured.
 constexpr double kCpuFilterRate = 2e8;
 constexpr double kGpuFilterRate = 1e10;
+
+// Of two cores, with many walks.
+constexpr double kManyCpuFilterRate = 1e10;
 
 // Memory for the states of all walks under way.
 constexpr uint64_t kMostFilterStateBytes = 1ULL << 30;
@@ -52,8 +56,35 @@ uint32_t pitch_of(uint32_t d) {
   return static_cast<uint32_t>(units_row_bytes(d) / sizeof(int32_t));
 }
 
+// Walks at a time: more are no faster. On a CPU a step of all of them may be a submission of its
+// own: as many as make it as long as others, and if that is few, enough to share what is read.
+uint64_t most_walks(const Device& device, uint32_t n, uint32_t d) {
+  if (!device.limits().is_cpu) return kMostWalks;
+  constexpr uint64_t kMostCpuWalks = 64;
+  const double of_one = static_cast<double>(n) * d;
+  return std::clamp<uint64_t>(
+      static_cast<uint64_t>(kSubmissionSeconds * kManyCpuFilterRate / of_one), kMostSideBySide,
+      kMostCpuWalks);
+}
+
+// Whether a workgroup takes a block of items at a time: else two, in a tile.
+bool takes_blocks(FilterProduct product) {
+  return product == FilterProduct::kStream || product == FilterProduct::kTexels;
+}
+
 // The loops of a kernel over the dimensions of a product, 16 at a time.
 uint64_t loops_of_product(uint32_t d) { return pitch_of(d) / 16 + 1; }
+
+// Walks side by side in filter_walk_texel.comp, of so many: as many as no loop is too long with.
+uint32_t texel_walks(const Device& device, uint32_t d, uint32_t walks) {
+  const uint32_t lanes = device.limits().subgroup_size;
+  const uint32_t texels = pitch_of(d) / 4;
+  uint32_t side_by_side = std::min({std::bit_ceil(walks), lanes, kMostSideBySide});
+  while (side_by_side > 1 && texels / std::min(lanes / side_by_side, 4U) > kMostCpuIterations / 2) {
+    side_by_side /= 2;
+  }
+  return side_by_side;
+}
 
 }  // namespace
 
@@ -130,11 +161,11 @@ FilterWalkSizes::FilterWalkSizes(const Device& device, uint32_t n, uint32_t d, s
       vector_bytes(pitch_of(d) * sizeof(float)) {
   const uint64_t most =
       std::min(kMostFilterStateBytes, available / 4) / (state_bytes + 2 * chosen_bytes);
+  const uint64_t wanted = std::min<uint64_t>(count, most_walks(device, n, d));
   const FilterWalkJudging most_judging(device, d, length, MOST_WALK_CANDIDATES, true);
   const uint64_t workgroups = uint64_t{most_judging.judges} * most_judging.parts;
-  walks = static_cast<uint32_t>(
-      std::clamp<uint64_t>(std::min(most, device.limits().max_workgroup_count / workgroups), 1,
-                           std::min<uint64_t>(count, kMostWalks)));
+  walks = static_cast<uint32_t>(std::clamp<uint64_t>(
+      std::min(most, device.limits().max_workgroup_count / workgroups), 1, wanted));
 }
 
 Footprint FilterWalkSizes::footprint(const Device& device) const {
@@ -183,6 +214,7 @@ FilterProduct FilterWalks::fastest_product(const Device& device, FilterPrecision
   constexpr uint32_t kCooperativeShared = 48 << 10;
   constexpr uint32_t kTilesShared = 24 << 10;
   const DeviceLimits& limits = device.limits();
+  if (limits.is_cpu && precision == FilterPrecision::kFloat) return FilterProduct::kTexels;
   if (limits.is_cpu || limits.max_workgroup_size < kTileInvocations ||
       limits.max_shared_bytes < kTilesShared) {
     return FilterProduct::kStream;
@@ -201,11 +233,11 @@ uint32_t FilterWalks::room_for_candidates(const Device& device, uint32_t d) {
       std::clamp<uint64_t>(refined / 4, FILTER_BLOCK, MOST_WALK_CANDIDATES));
 }
 
-const FilterWalks::Kernels& FilterWalks::kernels_for(bool scores, FilterProduct product,
-                                                     uint32_t side_by_side, uint32_t length) {
+FilterWalks::Kernels& FilterWalks::kernels_for(bool scores, FilterProduct product,
+                                               uint32_t side_by_side, uint32_t length) {
   // A number of walks side by side tells the product, too.
   std::unique_ptr<Kernels>& made = kernels_[{scores, side_by_side}];
-  const bool few = product == FilterProduct::kStream;
+  const bool few = takes_blocks(product);
   const FilterWalkJudging judging(device_, embeddings_.d, length, candidates_, few);
   if (made && made->judging.parts >= judging.parts && made->judging.judges >= judging.judges) {
     return *made;
@@ -220,9 +252,18 @@ const FilterWalks::Kernels& FilterWalks::kernels_for(bool scores, FilterProduct 
         return {.code = kernels::filter_walk_matrix, .constants = {of_order, walks}};
       case FilterProduct::kTiles:
         return {.code = kernels::filter_walk_product, .constants = {of_order, half, walks}};
-      default:
-        return {.code = kernels::filter_walk_scores, .constants = {of_order, half, walks}};
+      case FilterProduct::kTexels: {
+        const uint32_t lanes = device_.limits().subgroup_size;
+        // The second is that of the states, which each call has its own of.
+        const TexelRange units{units_.buffer().handle(), units_.buffer().bytes()};
+        return {.code = kernels::filter_walk_texel,
+                .constants = {of_order, walks, {WORKGROUP_SIZE_ID, lanes}},
+                .texel_buffers = {units, units}};
+      }
+      case FilterProduct::kStream:
+        break;
     }
+    return {.code = kernels::filter_walk_scores, .constants = {of_order, half, walks}};
   };
   uint32_t their_vectors = VECTORS_OWN;
   if (product == FilterProduct::kTiles) their_vectors = VECTORS_FLOAT;
@@ -245,6 +286,15 @@ const FilterWalks::Kernels& FilterWalks::kernels_for(bool scores, FilterProduct 
   return *made;
 }
 
+std::pair<FilterProduct, uint32_t> FilterWalks::multiplying(uint32_t walks) const {
+  if (product_ == FilterProduct::kTexels)
+    return {product_, texel_walks(device_, embeddings_.d, walks)};
+  if (product_ == FilterProduct::kStream || walks <= kMostSideBySide) {
+    return {FilterProduct::kStream, std::min(std::bit_ceil(walks), kMostSideBySide)};
+  }
+  return {product_, walks > kSmallTile ? kLargeTile : kSmallTile};
+}
+
 void FilterWalks::walk(std::span<const uint32_t> starts, uint32_t length, const Order& order,
                        uint32_t* output) {
   if (length == 1) {  // no step to take
@@ -254,12 +304,10 @@ void FilterWalks::walk(std::span<const uint32_t> starts, uint32_t length, const 
   const bool scores = order.rule != VKC_ORDER_CENTROID;
   const FilterWalkSizes sizes(device_, embeddings_.n, embeddings_.d, starts.size(), length, scores,
                               device_.available_bytes());
-  const bool few = sizes.walks <= kMostSideBySide || product_ == FilterProduct::kStream;
-  const FilterProduct product = few ? FilterProduct::kStream : product_;
-  const uint32_t side_by_side = few ? std::min(std::bit_ceil(sizes.walks), kMostSideBySide)
-                                    : (sizes.walks > kSmallTile ? kLargeTile : kSmallTile);
+  const auto [product, side_by_side] = multiplying(sizes.walks);
   const uint64_t chosen_bytes = sizes.walks * sizes.chosen_bytes;
-  const Job job{.kernels = kernels_for(scores, product, side_by_side, length),
+  Kernels& kernels = kernels_for(scores, product, side_by_side, length);
+  const Job job{.kernels = kernels,
                 .sizes = sizes,
                 .product = product,
                 .side_by_side = side_by_side,
@@ -269,6 +317,11 @@ void FilterWalks::walk(std::span<const uint32_t> starts, uint32_t length, const 
                 .chosen = {device_, chosen_bytes, MemoryUse::kDevice},
                 .staging = {device_, chosen_bytes + sizes.walks * sizeof(FilterWalkHead),
                             MemoryUse::kStaging}};
+  if (product == FilterProduct::kTexels) {
+    const std::array<TexelRange, 2> read{{{units_.buffer().handle(), units_.buffer().bytes()},
+                                          {job.states.handle(), job.states.bytes()}}};
+    kernels.scores.read(device_, read);
+  }
   for (std::size_t first = 0; first < starts.size(); first += sizes.walks) {
     const std::size_t count = std::min<std::size_t>(sizes.walks, starts.size() - first);
     walk_group(starts.subspan(first, count), job, output + first * length);
@@ -280,7 +333,7 @@ FilterWalkPush FilterWalks::push_for(const Job& job, uint32_t walks) const {
   const uint32_t d = embeddings_.d;
   FilterWalkPush push{
       .units = embeddings_.units.address(),
-      .filter_units = units_.address(),
+      .filter_units = units_.buffer().address(),
       .weights = embeddings_.weights.address(),
       .ids = embeddings_.order.ids(),
       .states = job.states.address(),
@@ -329,7 +382,7 @@ void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, u
   // Tiles are two blocks of items.
   const uint64_t sharing = (walks + job.side_by_side - 1) / job.side_by_side;
   const uint64_t scoring_workgroups =
-      (job.product == FilterProduct::kStream ? blocks : (blocks + 1) / 2) * sharing;
+      (takes_blocks(job.product) ? blocks : (blocks + 1) / 2) * sharing;
   const FilterWalkJudging& judging = job.kernels.judging;
   const auto record_choice = [&](const vk::raii::CommandBuffer& commands) {
     record(commands, job.kernels.candidates, walks);

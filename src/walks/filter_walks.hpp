@@ -38,6 +38,7 @@ struct FilterWalkSizes {
 
 // What multiplies all items with the vectors of walks. With more than a few walks at a time:
 enum class FilterProduct {
+  kTexels,      // where shaders run on the CPU, in float32; for few and for many
   kStream,      // the kernel for a few, again and again
   kTiles,       // a matrix product in float32
   kCooperative  // one by cooperative matrices, of filter units in float16
@@ -65,8 +66,9 @@ class FilterWalks {
   struct Kernels;
   struct Job;
 
-  const Kernels& kernels_for(bool scores, FilterProduct product, uint32_t side_by_side,
-                             uint32_t length);
+  // What multiplies for so many walks at a time, and how many of them side by side.
+  [[nodiscard]] std::pair<FilterProduct, uint32_t> multiplying(uint32_t walks) const;
+  Kernels& kernels_for(bool scores, FilterProduct product, uint32_t side_by_side, uint32_t length);
   [[nodiscard]] FilterWalkPush push_for(const Job& job, uint32_t walks) const;
   void walk_group(std::span<const uint32_t> starts, const Job& job, uint32_t* output);
 

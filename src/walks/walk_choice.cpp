@@ -4,26 +4,42 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "base/error.hpp"
 #include "similarity/device_matrix.hpp"
 #include "similarity/filter_units.hpp"
+#include "walks/filter_walks.hpp"
 
 namespace vkc {
 
 namespace {
 
 struct Rates {
-  double products;     // multiply-adds of the matrix a second
-  double additions;    // of walks over the matrix
-  double matrix_step;  // seconds that a step over the matrix takes at least
-  double filtered;  // multiply-adds of the filter: of one walk, or of as many as share what is read
+  double products;      // multiply-adds of the matrix a second
+  double additions;     // of walks over the matrix
+  double fewest_walks;  // over the matrix: fewer at a time take as long
+  double matrix_step;   // seconds that a step over the matrix takes at least
+  double read;  // elements of items a second, which the filter reads for one walk or for many
+  double filter_item;  // seconds of each item and walk, whatever d is
   double filter_step;  // seconds that a step by the filter takes at least
 };
 
-constexpr Rates kGpu{1.4e13, 1e12, 1.5e-6, 1.3e12, 3e-5};
-constexpr Rates kCpu{1.4e10, 2e9, 1e-5, 1.8e8, 2e-4};
+constexpr Rates kGpu{1.4e13, 1e12, 1, 1.5e-6, 1.3e12, 0, 3e-5};
+constexpr Rates kCpu{1.2e10, 1.2e9, 2, 1e-5, 3.2e9, 9e-9, 2e-4};
 
-// Walks for which items are read once.
-constexpr double kSharing = 8;
+// Multiply-adds of the filter a second, for as many walks as keep its kernel busy.
+double filter_products(const Device& device) {
+  switch (FilterWalks::fastest_product(device, filter_precision(device))) {
+    case FilterProduct::kTexels:
+      return 1.3e10;
+    case FilterProduct::kTiles:
+      return 2e13;
+    case FilterProduct::kCooperative:
+      return 8e13;
+    case FilterProduct::kStream:
+      break;
+  }
+  return 1e13;
+}
 
 // By how much the filter has to be faster.
 constexpr double kClearly = 0.5;
@@ -44,17 +60,24 @@ double expected_walk_seconds(const Device& device, const WalkRequest& request, W
   const double steps = static_cast<double>(request.length) - 1;
   if (way == WalkWay::kMatrix) {
     const double matrix = has_matrix ? 0 : n * n * request.d / rates.products;
-    return matrix + steps * std::max(rates.matrix_step, count * n / rates.additions);
+    const double walks = std::max(count, rates.fewest_walks);
+    return matrix + steps * std::max(rates.matrix_step, walks * n / rates.additions);
   }
-  const double passes = std::max(1.0, count / kSharing);
-  return steps * (rates.filter_step + passes * n * request.d / rates.filtered);
+  const double of_item = std::max(
+      request.d / rates.read, count * (request.d / filter_products(device) + rates.filter_item));
+  return steps * (rates.filter_step + n * of_item);
 }
 
 WalkWay choose_walk_way(const Device& device, const WalkRequest& request,
                         const WalkMemory& memory) {
   const char* named = std::getenv("VKC_WALKS");
-  if (named != nullptr && std::string_view(named) == "matrix") return WalkWay::kMatrix;
-  if (named != nullptr && std::string_view(named) == "filter") return WalkWay::kFilter;
+  if (named != nullptr && *named != '\0') {
+    const std::string_view name(named);
+    if (name == "matrix") return WalkWay::kMatrix;
+    if (name == "filter") return WalkWay::kFilter;
+    fail(VKC_ERROR_INVALID_ARGUMENT, "the environment variable VKC_WALKS is '", named,
+         "' and must be matrix or filter, or not set");
+  }
   if (memory.has_matrix) return WalkWay::kMatrix;
   const bool readable =
       FilterUnits::is_readable(device, request.n, request.d, filter_precision(device));

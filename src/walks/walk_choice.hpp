@@ -27,7 +27,9 @@ struct WalkMemory {
 };
 
 // The way that fits and is faster for the whole of what is asked. With about the same times it is
-// the matrix, which later calls use again.
+// the matrix, which later calls use again. The environment variable VKC_WALKS, "matrix" or
+// "filter", names the way instead, for tests and measurements. Throws Error (INVALID_ARGUMENT)
+// where it is another.
 WalkWay choose_walk_way(const Device& device, const WalkRequest& request, const WalkMemory& memory);
 
 // Seconds to expect, from rates measured on an H100 and, for CPUs, on two cores of a Xeon.

@@ -26,6 +26,9 @@ template <typename T>
   throw std::runtime_error(message.str());
 }
 
+// Of so many, some.
+std::vector<uint32_t> sampled(uint32_t count) { return {0, count / 3, count / 2, count - 1}; }
+
 std::string pair(uint32_t i, uint32_t j) { return std::to_string(i) + " and " + std::to_string(j); }
 
 }  // namespace
@@ -45,9 +48,11 @@ std::vector<float> Exact::float_units() const {
   return out;
 }
 
-std::vector<uint32_t> Exact::sampled_rows() const {
-  const uint32_t n = units_.n;
-  return {0, n / 3, n / 2, n - 1};
+std::vector<float> Exact::float_weights() const {
+  std::vector<float> out(weights_.size());
+  std::transform(weights_.begin(), weights_.end(), out.begin(),
+                 [](int64_t w) { return static_cast<float>(w) * 0x1p-30F; });
+  return out;
 }
 
 const std::vector<int32_t>& Exact::cosines(uint32_t item) {
@@ -86,7 +91,7 @@ std::vector<int32_t> Exact::contributions(const Peer& peer) {
 
 void Exact::check_matrix(const float* matrix, float tolerance) {
   const uint32_t n = units_.n;
-  for (const uint32_t i : sampled_rows()) {
+  for (const uint32_t i : sampled(n)) {
     const std::vector<int32_t>& row = cosines(i);
     for (uint32_t j = 0; j < n; ++j) {
       const auto wanted = static_cast<float>(row[j] * std::ldexp(1.0, -30));
@@ -100,7 +105,7 @@ void Exact::check_matrix(const float* matrix, float tolerance) {
 
 void Exact::check_cosines(const int32_t* matrix) {
   const uint32_t n = units_.n;
-  for (const uint32_t i : sampled_rows()) {
+  for (const uint32_t i : sampled(n)) {
     const std::vector<int32_t>& row = cosines(i);
     for (uint32_t j = 0; j < n; ++j) {
       const int32_t got = matrix[std::size_t{i} * n + j];
@@ -109,23 +114,42 @@ void Exact::check_cosines(const int32_t* matrix) {
   }
 }
 
-void Exact::check_neighbors(const uint32_t* ids, uint32_t k) {
+void Exact::check_greatest(const std::vector<int32_t>& cosines, uint32_t left_out,
+                           const uint32_t* ids, uint32_t k, const std::string& of) const {
+  std::vector<uint32_t> others;
+  for (uint32_t j = 0; j < units_.n; ++j) {
+    if (j != left_out) others.push_back(j);
+  }
+  std::partial_sort(others.begin(), others.begin() + k, others.end(), [&](uint32_t a, uint32_t b) {
+    return cosines[a] > cosines[b] || (cosines[a] == cosines[b] && a < b);
+  });
+  for (uint32_t place = 0; place < k; ++place) {
+    if (ids[place] != others[place]) {
+      differs("neighbour " + std::to_string(place) + " of " + of, ids[place], others[place]);
+    }
+  }
+}
+
+void Exact::check_neighbors(const uint32_t* ids, uint32_t count, uint32_t k) {
+  for (const uint32_t i : sampled(count)) {
+    check_greatest(cosines(i), i, ids + std::size_t{i} * k, k, "item " + std::to_string(i));
+  }
+}
+
+void Exact::check_nearest(const reference::Rows<int32_t>& query_units, const uint32_t* ids,
+                          uint32_t k) {
   const uint32_t n = units_.n;
-  for (const uint32_t i : sampled_rows()) {
-    const std::vector<int32_t>& row = cosines(i);
-    std::vector<uint32_t> others;
+  for (const uint32_t q : sampled(query_units.n)) {
+    std::vector<int32_t> row(n);
     for (uint32_t j = 0; j < n; ++j) {
-      if (j != i) others.push_back(j);
-    }
-    std::stable_sort(others.begin(), others.end(),
-                     [&row](uint32_t a, uint32_t b) { return row[a] > row[b]; });
-    for (uint32_t place = 0; place < k; ++place) {
-      const uint32_t got = ids[std::size_t{i} * k + place];
-      if (got != others[place]) {
-        differs("neighbour " + std::to_string(place) + " of item " + std::to_string(i), got,
-                others[place]);
+      int64_t sum = 0;
+      for (uint32_t m = 0; m < units_.d; ++m) {
+        sum += int64_t{query_units.row(q)[m]} * units_.row(j)[m];
       }
+      row[j] = static_cast<int32_t>(
+          std::clamp(reference::rescale(sum), -reference::kOne, reference::kOne));
     }
+    check_greatest(row, n, ids + std::size_t{q} * k, k, "query " + std::to_string(q));
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -18,6 +19,7 @@ class Exact {
 
   // Unit vectors in float32, as the peers multiply them.
   [[nodiscard]] std::vector<float> float_units() const;
+  [[nodiscard]] std::vector<float> float_weights() const;
 
   // What choosing item i adds to every sum, for all i, n x n, made by a peer.
   std::vector<int32_t> contributions(const Peer& peer);
@@ -29,12 +31,17 @@ class Exact {
   void check_cosines(const int32_t* matrix);  // as Peer::similarity_int gives them
   void check_walk(const uint32_t* sequence, uint32_t length);
   void check_away(const uint32_t* sequence, uint32_t length, float lambda);  // of that order
-  void check_neighbors(const uint32_t* ids, uint32_t k);  // n x k, of the sampled items
+  // Of the first `count` items, count x k; some of them are compared.
+  void check_neighbors(const uint32_t* ids, uint32_t count, uint32_t k);
+  // Of queries, likewise.
+  void check_nearest(const reference::Rows<int32_t>& query_units, const uint32_t* ids, uint32_t k);
   [[nodiscard]] uint32_t compared_items(uint32_t length) const;
 
  private:
   const std::vector<int32_t>& cosines(uint32_t item);
-  [[nodiscard]] std::vector<uint32_t> sampled_rows() const;
+  // Throws where `ids` are not the k items of greatest cosine.
+  void check_greatest(const std::vector<int32_t>& cosines, uint32_t left_out, const uint32_t* ids,
+                      uint32_t k, const std::string& of) const;
 
   unsigned threads_;
   std::vector<double> norms_;

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
+#include <sstream>
 #include <stdexcept>
 #include <string_view>
 #include <thread>
@@ -29,6 +30,12 @@ Measures the library on one device beside its yardsticks and prints Markdown tab
   --length L              items of each walk (default: n)
   --center 0|1|both       centring (default: both)
   --sizes N,N,...         also tables the cost against n
+  --large                 measures what goes without the similarity matrix, and nothing else; of that:
+    --walks CxL,CxL,...   walks: C of L items each, in the order centroid, and the first in the order away, too
+                          (default: 1x100,8x20)
+    --rows N              items whose neighbours are sought (default: 1000)
+    --queries N           vectors outside the items, likewise (default: 1000)
+    --k K                 neighbours of each (default: 100)
   --repeat N              measured repetitions; the median is taken (default: 5)
   --seconds S             most time for them: slow devices repeat less and walk fewer starts
                           (default: 30)
@@ -61,6 +68,19 @@ std::vector<uint32_t> numbers(std::string text, const std::string& option) {
   return out;
 }
 
+std::vector<WalkSize> walk_sizes(const std::string& text) {
+  std::vector<WalkSize> out;
+  std::istringstream all(text);
+  for (std::string one; std::getline(all, one, ',');) {
+    const std::size_t x = one.find('x');
+    const std::string length = x == std::string::npos ? "" : one.substr(x + 1);
+    out.push_back({number<uint32_t>(one.substr(0, x).c_str(), "walks"),
+                   number<uint32_t>(length.c_str(), "walks")});
+  }
+  if (out.empty()) throw std::runtime_error("--walks names none");
+  return out;
+}
+
 std::vector<bool> centerings(const std::string& text) {
   if (text == "both") return {false, true};
   if (text == "0") return {false};
@@ -75,7 +95,7 @@ struct Choice {
   void (*set)(Options& out, const char* value);
 };
 
-constexpr std::array<Choice, 16> kChoices = {{
+constexpr std::array<Choice, 21> kChoices = {{
     {"device", true, true, [](Options& out, const char* value) { out.device = value; }},
     {"embeddings", true, true, [](Options& out, const char* value) { out.embeddings = value; }},
     {"n", true, true,
@@ -89,6 +109,14 @@ constexpr std::array<Choice, 16> kChoices = {{
     {"center", true, true, [](Options& out, const char* value) { out.center = centerings(value); }},
     {"sizes", true, true,
      [](Options& out, const char* value) { out.sizes = numbers(value, "sizes"); }},
+    {"large", false, true, [](Options& out, const char* /*none*/) { out.large = true; }},
+    {"walks", true, true, [](Options& out, const char* value) { out.walks = walk_sizes(value); }},
+    {"rows", true, true,
+     [](Options& out, const char* value) { out.rows = number<uint32_t>(value, "rows"); }},
+    {"queries", true, true,
+     [](Options& out, const char* value) { out.queries = number<uint32_t>(value, "queries"); }},
+    {"k", true, true,
+     [](Options& out, const char* value) { out.k = number<uint32_t>(value, "k"); }},
     {"repeat", true, true,
      [](Options& out, const char* value) { out.repeat = number<int>(value, "repeat"); }},
     {"seconds", true, true,

@@ -10,6 +10,12 @@ namespace bench {
 // Where this project's files are: where it was built, or the current directory if they have moved.
 std::string source_directory();
 
+// So many walks, of so many items each.
+struct WalkSize {
+  uint32_t count;
+  uint32_t length;
+};
+
 struct Options {
   // The options that say what is measured and how, as they were given, each after a space; files by
   // their names alone.
@@ -25,6 +31,11 @@ struct Options {
   uint32_t length = 0;             // of walks; 0: n
   std::vector<bool> center = {false, true};
   std::vector<uint32_t> sizes{};  // for cost against n
+  bool large = false;             // what goes without the matrix, and nothing else; of it:
+  std::vector<WalkSize> walks = {{1, 100}, {8, 20}};  // not empty
+  uint32_t rows = 1000;                               // items whose neighbours are sought
+  uint32_t queries = 1000;                            // outside the items
+  uint32_t k = 100;                                   // neighbours
   int repeat = 5;
   double seconds = 30;  // for the measured repetitions of one contender
   unsigned threads = 0;

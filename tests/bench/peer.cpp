@@ -3,6 +3,7 @@
 #include "peer.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstring>
 #include <memory>
@@ -58,13 +59,18 @@ void for_each_pair(uint32_t n, unsigned threads, Body body) {
   });
 }
 
+float product(const float* left, const float* right, uint32_t d) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (uint32_t k = 0; k < d; ++k) sum += left[k] * right[k];
+  return sum;
+}
+
 void similarity_plain(const float* rows, uint32_t n, uint32_t d, float* out, unsigned threads) {
   for_each_pair(n, threads, [&](uint32_t i, uint32_t j) {
     const float* left = rows + std::size_t{i} * d;
     const float* right = rows + std::size_t{j} * d;
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (uint32_t k = 0; k < d; ++k) sum += left[k] * right[k];
+    const float sum = product(left, right, d);
     out[std::size_t{i} * n + j] = sum;
     out[std::size_t{j} * n + i] = sum;
   });
@@ -207,9 +213,83 @@ void walks(const int32_t* contributions, uint32_t n, const uint32_t* starts, uin
   });
 }
 
+// ---- Without a matrix ---------------------------------------------------------------------------
+
+// An item, by what it is chosen for.
+struct Found {
+  float value;
+  uint32_t id;
+};
+
+constexpr uint32_t kItemsOfPart = 4096;  // that a thread takes at a time
+
+void walks_by_sums(const float* items, const float* weights, uint32_t n, uint32_t d,
+                   const uint32_t* starts, uint32_t count, uint32_t length, uint32_t* out,
+                   unsigned threads) {
+  const uint32_t parts = (n + kItemsOfPart - 1) / kItemsOfPart;
+  const std::unique_ptr<float[]> sums(new float[std::size_t{count} * d]());
+  const std::unique_ptr<bool[]> chosen(new bool[std::size_t{count} * n]());
+  const std::unique_ptr<Found[]> best(new Found[std::size_t{count} * parts]);
+  const auto choose = [&](uint32_t w, uint32_t item, uint32_t k) {
+    out[std::size_t{w} * length + k] = item;
+    chosen[std::size_t{w} * n + item] = true;
+    for (uint32_t m = 0; m < d; ++m) {
+      sums[std::size_t{w} * d + m] += weights[item] * items[std::size_t{item} * d + m];
+    }
+  };
+  for (uint32_t w = 0; w < count; ++w) choose(w, starts[w], 0);
+  for (uint32_t k = 1; k < length; ++k) {
+    parallel(threads, parts, [&](uint32_t part) {
+      for (uint32_t w = 0; w < count; ++w) best[std::size_t{w} * parts + part] = {INFINITY, 0};
+      const uint32_t end = std::min((part + 1) * kItemsOfPart, n);
+      for (uint32_t block = part * kItemsOfPart; block < end; block += kBlock) {
+        for (uint32_t w = 0; w < count; ++w) {
+          Found& least = best[std::size_t{w} * parts + part];
+          for (uint32_t j = block; j < std::min(block + kBlock, end); ++j) {
+            const float sum =
+                product(items + std::size_t{j} * d, sums.get() + std::size_t{w} * d, d);
+            if (sum < least.value && !chosen[std::size_t{w} * n + j]) least = {sum, j};
+          }
+        }
+      }
+    });
+    for (uint32_t w = 0; w < count; ++w) {
+      const Found* first = best.get() + std::size_t{w} * parts;
+      const Found* least = std::min_element(
+          first, first + parts, [](const Found& a, const Found& b) { return a.value < b.value; });
+      choose(w, least->id, k);
+    }
+  }
+}
+
+void nearest(const float* items, uint32_t n, uint32_t d, const float* vectors, uint32_t count,
+             uint32_t first_own, uint32_t k, uint32_t* out, unsigned threads) {
+  parallel(threads, (count + kBlock - 1) / kBlock, [&](uint32_t strip) {
+    const uint32_t begin = strip * kBlock;
+    const uint32_t end = std::min(begin + kBlock, count);
+    const std::unique_ptr<Found[]> found(new Found[std::size_t{kBlock} * n]);
+    for (uint32_t block = 0; block < n; block += kBlock) {
+      for (uint32_t i = begin; i < end; ++i) {
+        for (uint32_t j = block; j < std::min(block + kBlock, n); ++j) {
+          const float sum = product(vectors + std::size_t{i} * d, items + std::size_t{j} * d, d);
+          found[std::size_t{i - begin} * n + j] = {sum, j};
+        }
+      }
+    }
+    for (uint32_t i = begin; i < end; ++i) {
+      Found* row = found.get() + std::size_t{i - begin} * n;
+      if (first_own < n) row[first_own + i].value = -INFINITY;
+      std::partial_sort(row, row + k, row + n, [](const Found& a, const Found& b) {
+        return a.value > b.value || (a.value == b.value && a.id < b.id);
+      });
+      for (uint32_t place = 0; place < k; ++place) out[std::size_t{i} * k + place] = row[place].id;
+    }
+  });
+}
+
 }  // namespace
 
-const Peer VKC_PEER = {kTarget,          runs_here,      similarity_plain,
-                       similarity_tiled, similarity_int, walks};
+const Peer VKC_PEER = {kTarget,        runs_here, similarity_plain, similarity_tiled,
+                       similarity_int, walks,     walks_by_sums,    nearest};
 
 }  // namespace bench

@@ -26,6 +26,17 @@ struct Peer {
   // choosing item i adds to every sum.
   void (*walks)(const int32_t* contributions, uint32_t n, const uint32_t* starts, uint32_t count,
                 uint32_t length, uint32_t* out, unsigned threads);
+
+  // The same without a matrix, in float32: a step multiplies every item with the sum of those
+  // chosen, each times its weight. Nearly the same walks. items: n x d, of length 1. weights: n.
+  void (*walks_by_sums)(const float* items, const float* weights, uint32_t n, uint32_t d,
+                        const uint32_t* starts, uint32_t count, uint32_t length, uint32_t* out,
+                        unsigned threads);
+
+  // out: count x k ids, the items with the greatest products with each of `count` vectors of length
+  // 1, in float32; but not item first_own + i for vector i, where first_own is below n.
+  void (*nearest)(const float* items, uint32_t n, uint32_t d, const float* vectors, uint32_t count,
+                  uint32_t first_own, uint32_t k, uint32_t* out, unsigned threads);
 };
 
 extern const Peer baseline_peer;

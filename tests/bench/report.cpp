@@ -40,7 +40,7 @@ std::string range_text(const std::vector<double>& seconds) {
 
 // What a figure's name means to people.
 std::string label(const Figure& figure) {
-  constexpr std::array<std::array<const char*, 2>, 13> kLabels = {{
+  constexpr std::array<std::array<const char*, 2>, 17> kLabels = {{
       {"all_walks_without_reuse", "all walks, without reuse of equal sets"},
       {"nearest_neighbors_of_matrix", "nearest neighbours"},
       {"nearest_neighbors", "nearest neighbours"},
@@ -54,6 +54,10 @@ std::string label(const Figure& figure) {
       {"all_walks", "all walks"},
       {"away_walks_short", "walks in the order `away`"},
       {"away_walks", "walks in the order `away`"},
+      {"large_walks", "walks without a matrix"},
+      {"large_away_walks", "walks in the order `away` without a matrix"},
+      {"large_neighbors", "nearest neighbours"},
+      {"large_queries", "items nearest to queries"},
   }};
   std::string text = figure.name;
   for (const auto& [name, words] : kLabels) {
@@ -157,7 +161,7 @@ std::string megabytes(uint64_t bytes) {
 
 std::string memory_text(const std::vector<MemoryUse>& memory) {
   std::string text =
-      "\n## Memory of upload, matrix and walks in a new context, results not counted\n\n"
+      "\n## Memory of upload, walks and what they go over in a new context, results not counted\n\n"
       "| | device: plan | measured | host: plan | measured |\n|---|---|---|---|---|\n";
   for (const MemoryUse& use : memory) {
     text += format("| n = %u, d = %u, %u walks of %u items, %s | ", use.subject.n, use.subject.d,
@@ -255,9 +259,11 @@ std::string markdown(const Report& report) {
           "\n- copying on the device: " + bandwidth_text(report.device_copy) +
           "\n- memcpy on the host, " + std::to_string(report.threads) +
           " threads: " + bandwidth_text(report.host_copy) + "\n";
-  text += format("\n## First use, n = %u, d = %u\n\n", report.first_use.front().subject.n,
-                 report.first_use.front().subject.d) +
-          table(report.first_use);
+  if (!report.first_use.empty()) {
+    text += format("\n## First use, n = %u, d = %u\n\n", report.first_use.front().subject.n,
+                   report.first_use.front().subject.d) +
+            table(report.first_use);
+  }
   text += figures_text(report.figures);
   text += sizes_text(report.by_size);
   text += memory_text(report.memory);

@@ -13,6 +13,8 @@
 #include "base/available_memory.hpp"
 #include "data.hpp"
 #include "exact.hpp"
+#include "large.hpp"
+#include "measuring.hpp"
 #include "memory.hpp"
 #include "npy.hpp"
 #include "openblas.hpp"
@@ -23,36 +25,6 @@
 namespace bench {
 
 namespace {
-
-void require(VkcResult result) {
-  if (result != VKC_SUCCESS) throw std::runtime_error(vkc_last_error());
-}
-
-using Context = std::unique_ptr<VkComputeContext, decltype(&vkc_destroy)>;
-
-Context make_context(const Options& options) {
-  VkcOptions settings{};
-  settings.struct_size = sizeof(settings);
-  settings.device = options.device.c_str();
-  VkComputeContext* ctx = nullptr;
-  require(vkc_create(&settings, &ctx));
-  return {ctx, vkc_destroy};
-}
-
-void upload(VkComputeContext* ctx, const reference::Embeddings& embeddings, bool center) {
-  VkcUploadOptions settings{};
-  settings.struct_size = sizeof(settings);
-  settings.center = center ? 1 : 0;
-  require(vkc_upload_embeddings_with(ctx, embeddings.values.data(), embeddings.n, embeddings.d,
-                                     &settings));
-}
-
-// count items, as far from each other as may be.
-std::vector<uint32_t> spread_starts(uint32_t n, uint32_t count) {
-  std::vector<uint32_t> starts(count);
-  for (uint32_t i = 0; i < count; ++i) starts[i] = static_cast<uint32_t>(uint64_t{i} * n / count);
-  return starts;
-}
 
 // Peers, and on a CPU sizes that are only tabled, get less time than what the benchmark is about.
 double brief_seconds(const Options& options) { return options.seconds / 3; }
@@ -67,18 +39,13 @@ std::string allocations_text(const vkc::DeviceMatrix& matrix) {
 }
 
 // The measurements of one set of embeddings, on a context of their own.
-class Measurement {
+class Measurement : Measuring {
  public:
-  // warm_up: nullptr on a CPU.
   Measurement(const Options& options, const Report& report, const reference::Embeddings& embeddings,
               bool center, WarmUp* warm_up)
-      : owner_(make_context(options)),
-        ctx_(owner_.get()),
-        options_(options),
+      : Measuring(options, center, warm_up),
         report_(report),
         embeddings_(embeddings),
-        center_(center),
-        warm_up_(warm_up),
         n_(embeddings.n),
         length_(options.length == 0 ? n_ : std::min(options.length, n_)),
         exact_(embeddings, center, options.threads) {}
@@ -128,41 +95,6 @@ class Measurement {
     return {n_, embeddings_.d, center_, starts, length};
   }
 
-  // Seconds by the host's clock of calls of the library.
-  template <typename Body>
-  double timed_call(Body body) {
-    ctx_->device().take_work();
-    const double seconds = wall_seconds(body);
-    longest_ = std::max(longest_, ctx_->device().take_work().longest_seconds);
-    return seconds;
-  }
-
-  // Measures the first contender, ours, in turns with the others.
-  Figure measure(const std::string& name, const Subject& subject,
-                 std::vector<Contender> contenders) {
-    std::fprintf(stderr, "n = %u, %s: %s\n", n_, center_ ? "centred" : "not centred", name.c_str());
-    longest_ = 0;
-    Contender& ours = contenders.front();
-    // Peers, and what ours prepares, run on the host, while the device idles.
-    ours.prepare = [this, prepare = std::move(ours.prepare)] {
-      if (prepare) prepare();
-      warm_up();
-    };
-    take_turns(contenders, options_.repeat, options_.seconds);
-    Figure figure{.name = name, .subject = subject, .seconds = ours.seconds};
-    figure.longest_submission = longest_;
-    figure.note = ours.note;
-    for (std::size_t i = 1; i < contenders.size(); ++i) {
-      const Contender& other = contenders[i];
-      figure.yardsticks.push_back({other.name, other.seconds, ratio(ours, other), other.note});
-    }
-    return figure;
-  }
-
-  void warm_up() {
-    if (warm_up_ != nullptr) warm_up_->run();
-  }
-
   // A time worked out from a bandwidth.
   static void add_floor(Figure& figure, const std::string& name, double bytes,
                         double bytes_per_second) {
@@ -179,25 +111,6 @@ class Measurement {
       add_floor(figure, floor + " by memcpy", bytes, report_.host_copy.bytes_per_second);
     }
     add_floor(figure, floor, bytes, report_.device_copy.bytes_per_second);
-  }
-
-  // PyTorch runs in a process of its own, so that its ratios are of medians, not of turns.
-  static void add_torch(Figure& figure, const nlohmann::json& torch) {
-    if (torch.is_null()) return;
-    for (const auto& other : torch.at("figures")) {
-      const Subject& subject = figure.subject;
-      if (other.at("name") != figure.name || other.at("n") != subject.n ||
-          other.at("d") != subject.d || other.at("center") != subject.center ||
-          other.value("length", 0U) != subject.length) {
-        continue;
-      }
-      const auto seconds = other.at("seconds").get<std::vector<double>>();
-      const auto starts = other.value("starts", 0U);
-      const double share = starts == 0 ? 1.0 : static_cast<double>(subject.starts) / starts;
-      figure.yardsticks.push_back({other.at("by").get<std::string>(), seconds,
-                                   median(figure.seconds) / (median(seconds) * share),
-                                   share == 1.0 ? "" : std::to_string(starts) + " walks"});
-    }
   }
 
   // The similarity in float32 from the peers, into `out`.
@@ -443,7 +356,7 @@ class Measurement {
       Figure figure = measure(name, subject(), {std::move(ours)});
       figure.yardsticks.push_back({"similarity kernel alone", similarity_kernel.seconds,
                                    median(figure.seconds) / median(similarity_kernel.seconds), ""});
-      exact_.check_neighbors(ids.data(), k);
+      exact_.check_neighbors(ids.data(), n_, k);
       figures.push_back(std::move(figure));
     };
     const uint32_t start = 0;
@@ -480,19 +393,13 @@ class Measurement {
     }
   }
 
-  Context owner_;
-  VkComputeContext* ctx_;
-  const Options& options_;
   const Report& report_;
   const reference::Embeddings& embeddings_;
-  bool center_;
-  WarmUp* warm_up_;
   uint32_t n_;
   uint32_t length_;
   Exact exact_;
   std::vector<const Peer*> native_;
   const OpenBlas* openblas_ = nullptr;
-  double longest_ = 0;  // submission of the figure being measured
 };
 
 // What a program pays once: each beside the same on the same context later.
@@ -548,7 +455,22 @@ MemoryUse measure_memory(const Options& options, const reference::Embeddings& em
   return {subject, plan, ctx->device().buffer_memory().most.device, peak.host_bytes()};
 }
 
-// Runs torch_walks.py on the same embeddings, or reads what it wrote.
+// Of torch_walks.py or torch_large.py.
+std::string torch_sizes(const Options& options) {
+  if (!options.large) {
+    return " --starts " + std::to_string(options.starts) + " --length " +
+           std::to_string(options.length);
+  }
+  std::string walks;
+  for (const WalkSize& size : options.walks) {
+    if (!walks.empty()) walks.append(",");
+    walks.append(std::to_string(size.count)).append("x").append(std::to_string(size.length));
+  }
+  return " --walks " + walks + " --rows " + std::to_string(options.rows) + " --queries " +
+         std::to_string(options.queries) + " --k " + std::to_string(options.k);
+}
+
+// Runs PyTorch's script on the same embeddings, or reads what it wrote.
 nlohmann::json torch_figures(const Options& options, const reference::Embeddings& embeddings) {
   if (options.torch.empty()) return nullptr;
   std::string path = options.torch;
@@ -556,11 +478,11 @@ nlohmann::json torch_figures(const Options& options, const reference::Embeddings
     path = options.json.empty() ? "torch_walks.json" : options.json + ".torch.json";
     const std::string rows = path + ".npy";
     write_npy(rows, embeddings);
-    const std::string command =
-        "python3 '" + source_directory() + "/tests/bench/torch_walks.py' --embeddings '" + rows +
-        "' --json '" + path + "' --repeat " + std::to_string(options.repeat) + " --starts " +
-        std::to_string(options.starts) + " --length " + std::to_string(options.length) +
-        " --seconds " + std::to_string(brief_seconds(options));
+    const std::string command = "python3 '" + source_directory() + "/tests/bench/" +
+                                (options.large ? "torch_large.py" : "torch_walks.py") +
+                                "' --embeddings '" + rows + "' --json '" + path + "' --repeat " +
+                                std::to_string(options.repeat) + " --seconds " +
+                                std::to_string(brief_seconds(options)) + torch_sizes(options);
     const int status = std::system(command.c_str());
     std::remove(rows.c_str());
     if (status != 0) throw std::runtime_error("failed: " + command);
@@ -580,7 +502,9 @@ reference::Embeddings first_rows(const reference::Embeddings& embeddings, uint32
 Report run_suite(const Options& options) {
   const reference::Embeddings real = npy::read<float>(options.embeddings);
   const std::string name = options.embeddings.substr(options.embeddings.rfind('/') + 1);
-  const Data data = real_like(real, name, options.n, options.d);
+  const uint32_t queries = options.large ? options.queries : 0;
+  const Data data =
+      real_like(real, name, (options.n == 0 ? real.n : options.n) + queries, options.d);
   if (!options.write_embeddings.empty()) write_npy(options.write_embeddings, data.embeddings);
 
   Report report;
@@ -593,7 +517,7 @@ Report run_suite(const Options& options) {
   const nlohmann::json torch = torch_figures(options, data.embeddings);
   report.torch = torch.is_null() ? "not asked for" : torch.at("program").get<std::string>();
 
-  report.first_use = first_use(options, data.embeddings);
+  if (!options.large) report.first_use = first_use(options, data.embeddings);
   const Context ctx = make_context(options);
   report.device.struct_size = sizeof(report.device);
   require(vkc_get_device_info(ctx.get(), &report.device));
@@ -607,6 +531,18 @@ Report run_suite(const Options& options) {
   }
   report.host_copy = memcpy_bandwidth(options.threads);
 
+  if (options.large) {
+    for (const bool center : options.center) {
+      for (Figure& figure : measure_large(options, data.embeddings, center, warm_up.get(), torch)) {
+        report.figures.push_back(std::move(figure));
+      }
+      const reference::Embeddings items = large_items(options, data.embeddings);
+      const WalkSize& size = options.walks.front();
+      report.memory.push_back(
+          measure_memory(options, items, {items.n, items.d, center, size.count, size.length}));
+    }
+    return report;
+  }
   for (const bool center : options.center) {
     for (Figure& figure : Measurement(options, report, data.embeddings, center, warm_up.get())
                               .all(openblas, torch)) {
