@@ -19,11 +19,13 @@ expect() {
   exit 1
 }
 
-# expect_no_trees WHAT PLACE...: no file of these places names where the library was built or staged.
+# expect_no_trees WHAT PLACE...: no file of these places names where the library was built or staged. Paths
+# of which such a name is the end, as ../src of a tree in /src, are other ones.
 expect_no_trees() {
-  local what=$1 found=0
+  local what=$1 found=0 trees
   shift
-  grep -rF -e "$source" -e "$build" -e "$work/staged" "$@" || found=$?
+  trees=$(printf '%s\n' "$source" "$build" "$work/staged" | sed 's/[][\.*^$+?(){}|]/\\&/g' | paste -sd '|')
+  grep -rE -e "(^|[^.[:alnum:]_-])($trees)(\$|[^[:alnum:]_-])" "$@" || found=$?
   if ((found == 1)); then return; fi
   echo "$what: they name the place the library was built in, or cannot be read" >&2
   exit 1
