@@ -1,7 +1,7 @@
 // A small collection with everything that could go wrong in it, its page, and what the library says of it by its other
 // commands.
 
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
 export const PICKS = 10;
+export const SHORT_BYTES = 60000;
 const N = 60, D = 8;
 
 // In the order of the page.
@@ -73,8 +74,13 @@ export function make() {
   vulkanCompute("cache", path("e.json"), path("away.npy"), "--order", "away", "--lambda", "0.5", "--center");
   vulkanCompute("explore", path("e.json"), "--texts", path("texts.jsonl"), "--groups", path("groups.jsonl"), "-o",
     path("page.html"), "--cache", path("away.npy"));
+  // A page that may not grow so large: it has shorter lists.
+  const short = path("short.html");
+  const said = spawnSync("luajit", ["tests/explore/limited.lua", String(SHORT_BYTES), path("e.json"), path("texts.jsonl"),
+    short, "llvmpipe"], { cwd: ROOT, encoding: "utf8" });
+  if (said.status !== 0) throw new Error(said.stderr);
   return {
-    ...expected, n: N, matrix: float32(expected.matrix), centered: float32(expected.centered), page: path("page.html"),
+    short, shortNotes: said.stderr, ...expected, n: N, matrix: float32(expected.matrix), centered: float32(expected.centered), page: path("page.html"),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

@@ -11,14 +11,11 @@ local new_items = require("vk_compute.formats.items").new
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
 local page = require("vk_compute.explore.page")
+local page_size = require("vk_compute.explore.page_size")
 local printable = require("vk_compute.system.printable")
 local stop = require("vk_compute.cli.stop")
 local target = require("vk_compute.cache.target")
 local vk = require("vk_compute")
-
-local DEFAULT_PICKS, LEAST_PICKS, MOST_PICKS = 10, 3, 29
--- What the numbers of a page may take, before they are compressed: of about 30 MB of page.
-local MOST_BYTES = 25e6
 
 local explore = {
   summary = "make a page to look at walks, neighbours and texts",
@@ -26,8 +23,9 @@ local explore = {
     .. " is far from it, by several orders, centred or not; the figures of the command report as pictures;"
     .. " near-duplicates; how cosines are spread. It opens in any current browser, from disk or from a web server,"
     .. " without any request to anywhere.",
-  epilog = ("Each list has %d items; of more than 20,000 items fewer, which the page says, and from about 100,000 on"
-    .. " there is no page.\n"):format(DEFAULT_PICKS)
+  epilog = ("Each list has %d items, or, of more than about 20,000 items, fewer: then the page says so, which is to be"
+    .. " no larger than %.0f MB. Of more than about 100,000 there is no page.\n"):format(page_size.DEFAULT_PICKS,
+    page_size.MOST_BYTES / 1e6)
     .. "Exit codes: 0 done; 2 failed, refused or called wrongly; 130 stopped with Ctrl-C: then nothing is written.",
 }
 
@@ -40,42 +38,12 @@ function explore.declare(parser)
   parser:option("--cache", "walks or neighbours of EMBEDDINGS that are there already: shown, too, and not computed"
     .. " again. May be given several times"):argname("CACHE"):count("*")
   parser:option("--picks", ("items of each list, 1 to %d (default: %d, or fewer where there are very many items)")
-    :format(MOST_PICKS, DEFAULT_PICKS)):argname("K"):convert(options_of.count)
+    :format(page_size.MOST_PICKS, page_size.DEFAULT_PICKS)):argname("K"):convert(options_of.count)
   parser:option("-o --output", "the page to make, such as explore.html"):argname("PAGE"):count(1)
   options_of.device(parser)
   options_of.force(parser, "PAGE")
   options_of.quiet(parser)
   options_of.json(parser)
-end
-
--- Bytes of the numbers of a page.
-local function bytes_of(n, picks, count)
-  return count * n * (picks * ((n > 65535 and 4 or 2) + 4) + picks * (picks - 1))
-end
-
--- How many picks of each list are shown, and what the page has to say of that.
-local function choose_picks(options, n, all)
-  if n < 2 then fail("%s holds one embedding: there is nothing to compare it with", options.EMBEDDINGS) end
-  local most = math.min(n - 1, MOST_PICKS)
-  while most > 0 and bytes_of(n, most, #all) > MOST_BYTES do most = most - 1 end
-  if most < math.min(LEAST_PICKS, n - 1) then
-    fail("%.0f items are more than a page of about 30 MB can show: make one of a part of them", n)
-  end
-  if options.picks and options.picks > most then
-    fail("--picks %.0f is more than the %.0f that a page of these %.0f items can show", options.picks, most, n)
-  end
-  local picks, note = options.picks or math.min(DEFAULT_PICKS, most), nil
-  if not options.picks and most < DEFAULT_PICKS and most < n - 1 then
-    note = ("Lists show %d items each, not %d, so that this page of %.0f items stays below 30 MB."):format(most,
-      DEFAULT_PICKS, n)
-  end
-  for _, list in ipairs(all) do
-    if list.cache and list.picks < picks then
-      fail("%s has %.0f picks a row, and the page shows %.0f: give --picks %.0f, or compute it longer",
-        list.cache.path, list.picks, picks, list.picks)
-    end
-  end
-  return picks, note
 end
 
 -- Raises where a text is no UTF-8.
@@ -101,28 +69,49 @@ local function read_items(options, embeddings, out)
   return items
 end
 
-local function write(options, out)
+-- A function that gather.all tells how far it is; what the device is at in a long call is told, too.
+local function new_progress(options, out, context)
+  local device, began, current = context:device_info().name, clock.monotonic(), nil
+  local function heed_stop()
+    if stop.count() > 0 then fail("stopped: %s was not written", options.output) end
+  end
+  context:set_progress(function(phase, done, total)
+    heed_stop()
+    out:progress({
+      phase = "step", step = current, call = { phase = phase, done = done, total = total }, device = device,
+      seconds = clock.monotonic() - began,
+    })
+  end)
+  return function(done, total, step)
+    heed_stop()
+    current = step
+    out:progress({ phase = "step", step = step, done = done, total = total })
+  end
+end
+
+local function write(options, out, most_bytes)
   local began = clock.monotonic()
   local embeddings = input.read(options, out)
+  if embeddings.n < 2 then fail("%s holds one embedding: there is nothing to compare it with", options.EMBEDDINGS) end
   local items = read_items(options, embeddings, out)
+  local before, after = page.template()
+  local described = page.describe_items({ names = items.ids, texts = items.texts, groups = items.groups })
   local all = lists.choose(options.cache, embeddings)
-  local picks, note = choose_picks(options, embeddings.n, all)
+  local picks, note = page_size.choose({
+    n = embeddings.n, lists = all, asked = options.picks, other_bytes = #before + #after + #described,
+    most_bytes = most_bytes,
+  })
   if note then out:notice("note: " .. note) end
   local context = input.upload(options, embeddings)
   local facts, arrays = gather.all({
     context = context, embeddings = embeddings, lists = all, picks = picks,
-    progress = function(done, total)
-      if stop.count() > 0 then fail("stopped: %s was not written", options.output) end
-      out:progress({ phase = "computing", done = done, total = total })
-    end,
+    progress = new_progress(options, out, context),
   })
   facts.n, facts.d, facts.picks, facts.notes = embeddings.n, embeddings.d, picks, { note }
   facts.source = printable.utf8(options.EMBEDDINGS:match("[^/]*$"))
   facts.device, facts.version, facts.definition = context:device_info().name, vk.version(), vk.definition_version()
   context:shutdown()
-  page.write(options.output, {
-    facts = facts, arrays = arrays, names = items.ids, texts = items.texts, groups = items.groups,
-  })
+  page.write(options.output, { facts = facts, arrays = arrays, items = described })
   local seconds, bytes = clock.monotonic() - began, files.stat(options.output).st_size
   out:say("finished: " .. printable.line(options.output))
   out:say(("  items        %.0f, lists of %.0f"):format(embeddings.n, picks))
@@ -135,7 +124,10 @@ local function write(options, out)
   })
 end
 
-function explore.main(options)
+--- Makes the page.
+-- @tparam table options as parsed
+-- @tparam[opt] number most_bytes what the page may take
+function explore.main(options, most_bytes)
   stop.catch()
   local out = output.new(options)
   input.check(options)
@@ -143,7 +135,9 @@ function explore.main(options)
   local inputs = { options.EMBEDDINGS, options.texts, options.groups }
   if not options.texts then inputs[2] = options.groups end
   page.check_path(options.output, inputs, options.force)
-  target.locked(options.output, function() write(options, out) end)
+  target.locked(options.output, function()
+    write(options, out, most_bytes or page_size.MOST_BYTES)
+  end)
   return 0
 end
 

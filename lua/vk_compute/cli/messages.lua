@@ -62,6 +62,7 @@ local PHASES = {
       kinds[state.kind].work == "diversity" and "the similarity matrix and " or "", state.device, state.seconds)
   end,
   computing = rows_text,
+  step = function(state) return ("%s: %s"):format(state.step, state.call and call_text(state) or rows_text(state)) end,
   checking = function(state)
     return ("checking rows on disk: %.0f of %.0f"):format(state.done, state.total)
   end,

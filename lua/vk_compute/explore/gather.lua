@@ -45,29 +45,39 @@ local function to_list(data, count)
   return list
 end
 
+-- Begins a step: a function that tells how far it is.
+local function begin(o, step)
+  o.progress(0, o.embeddings.n, step)
+  return function(done, total) o.progress(done, total, step) end
+end
+
 -- Uploads anew; computes the lists that want it so.
 local function compute_lists(o, centered, found)
+  local how = centered and "centred" or "not centred"
+  begin(o, "embeddings, " .. how)
   o.context:upload_embeddings(o.embeddings.data, o.embeddings.n, o.embeddings.d, { center = centered })
   for k, list in ipairs(o.lists) do
     if list.centered == centered then
-      found[k] = lists.ids_of(o.context, list, o.embeddings.n, o.picks, o.progress)
+      local step = ("list %d of %d, %s, %s"):format(k, #o.lists,
+        list.order and ("order " .. list.order) or "neighbours", how)
+      found[k] = lists.ids_of(o.context, list, o.embeddings.n, o.picks, begin(o, step))
     end
   end
 end
 
 local function histogram(o)
-  local n = o.embeddings.n
+  local n, progress = o.embeddings.n, begin(o, "all pairs, centred")
   local bins, row_of = ffi.new("double[?]", BINS), similarity_rows.of_all(o.context, n)
   for item = 0, n - 1 do
     count_cosines(bins, item, row_of(item).data)
-    o.progress(item + 1, n)
+    progress(item + 1, n)
   end
   return to_list(bins, BINS)
 end
 
 -- One pass over the similarity matrix: what it tells of each list, of all pairs, and of random picks.
 local function read_rows(o, found, random_ids, result)
-  local n, picks, count = o.embeddings.n, o.picks, #found
+  local n, picks, count, progress = o.embeddings.n, o.picks, #found, begin(o, "all pairs, not centred")
   local bins, near = ffi.new("double[?]", BINS), near_pairs.new(n, NEAR_FLOOR)
   local row_of = similarity_rows.of_all(o.context, n)
   -- All lists of an item, and its random picks, are ranked together.
@@ -95,22 +105,23 @@ local function read_rows(o, found, random_ids, result)
     end
     count_cosines(bins, item, row.data)
     near:add(item, row.data)
-    o.progress(item + 1, n)
+    progress(item + 1, n)
   end
   result.near = near
   return to_list(bins, BINS)
 end
 
 -- The cosines of all pairs among the picks of one list: of each item those of picks 1 and 2, 1 and 3, .., 2 and 3, ..
-local function compare_picks(o, ids, own, into)
+local function compare_picks(o, what, ids, own, into)
   local n, picks = o.embeddings.n, o.picks
   local of_row = picks * (picks - 1) / 2
   if of_row == 0 then return end
+  local progress = begin(o, "pairs of picks, " .. what)
   local at_once = math.max(1, math.floor(PAIRS_AT_ONCE / of_row))
   local first, second = ffi.new("uint32_t[?]", at_once * of_row), ffi.new("uint32_t[?]", at_once * of_row)
-  for begin = 0, n - 1, at_once do
-    local rows, place = math.min(at_once, n - begin), 0
-    for row = begin, begin + rows - 1 do
+  for first_row = 0, n - 1, at_once do
+    local rows, place = math.min(at_once, n - first_row), 0
+    for row = first_row, first_row + rows - 1 do
       for a = row * picks, (row + 1) * picks - 2 do
         for b = a + 1, (row + 1) * picks - 1 do
           first[place], second[place] = ids[a], ids[b]
@@ -121,9 +132,9 @@ local function compare_picks(o, ids, own, into)
     local cosines = o.context:compute_pair_similarities(first, second, { as = "view", count = place }).data
     for row = 0, rows - 1 do own:add_pairs(cosines + row * of_row, of_row) end
     if into then
-      for k = 0, place - 1 do into[begin * of_row + k] = rounded(THOUSANDTHS * cosines[k]) end
+      for k = 0, place - 1 do into[first_row * of_row + k] = rounded(THOUSANDTHS * cosines[k]) end
     end
-    o.progress(begin + rows, n)
+    progress(first_row + rows, n)
   end
 end
 
@@ -150,7 +161,7 @@ end
 --
 -- - `context`, an open device; `embeddings`: `data`, `n`, `d`
 -- - `lists`: as from lists.choose; `picks`: how many of each, 1 to n - 1
--- - `progress`: function (done, total), called now and then; what it raises ends the work
+-- - `progress`: function (done, total, step), called now and then; what it raises ends the work
 -- @treturn table figures, for JSON
 --
 -- - `lists`: each `kind`, `order`, `lambda`, `centered`, `from_cache`, `figures` and `advice`, see the report;
@@ -177,9 +188,10 @@ function gather.all(o)
   spread.uncentered = read_rows(o, found, random_ids, result)
   local pair_cosines = ffi.new("int16_t[?]", count * n * of_row)
   for l = 1, count do
-    compare_picks(o, found[l], result.tallies[l], pair_cosines + (l - 1) * n * of_row)
+    compare_picks(o, ("list %d of %d"):format(l, count), found[l], result.tallies[l],
+      pair_cosines + (l - 1) * n * of_row)
   end
-  compare_picks(o, random_ids, result.tallies[count + 1])
+  compare_picks(o, "random ones", random_ids, result.tallies[count + 1])
 
   local ids = ffi.new("uint32_t[?]", count * n * picks)
   for l = 1, count do ffi.copy(ids + (l - 1) * n * picks, found[l], 4 * n * picks) end
@@ -193,7 +205,8 @@ function gather.all(o)
   return {
     lists = described, random = random, histogram = spread, near_floor = result.near.floor,
     collection = collection.describe({
-      embeddings = o.embeddings, context = o.context, threshold = DUPLICATES_ABOVE, progress = o.progress,
+      embeddings = o.embeddings, context = o.context, threshold = DUPLICATES_ABOVE,
+      progress = begin(o, "the collection"),
     }),
   }, {
     ids = { data = ids, count = count * n * picks },

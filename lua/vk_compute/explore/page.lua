@@ -81,19 +81,33 @@ end
 
 local IDS = { "ids", "times", "near_first", "near_second" }
 
-local function write_block(put, name, data, bytes)
-  local packed, packed_bytes = deflate(data, bytes)
-  local text, text_bytes = base64(packed, packed_bytes)
+local function write_block(put, name, text, bytes)
   local head = ('\n<script type="text/plain" id="%s">'):format(name)
   put(head, #head)
-  put(text, text_bytes)
+  put(text, bytes)
   put("</script>", 9)
+end
+
+local function write_json(put, name, value)
+  local text = json.encode_lists(value)
+  write_block(put, name, base64(deflate(text, #text)))
+end
+
+--- What names items, as the page holds it.
+-- @tparam table o `names`, `texts`, `groups`: lists of strings or nil
+-- @treturn string for write
+function page.describe_items(o)
+  local parts = {}
+  local function put(data, bytes) parts[#parts + 1] = ffi.string(data, bytes) end
+  for _, name in ipairs({ "names", "texts", "groups" }) do
+    if o[name] then write_json(put, name, o[name]) end
+  end
+  return table.concat(parts)
 end
 
 --- Writes the page. To be called within target.locked.
 -- @tparam string path
--- @tparam table o `facts`: what is told in JSON; `arrays`: as from gather.all; `ids`, `texts`, `groups`: lists of
--- strings or nil
+-- @tparam table o `facts`: what is told in JSON; `arrays`: as from gather.all; `items`: as from describe_items
 function page.write(path, o)
   local before, after = page.template()
   local wide = o.facts.n > 65535
@@ -101,17 +115,12 @@ function page.write(path, o)
   files.remove_temporaries(path)
   files.replace_with(path, function(put)
     put(before, #before)
-    for _, name in ipairs({ "facts", "names", "texts", "groups" }) do
-      if o[name] then
-        local text = json.encode_lists(o[name])
-        write_block(put, name, text, #text)
-      end
-    end
+    write_json(put, "facts", o.facts)
+    put(o.items, #o.items)
     local is_id = {}
     for _, name in ipairs(IDS) do is_id[name] = true end
     for name, array in pairs(o.arrays) do
-      local data, bytes = planes(is_id[name] and not wide and narrow(array) or array)
-      write_block(put, name, data, bytes)
+      write_block(put, name, base64(deflate(planes(is_id[name] and not wide and narrow(array) or array))))
     end
     put(after, #after)
   end)
