@@ -67,7 +67,8 @@ export function heatMap(data, list, item) {
         h("caption", {}, `Cosines among the start and its picks: ${listName(what)}, ${listDetail(what)}. `
           + "Arrow keys go from cell to cell."),
         h("thead", {}, h("tr", {}, h("td"), places.map((_, b) => h("th", { scope: "col" }, label(b))))),
-        h("tbody", {}, rows))), detail);
+        h("tbody", {}, rows)),
+      h("p", { class: "scale quiet", "aria-hidden": "true" }, "0 or less", h("span", { class: "ramp" }), "1")), detail);
   if (places.length > 1) show(0, 1);
   return map;
 }

@@ -14,10 +14,13 @@ export function itemText(data, item, className = "text") {
   return text !== null && h("p", { class: className, dir: "auto" }, text);
 }
 
-// A sentence of advice; what is to be typed in it is not broken.
-export function advice(sentence) {
-  return h("p", { class: "advice" }, sentence.split(/(--[a-z]+(?: (?:away|toward|\d[\d.]*))?)/).map((part, k) =>
-    (k % 2 === 1 ? h("code", {}, part) : part)), ".");
+// A sentence of advice: what is to be typed in it is not broken, and an item, which it tells by its index, is a link.
+export function advice(data, sentence) {
+  const parts = sentence.split(/(--[a-z]+(?: (?:away|toward|\d[\d.]*))?|(?<=\bitem )\d+)/);
+  return h("p", { class: "advice" }, parts.map((part, k) => {
+    if (k % 2 === 0) return part;
+    return part.startsWith("--") ? h("code", {}, part) : itemLink(data, Number(part));
+  }), ".");
 }
 
 export function itemGroup(data, item) {

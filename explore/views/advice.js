@@ -29,7 +29,8 @@ function coverageChart(data, list, random) {
 const legend = () => h("p", { class: "legend" }, h("span", { class: "key own" }), "this list ",
   h("span", { class: "key random" }), "random picks");
 
-function collectionSection({ collection }) {
+function collectionSection(data) {
+  const { collection } = data.facts;
   const { norms } = collection;
   const rows = [
     ["length of the mean unit vector", fixed(collection.mean_unit_vector_length, 3)],
@@ -40,19 +41,19 @@ function collectionSection({ collection }) {
   ];
   if (norms) rows.push(["norms", `${Number(norms.least.toPrecision(6))} to ${Number(norms.greatest.toPrecision(6))}`]);
   return h("section", {}, h("h2", {}, "Should I centre?"),
-    advice(collection.advice), table("What the embeddings are like", ["figure", "value"], rows));
+    advice(data, collection.advice), table("What the embeddings are like", ["figure", "value"], rows));
 }
 
 function listCard(data, list, random) {
   const { figures } = list;
   return h("li", { class: "card" },
     h("h3", {}, h("a", { href: hrefOf(listKey(list)) }, listName(list))), h("p", { class: "detail" }, listDetail(list)),
-    rankChart(list, random),
+    h("p", { class: "quiet" }, "mean rank to the start, by pick"), rankChart(list, random),
     h("dl", { class: "figures" },
       [["farthest tenth", percent(figures.farthest_tenth)], ["nearest tenth", percent(figures.nearest_tenth)],
-        ["never picked", count(figures.unpicked_items)], ["most frequent, in", percent(figures.most_frequent_share)]]
+        ["never picked", count(figures.unpicked_items)], ["most frequent item in", `${percent(figures.most_frequent_share)} of lists`]]
         .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
-    advice(list.advice));
+    advice(data, list.advice));
 }
 
 function hubs(data, k) {
@@ -97,17 +98,18 @@ function ofList(data, k) {
   return {
     title: `${listName(list)}, ${listDetail(list)}`,
     nodes: [
-      h("h1", { tabindex: -1 }, listName(list)), h("p", { class: "lead" }, listPurpose(list), " ", listDetail(list), "."),
+      h("h1", { tabindex: -1 }, listName(list)), h("p", { class: "detail" }, listDetail(list)),
+      h("p", { class: "lead" }, listPurpose(list)),
       h("p", { class: "back" }, h("a", { href: "#view=advice" }, "All lists")),
       listChoice(data, "List", k, hrefOf),
-      advice(list.advice),
+      advice(data, list.advice),
       h("div", { class: "columns two" },
-        h("section", {}, h("h2", {}, "Rank to the start"), rankChart(list, random), legend()),
-        h("section", {}, h("h2", {}, "Items among the first picks"), coverageChart(data, list, random), legend())),
-      table("Figures beside those of random picks", ["", "this list", "random"], beside),
-      table("By pick", ["pick", "mean rank", "farthest tenth", "nearest tenth", "items so far"],
-        figures.by_pick.map((pick, place) => [place + 1, fixed(pick.mean_rank, 1), percent(pick.farthest_tenth),
-          percent(pick.nearest_tenth), count(pick.distinct_items)])),
+        h("section", {}, h("h2", {}, "Mean rank to the start, by pick"), rankChart(list, random), legend()),
+        h("section", {}, h("h2", {}, "Share of items that the first picks reach"), coverageChart(data, list, random), legend())),
+      h("div", { class: "columns two" }, table("Figures beside those of random picks", ["", "this list", "random"], beside),
+        table("By pick", ["pick", "mean rank", "farthest tenth", "nearest tenth", "items so far"],
+          figures.by_pick.map((pick, place) => [place + 1, fixed(pick.mean_rank, 1), percent(pick.farthest_tenth),
+            percent(pick.nearest_tenth), count(pick.distinct_items)]))),
       hubs(data, k), unpicked(data, k),
     ],
   };
@@ -121,7 +123,7 @@ export function adviceView(data, parts) {
     nodes: [
       h("h1", { tabindex: -1 }, "Advice"),
       h("p", { class: "lead" }, "What pages made of these lists would show. Rank 0 is the farthest of all items, 100 the nearest; random picks have 50."),
-      collectionSection(facts),
+      collectionSection(data),
       h("section", {}, h("h2", {}, "Which order?"), legend(),
         h("ul", { class: "cards" }, facts.lists.map((list) => listCard(data, list, facts.random)))),
     ],

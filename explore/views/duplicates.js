@@ -3,7 +3,7 @@ import { h } from "../dom.js";
 import { count, listDetail, listName, plural } from "../format.js";
 import { growing, itemLink, itemText } from "../parts.js";
 
-const DEFAULT = 0.95, STEP = 0.01, AT_ONCE = 40, SHOWN_MEMBERS = 6;
+const DEFAULT = 0.95, STEP = 0.01, AT_ONCE = 40, SHOWN_MEMBERS = 4;
 
 // Groups of two items or more that cosines above the threshold join; the largest first.
 export function groupsAbove(data, threshold) {
@@ -77,7 +77,7 @@ export function duplicatesView(data, parts) {
     const { touched, lists } = listsTouched(data, groups, list);
     shown.textContent = above.toFixed(2);
     const summary = groups.length === 0 ? "No two items are so alike."
-      : `${plural(items, "item")} in ${plural(groups.length, "group")}, the largest of ${count(groups[0].length)}. `
+      : `${plural(items, "item")} in ${plural(groups.length, "group")}, the largest of ${count(groups[0].length)}; `
         + `${count(lists)} of ${plural(data.n, "list")} hold two or more of one group.`;
     results.replaceChildren(h("p", { class: "summary", role: "status" }, summary),
       ...growing(groups.map((members, k) => [members, touched[k]]), AT_ONCE,

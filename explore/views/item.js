@@ -6,6 +6,8 @@ import { choice, findList, itemGroup, itemLink, itemText, listChoice, measures, 
 
 const VIEWS = [["", "Like and unlike"], ["walk", "Trail"], ["orders", "Side by side"], ["heat", "Heat map"]];
 
+const LONG = 900, LONG_LINES = 12;
+
 const isLike = (list) => list.order === "toward" && !list.centered;
 const isFar = (list) => list.order === "away" && list.lambda < 1 && list.centered;
 const isTour = (list) => list.order === "centroid" && list.centered;
@@ -33,7 +35,7 @@ function trail(data, item, parts) {
   return [
     listChoice(data, "List", list, (key) => address.write({ ...own, list: key })),
     h("section", {},
-      h("h2", {}, listName(what)), h("p", { class: "detail" }, listPurpose(what), " ", listDetail(what), "."),
+      h("h2", {}, listName(what)), h("p", { class: "detail" }, listDetail(what)), h("p", { class: "lead" }, listPurpose(what)),
       h("ol", { class: "trail" },
         h("li", { class: "stop start" }, h("p", { class: "entry-head" }, h("span", { class: "name" },
           h("bdi", {}, data.name(item))), h("span", { class: "quiet" }, "the start"))),
@@ -41,7 +43,7 @@ function trail(data, item, parts) {
           const closest = closestEarlier(data, list, item, k);
           return h("li", { class: "stop" },
             h("p", { class: "entry-head" }, h("span", { class: "number", "aria-hidden": "true" }, k + 1),
-              itemLink(data, pick.item, { view: "walk", list: listKey(what) })),
+              itemLink(data, pick.item, { view: "walk", list: listKey(what) }), itemGroup(data, pick.item)),
             itemText(data, pick.item), measures(pick),
             closest && h("p", { class: "quiet closest" }, "closest earlier pick: ",
               itemLink(data, row[closest.place].item), ` ${cosine(closest.cosine)}`));
@@ -64,13 +66,32 @@ function heat(data, item, parts) {
   return [listChoice(data, "List", list, (key) => address.write({ ...own, list: key })), heatMap(data, list, item)];
 }
 
+// An item's text, which may be a book: then its beginning, and a button for all of it.
+function fullText(data, item) {
+  const text = itemText(data, item, "text full");
+  if (!text || (text.textContent.length < LONG && text.textContent.split("\n").length < LONG_LINES)) return text;
+  text.classList.add("clamped");
+  const button = h("button", {
+    type: "button", class: "more", "aria-expanded": "false",
+    onclick: () => {
+      const isCut = text.classList.toggle("clamped");
+      button.textContent = isCut ? "Show all of the text" : "Show its beginning";
+      button.setAttribute("aria-expanded", String(!isCut));
+    },
+  }, "Show all of the text");
+  return [text, button];
+}
+
+const scale = () => h("p", { class: "detail" }, "With each pick: its cosine to this item, and the rank of that among all items,"
+  + " from 0, the farthest, to 100, the nearest.");
+
 export function itemView(data, parts) {
   const item = address.itemOf(data, parts);
   if (item < 0) {
     return {
       title: "No such item",
       nodes: [h("h1", { tabindex: -1 }, "No such item"),
-        h("p", {}, "This page has no item ", h("bdi", {}, parts.item ?? parts.index), ". Search for it, or see ",
+        h("p", {}, "None is called “", h("bdi", {}, parts.item ?? parts.index), "”. Search for it, or see ",
           h("a", { href: "#" }, "all items"), ".")],
     };
   }
@@ -81,9 +102,10 @@ export function itemView(data, parts) {
     title: data.name(item),
     nodes: [
       h("article", { class: "subject" },
-        h("h1", { tabindex: -1 }, h("bdi", {}, data.name(item)), itemGroup(data, item)), itemText(data, item, "text full")),
+        h("h1", { tabindex: -1 }, h("bdi", {}, data.name(item)), itemGroup(data, item)), fullText(data, item)),
       choice("Views of this item", VIEWS.map(([name, label]) => (
         { name: label, href: address.write({ ...own, view: name }), chosen: name === view }))),
+      draw !== heat && scale(),
       draw(data, item, parts),
     ],
   };

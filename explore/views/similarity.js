@@ -16,13 +16,15 @@ function histogram(title, bins, from, to, most) {
     return svg("rect", { class: "bin", x: k * width + 0.5, y: HEIGHT - BOTTOM - height, width: width - 1, height },
       svg("title", {}, `${fixed(low(from + k), 2)} to ${fixed(low(from + k + 1), 2)}: ${plural(value, "pair")}`));
   });
-  const ticks = shown.map((_, k) => from + k).filter((k) => k % 10 === 0).map((k) =>
+  const ticks = shown.map((_, k) => from + k).filter((k) => k % 20 === 10).map((k) =>
     svg("text", { class: "axis", x: (k - from) * width, y: HEIGHT - 6, "text-anchor": k === from ? "start" : "middle" },
       fixed(low(k), 1)));
   return h("section", {}, h("h3", {}, title),
+    h("p", { class: "detail" }, `${plural(pairs, "pair")}; the highest bar has ${count(Math.max(...bins))}`),
     svg("svg", { class: "chart wide", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img",
       "aria-label": `${title}: how the cosines of ${count(pairs)} pairs are spread; the table below has the numbers` },
-    bars, svg("line", { class: "grid", x1: 0, x2: WIDTH, y1: HEIGHT - BOTTOM, y2: HEIGHT - BOTTOM }), ticks),
+    bars, svg("line", { class: "grid", x1: 0, x2: WIDTH, y1: HEIGHT - BOTTOM, y2: HEIGHT - BOTTOM }), ticks,
+    svg("text", { class: "axis", x: WIDTH, y: HEIGHT - 6, "text-anchor": "end" }, "cosine")),
     h("details", {}, h("summary", {}, "Numbers"), table(`${title}, ${plural(pairs, "pair")}`, ["cosine from", "pairs"],
       shown.map((value, k) => [fixed(low(from + k), 2), count(value)]))));
 }

@@ -3,12 +3,12 @@
 
 import assert from "node:assert/strict";
 import { createServer } from "node:http";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { Browser } from "./browser.mjs";
-import { LISTS, PICKS, groups, ids, make, rankOf, texts, thousandths } from "./collection.mjs";
+import { LISTS, PICKS, SHORT_BYTES, groups, ids, make, rankOf, texts, thousandths } from "./collection.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
@@ -51,6 +51,7 @@ function inTab(name, work, { size = WIDE, dark = false, url = () => fromDisk } =
 }
 
 const shown = (selector) => `[...document.querySelectorAll(${JSON.stringify(selector)})].map((element) => element.textContent)`;
+const shownOf = (key) => shown(`[data-list="${key}"] .entry .name`);
 const oneOf = (selector) => `document.querySelector(${JSON.stringify(selector)})?.textContent ?? null`;
 
 for (const [where, url] of [["from disk", () => fromDisk], ["over http", () => overHttp]]) {
@@ -103,7 +104,8 @@ inTab("trails tell the closest earlier pick; heat maps have all cosines", async 
 inTab("advice and figures are those of the report", async (tab) => {
   await tab.go("#view=advice");
   assert.equal(await tab.evaluate(oneOf(".advice")), `${collection.about.advice}.`);
-  assert.deepEqual(await tab.evaluate(shown(".card .advice")), collection.lists.map(({ report }) => `${report.advice}.`));
+  assert.deepEqual(await tab.evaluate(shown(".card .advice")), collection.lists.map(({ report }) =>
+    `${report.advice.replace(/\bitem (\d+)/, (_, item) => `item ${ids[item]}`)}.`));
   for (const { key, report, rows } of collection.lists) {
     await tab.go(`#view=advice&list=${key}`);
     const cells = await tab.evaluate(`[...document.querySelectorAll("main table")].map((table) =>
@@ -153,7 +155,7 @@ inTab("near-duplicates are joined as all pairs would join them, and counted in t
     const lists2 = lists[0].rows.filter((row) => expected.some((members) =>
       row.filter((pick) => members.includes(pick)).length > 1)).length;
     assert.equal(await tab.evaluate(oneOf(".summary")), expected.length === 0 ? "No two items are so alike."
-      : `${items} items in ${expected.length} group${expected.length === 1 ? "" : "s"}, the largest of ${expected[0].length}. `
+      : `${items} items in ${expected.length} group${expected.length === 1 ? "" : "s"}, the largest of ${expected[0].length}; `
         + `${lists2} of ${n} lists hold two or more of one group.`);
     assert.deepEqual(await tab.evaluate(`[...document.querySelectorAll(".card")].map((card) =>
       [card.querySelector(".quiet").textContent, ...[...card.querySelectorAll(".name")].map((name) => name.textContent)])`),
@@ -189,6 +191,19 @@ inTab("every text, id and group stays text", async (tab) => {
     assert.equal(await tab.evaluate("window.hacked === undefined && document.querySelector('main :is(script, img, iframe, style, i, b)') === null"),
       true, view);
   }
+});
+
+inTab("of a long text its beginning is shown, and all of it on demand", async (tab) => {
+  const height = "document.querySelector('.subject > .text').clientHeight";
+  await tab.go("#index=13");
+  assert.equal(await tab.evaluate("document.querySelector('.subject button')"), null);
+  await tab.go("#index=12");
+  const short = await tab.evaluate(height);
+  assert.equal(await tab.evaluate(oneOf(".subject button")), "Show all of the text");
+  await tab.evaluate("document.querySelector('.subject button').click()");
+  assert.ok(await tab.evaluate(height) > 2 * short);
+  await tab.evaluate("document.querySelector('.subject button').click()");
+  assert.equal(await tab.evaluate(height), short);
 });
 
 inTab("right-to-left texts begin at the right", async (tab) => {
@@ -285,6 +300,22 @@ for (const [name, size] of [["a phone", { width: 360, height: 740 }], ["a wide s
     }, { size, dark });
   }
 }
+
+inTab("lists that are shortened, so that the page stays small, are said to be", async (tab) => {
+  const note = await tab.evaluate(oneOf("main .note"));
+  const [, shown, usual, items] = note.match(/^Lists show (\d+) items each, not (\d+), so that this page of (\d+) items stays below 0\.06 MB\.$/);
+  assert.deepEqual([Number(usual), Number(items)], [PICKS, collection.n]);
+  assert.ok(shown >= 3 && shown < PICKS, note);
+  assert.ok(collection.shortNotes.includes(`note: ${note}`), collection.shortNotes);
+  assert.ok(statSync(collection.short).size < SHORT_BYTES);
+  await tab.go("#index=20&view=orders");
+  for (const { key, rows } of collection.lists) {
+    assert.deepEqual(await tab.evaluate(shownOf(key)), rows[20].slice(0, shown).map((pick) => ids[pick]));
+  }
+  // All items are there.
+  await tab.go("#q=");
+  assert.equal(await tab.evaluate(oneOf("[role=status]")), `All ${collection.n} items`);
+}, { url: () => pathToFileURL(collection.short).href });
 
 test("the page's policy lets nothing else run or load", async () => {
   const tab = await browser.page(WIDE);

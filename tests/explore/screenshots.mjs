@@ -1,25 +1,27 @@
-// Pictures of every view, to be looked at.
+// Pictures of every view, whole pages up to a height, to be looked at.
 //
-// usage: node screenshots.mjs PAGE.html FOLDER
+// usage: node screenshots.mjs PAGE.html FOLDER [ITEM]   (ITEM: the index of the item that is shown)
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Browser } from "./browser.mjs";
 
-const [page, folder] = process.argv.slice(2);
+const [page, folder, item = "0"] = process.argv.slice(2);
 if (!page || !folder) {
-  console.error("usage: node screenshots.mjs PAGE.html FOLDER");
+  console.error("usage: node screenshots.mjs PAGE.html FOLDER [ITEM]");
   process.exit(2);
 }
 
 const SIZES = [
-  ["phone", { width: 360, height: 780 }], ["wide", { width: 1920, height: 1080 }], ["laptop", { width: 1280, height: 860 }],
+  ["phone", { width: 360, height: 780 }], ["laptop", { width: 1280, height: 860 }], ["wide", { width: 1920, height: 1080 }],
 ];
+const MOST_SCREENS = 2.5;
 const VIEWS = {
-  items: "", search: "#q=shepherd", item: "#index=0", walk: "#index=0&view=walk", orders: "#index=0&view=orders",
-  heat: "#index=0&view=heat", advice: "#view=advice", list: "#view=advice&list=centroid",
-  duplicates: "#view=duplicates&above=0.90", similarity: "#view=similarity",
+  items: "#q=", search: "#q=shepherd", item: `#index=${item}`, walk: `#index=${item}&view=walk`,
+  orders: `#index=${item}&view=orders`, heat: `#index=${item}&view=heat`, missing: "#item=no such item",
+  advice: "#view=advice", list: "#view=advice&list=centroid", duplicates: "#view=duplicates&above=0.90",
+  similarity: "#view=similarity",
 };
 
 mkdirSync(folder, { recursive: true });
@@ -28,10 +30,13 @@ for (const dark of [false, true]) {
   for (const [name, size] of SIZES) {
     const tab = await browser.page(size, { dark });
     await tab.open(pathToFileURL(resolve(page)).href);
-    const first = await tab.evaluate("document.querySelector('.entries a.name').getAttribute('href')");
     for (const [view, hash] of Object.entries(VIEWS)) {
-      await tab.go(hash.replace("#index=0", process.env.EXPLORE_ITEM ?? first) || "#q=");
-      writeFileSync(join(folder, `${view}-${name}${dark ? "-dark" : ""}.png`), await tab.screenshot());
+      await tab.go(hash);
+      const height = Math.min(MOST_SCREENS * size.height, await tab.evaluate("document.documentElement.scrollHeight"));
+      const { data } = await tab.send("Page.captureScreenshot", {
+        format: "png", captureBeyondViewport: true, clip: { x: 0, y: 0, width: size.width, height, scale: 1 },
+      });
+      writeFileSync(join(folder, `${view}-${name}${dark ? "-dark" : ""}.png`), Buffer.from(data, "base64"));
     }
     await tab.close();
   }
