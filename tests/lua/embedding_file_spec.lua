@@ -26,10 +26,11 @@ describe("a file of embeddings", function()
   end
 
   -- Reads such a file and compares n, d and the numbers. Those not listed are 1.
-  local function reads(format, n, d, numbers, contents, options)
-    cache_helper.write(path, contents)
-    local array = embedding_file.read(path, options)
-    assert.are.same({ format, n, d, 4 * n * d, path },
+  local function reads(format, n, d, numbers, contents, options, name)
+    local file = name and folder .. "/" .. name or path
+    cache_helper.write(file, contents)
+    local array = embedding_file.read(file, options)
+    assert.are.same({ format, n, d, 4 * n * d, file },
       { array.format, array.n, array.d, array.bytes, array.path })
     for k = 1, n * d do assert.are.equal(numbers[k] or 1, array.data[k - 1]) end
     return array
@@ -124,6 +125,12 @@ describe("a file of embeddings", function()
       refused("no raw float32 with d = 1", raw .. "\0", { d = 1 })
       refused("row 1, column 0 (both from 0) is infinite: compute", floats(1, 2, INFINITY, 4), { d = 2 })
     end)
+  end)
+
+  it("of raw float32 may have any name that says nothing of numbers in binary", function()
+    for _, name in ipairs({ "a.vec", "a.csv", "a.tsv", "a.txt", "a" }) do
+      reads("raw float32", 3, 2, SIX, floats(unpack(SIX)), { d = 2 }, name)
+    end
   end)
 
   describe("that could be taken for raw float32", function()

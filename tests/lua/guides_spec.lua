@@ -114,8 +114,8 @@ describe("the guide", function()
       libraries=$(dirname "$VKC_LIBRARY")
       c++ -std=c++20 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I"$ROOT/include" example.cpp \
         -o example -L"$libraries" -lvulkan_compute -Wl,-rpath,"$libraries" && ./example 2>progress &&
-        tail -n 1 progress]])
-    assert.are.same({ "0 2 3 1 \nnearest to 0: 1\n4 of 4\n", 0 }, { text, code })
+        tail -n 2 progress]])
+    assert.are.same({ "0 2 3 1 \nnearest to 0: 1\nmatrix: 100 %\n4 of 4\n", 0 }, { text, code })
   end)
 
   it("to centring has a table and a picture that its program makes", function()

@@ -52,6 +52,9 @@ describe("README.md", function()
     assert.is_true(succeeded, output)
     assert.truthy(output:find("\n?0 2 3 1\n"), output)
     assert.truthy(output:find("cosine similarity of 0 and 1: 0.989", 1, true), output)
+    for _, phase in ipairs({ "upload", "walks", "neighbors" }) do
+      assert.truthy(output:find("\n?" .. phase .. " (%d+) of %1\n"), output)
+    end
   end)
 
   it("has a C example that compiles without warnings and runs", function()

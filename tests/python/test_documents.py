@@ -78,5 +78,7 @@ def test_guide(tmp_path):
     far, like, nearest = (set(part.splitlines()) for part in printed.groups())
     assert len(far) == len(like) == len(nearest) == 10 and not far & like
     assert "\n500 of 2461\n" in output and "\n2461 of 2461\n" in output
+    for phase in ("upload", "walks"):
+        assert re.search(rf"^{phase}: (\d+) of \1$", output, re.MULTILINE), output
     assert (tmp_path / "picks.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "picks.png").stat().st_size > 10_000

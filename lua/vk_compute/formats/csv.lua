@@ -15,7 +15,7 @@ local printable = require("vk_compute.system.printable")
 local text = require("vk_compute.formats.text")
 local text_rows = require("vk_compute.formats.text_rows")
 
-local csv = { name = "CSV, TSV", extensions = { "csv", "tsv" }, is_in_order = true }
+local csv = { name = "CSV, TSV", extensions = { "csv", "tsv" }, is_in_order = true, is_text = true }
 
 local QUOTE, COMMA, SPACE = 34, 44, 32
 local OPEN_BRACKET, OPEN_BRACE = 91, 123

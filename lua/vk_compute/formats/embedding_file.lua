@@ -68,7 +68,10 @@ end
 
 local function format_of(file)
   return first_of(file, function(format) return format.recognises(file) end)
-    or first_of(file, function(format) return has_extension(file, format) end)
+    or first_of(file, function(format)
+      -- Raw numbers may have any name.
+      return has_extension(file, format) and not (format.is_text and text.is_binary(file))
+    end)
     -- Laid out as such, but of another size: their messages say what is off.
     or first_of(file, function(format)
       return format.resembles ~= nil and not text.is_text(file) and format.resembles(file)

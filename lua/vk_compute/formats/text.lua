@@ -10,11 +10,16 @@ local text = {}
 local PARTS = { "[\194-\223][\128-\191]", "[\224-\239][\128-\191][\128-\191]",
   "[\240-\244][\128-\191][\128-\191][\128-\191]", "[\194-\244][\128-\191]?[\128-\191]?$", "[\9-\13\32-\126]" }
 
+--- Whether a file's beginning holds what text, of whatever encoding, does not.
+function text.is_binary(file)
+  return file.head:find("[%z\1-\8\14-\31\127]") ~= nil
+end
+
 --- Whether a file's beginning is nothing but printable text. Of a thousand floats some bytes are none; of a
 -- few they may all be by chance, but text read as floats would be nonsense that nobody sees.
 function text.is_text(file)
+  if text.is_binary(file) then return false end
   local rest = file.head
-  if rest:find("[%z\1-\8\14-\31\127]") then return false end
   for k, pattern in ipairs(PARTS) do rest = rest:gsub(pattern, k == #PARTS and "" or " ") end
   return rest == ""
 end

@@ -8,7 +8,9 @@ local fail = require("vk_compute.system.fail")
 local text = require("vk_compute.formats.text")
 local text_rows = require("vk_compute.formats.text_rows")
 
-local word_vectors = { name = "GloVe, word2vec and numpy.savetxt text", extensions = { "vec" }, is_in_order = true }
+local word_vectors = {
+  name = "GloVe, word2vec and numpy.savetxt text", extensions = { "vec" }, is_in_order = true, is_text = true,
+}
 
 local SPACE = 32
 
