@@ -14,10 +14,10 @@ if (!page) {
   process.exit(2);
 }
 const browser = await Browser.start();
-const tab = await browser.page({ width: 980, height: 600 });
+const tab = await browser.page({ width: 980, height: 640 });
 await tab.open(`${pathToFileURL(resolve(page)).href}#item=Psa+23:1`);
 writeFileSync(join(folder, "item.png"), await tab.screenshot());
 await tab.go("#view=advice");
-await tab.evaluate("document.querySelector('.cards').previousElementSibling.previousElementSibling.scrollIntoView()");
+await tab.evaluate("document.querySelectorAll('.cards > li')[3].scrollIntoView()");
 writeFileSync(join(folder, "advice.png"), await tab.screenshot());
 await browser.stop();

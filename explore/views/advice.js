@@ -51,7 +51,7 @@ function listCard(data, list, random) {
     h("p", { class: "quiet" }, "mean rank to the start, by pick"), rankChart(list, random),
     h("dl", { class: "figures" },
       [["farthest tenth", percent(figures.farthest_tenth)], ["nearest tenth", percent(figures.nearest_tenth)],
-        ["never picked", count(figures.unpicked_items)], ["most frequent item in", `${percent(figures.most_frequent_share)} of lists`]]
+        ["never picked", count(figures.unpicked_items)], ["most frequent, in", `${percent(figures.most_frequent_share)} of lists`]]
         .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
     advice(data, list.advice));
 }

@@ -51,16 +51,19 @@ local function begin(o, step)
   return function(done, total) o.progress(done, total, step) end
 end
 
--- Uploads anew; computes the lists that want it so.
+-- Uploads anew; computes the lists that want it so. Those of caches come last: what some of their rows are compared with
+-- is quickly computed then, since the matrix is there.
 local function compute_lists(o, centered, found)
   local how = centered and "centred" or "not centred"
   begin(o, "embeddings, " .. how)
   o.context:upload_embeddings(o.embeddings.data, o.embeddings.n, o.embeddings.d, { center = centered })
-  for k, list in ipairs(o.lists) do
-    if list.centered == centered then
-      local step = ("list %d of %d, %s, %s"):format(k, #o.lists,
-        list.order and ("order " .. list.order) or "neighbours", how)
-      found[k] = lists.ids_of(o.context, list, o.embeddings.n, o.picks, begin(o, step))
+  for _, is_cached in ipairs({ false, true }) do
+    for k, list in ipairs(o.lists) do
+      if list.centered == centered and (list.cache ~= nil) == is_cached then
+        local step = ("list %d of %d, %s, %s"):format(k, #o.lists,
+          list.order and ("order " .. list.order) or "neighbours", how)
+        found[k] = lists.ids_of(o.context, list, o.embeddings.n, o.picks, begin(o, step))
+      end
     end
   end
 end
