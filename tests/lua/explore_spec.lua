@@ -36,7 +36,12 @@ describe("vulkan-compute explore", function()
     refused_texts("has no text for the item b (index 1)", '{"id":"a","text":"x"}\n{"id":"c","text":"x"}\n')
     refused_texts("lines 1 and 2: have one id, a", '{"id":"a","text":"x"}\n{"id":"a","text":"y"}\n')
     refused_texts("has 2 texts, and there are 3 embeddings", "one\ntwo\n")
-    refused_texts("the text of item b (index 1) is not UTF-8: caf\\xe9. Convert", "one\ncaf\233\nthree\n")
+    refused_texts('(index 0), nor for 1 more: add a line {"id": .., "text": ..} for each', '{"id":"b","text":"x"}\n')
+    refused_texts("the text of the item with index 1 is not UTF-8: caf\\xe9. Convert", "one\ncaf\233\nthree\n")
+    cache_helper.write(folder .. "/groups", "x\n\255\nz\n")
+    refused("groups: the group of the item with index 1 is not UTF-8: \\xff", input, "--groups", folder .. "/groups",
+      "-o", page)
+    refused_texts("is not UTF-8", '{"id":"a","text":"\254"}\n{"id":"b","text":"x"}\n{"id":"c","text":"x"}\n')
     refused("there is no such file", input, "--texts", folder .. "/none", "-o", page)
   end)
 

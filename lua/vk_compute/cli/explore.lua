@@ -46,21 +46,21 @@ function explore.declare(parser)
   options_of.json(parser)
 end
 
--- Raises where a text is no UTF-8.
-local function check_utf8(items, member, path)
-  for k, text in ipairs(items[member] or {}) do
+-- Raises where one of some strings, of each item one, is no UTF-8.
+local function check_utf8(strings, what, path)
+  for k, text in ipairs(strings or {}) do
     if printable.utf8(text) ~= text then
-      fail("%s: the text of item %s (index %.0f) is not UTF-8: %s. Convert the file, as with iconv -f LATIN1 -t UTF-8",
-        path, items:name(k - 1), k - 1, printable.line(text):sub(1, 60))
+      fail("%s: the %s of the item with index %.0f is not UTF-8: %s. Convert the file, as with iconv -f LATIN1"
+        .. " -t UTF-8", path, what, k - 1, printable.line(text):sub(1, 60))
     end
   end
 end
 
 local function read_items(options, embeddings, out)
   local items = new_items(embeddings, options.texts, options.groups)
-  check_utf8(items, "texts", options.texts)
-  check_utf8(items, "groups", options.groups)
-  check_utf8(items, "ids", options.texts or options.EMBEDDINGS)
+  check_utf8(items.texts, "text", options.texts)
+  check_utf8(items.groups, "group", options.groups)
+  check_utf8(items.ids, "id", options.texts or options.EMBEDDINGS)
   local doubled = items:doubled_ids()
   if doubled[1] then
     out:notice(("note: %d ids are those of several items, such as %s: addresses of the page name these by their index,"

@@ -51,8 +51,8 @@ local function begin(o, step)
   return function(done, total) o.progress(done, total, step) end
 end
 
--- Uploads anew; computes the lists that want it so. Those of caches come last: what some of their rows are compared with
--- is quickly computed then, since the matrix is there.
+-- Uploads anew; computes the lists that want it so. Those of caches come last: then the matrix is there, and what some
+-- of their rows are compared with is quickly computed.
 local function compute_lists(o, centered, found)
   local how = centered and "centred" or "not centred"
   begin(o, "embeddings, " .. how)

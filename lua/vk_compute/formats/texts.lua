@@ -95,10 +95,13 @@ local function by_id(list, path, ids, id_text, member)
     end
     item_of[id] = item
   end
-  local found = {}
+  local found, missing = {}, {}
   for k, id in ipairs(ids) do
-    if not item_of[id] then fail("%s has no %s for the item %s (index %.0f)", path, member, id, k - 1) end
-    found[k] = item_of[id].text
+    if item_of[id] then found[k] = item_of[id].text else missing[#missing + 1] = k end
+  end
+  if missing[1] then
+    fail('%s has no %s for the item %s (index %.0f)%s: add a line {"id": .., "%s": ..} for each, with its id', path,
+      member, ids[missing[1]], missing[1] - 1, missing[2] and (", nor for %d more"):format(#missing - 1) or "", member)
   end
   return found
 end
