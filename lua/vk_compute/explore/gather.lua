@@ -7,6 +7,7 @@ local advice = require("vk_compute.report.advice")
 local collection = require("vk_compute.report.collection")
 local lists = require("vk_compute.explore.lists")
 local near_pairs = require("vk_compute.report.near_pairs")
+local new_pick_pairs = require("vk_compute.explore.pick_pairs").new
 local new_random_picks = require("vk_compute.report.random_picks")
 local ranks = require("vk_compute.report.ranks")
 local similarity_rows = require("vk_compute.report.rows")
@@ -17,7 +18,6 @@ local gather = {}
 -- Cosines are given in thousandths and ranks in tenths: as commands print them.
 local THOUSANDTHS, TENTHS = 1000, 10
 local BINS = 100  -- of a histogram, from -1 to 1
-local PAIRS_AT_ONCE = 1e5
 local DUPLICATES_ABOVE = 0.95
 local NEAR_FLOOR = 0.8
 
@@ -51,15 +51,15 @@ local function begin(o, step)
   return function(done, total) o.progress(done, total, step) end
 end
 
--- Uploads anew; computes the lists that want it so. Those of caches come last: then the matrix is there, and what some
--- of their rows are compared with is quickly computed.
+-- Uploads anew; computes the lists that want it so. Walks come first: they leave the similarity matrix on the device,
+-- from which neighbours, and what some rows of caches are compared with, are quickly had.
 local function compute_lists(o, centered, found)
   local how = centered and "centred" or "not centred"
   begin(o, "embeddings, " .. how)
   o.context:upload_embeddings(o.embeddings.data, o.embeddings.n, o.embeddings.d, { center = centered })
-  for _, is_cached in ipairs({ false, true }) do
+  for _, are_walks in ipairs({ true, false }) do
     for k, list in ipairs(o.lists) do
-      if list.centered == centered and (list.cache ~= nil) == is_cached then
+      if list.centered == centered and (list.kind == "diversity" and not list.cache) == are_walks then
         local step = ("list %d of %d, %s, %s"):format(k, #o.lists,
           list.order and ("order " .. list.order) or "neighbours", how)
         found[k] = lists.ids_of(o.context, list, o.embeddings.n, o.picks, begin(o, step))
@@ -78,21 +78,25 @@ local function histogram(o)
   return to_list(bins, BINS)
 end
 
--- One pass over the similarity matrix: what it tells of each list, of all pairs, and of random picks.
-local function read_rows(o, found, random_ids, result)
-  local n, picks, count, progress = o.embeddings.n, o.picks, #found, begin(o, "all pairs, not centred")
+-- The random picks of every item.
+local function draw_all(n, picks)
+  local ids, draw = ffi.new("uint32_t[?]", n * picks), new_random_picks(n)
+  for item = 0, n - 1 do draw(item, ids + item * picks, picks) end
+  return ids
+end
+
+-- One pass over the similarity matrix: what it tells of each list, the last of which is random picks, and of all pairs.
+local function read_rows(o, found, pairs_of_picks, result)
+  local n, picks, count, progress = o.embeddings.n, o.picks, #found - 1, begin(o, "all pairs, not centred")
   local bins, near = ffi.new("double[?]", BINS), near_pairs.new(n, NEAR_FLOOR)
   local row_of = similarity_rows.of_all(o.context, n)
   -- All lists of an item, and its random picks, are ranked together.
   local together = (count + 1) * picks
   local ids, ranked = ffi.new("uint32_t[?]", together), ffi.new("double[?]", together)
   local rank = ranks.new(n, together)
-  local draw = new_random_picks(n)
   for item = 0, n - 1 do
     local row = row_of(item)
-    for l = 0, count - 1 do ffi.copy(ids + l * picks, found[l + 1] + item * picks, 4 * picks) end
-    draw(item, ids + count * picks, picks)
-    ffi.copy(random_ids + item * picks, ids + count * picks, 4 * picks)
+    for l = 0, count do ffi.copy(ids + l * picks, found[l + 1] + item * picks, 4 * picks) end
     rank(ids, together, item, row.data, ranked)
     for l = 0, count do
       local own = result.tallies[l + 1]
@@ -108,36 +112,23 @@ local function read_rows(o, found, random_ids, result)
     end
     count_cosines(bins, item, row.data)
     near:add(item, row.data)
+    pairs_of_picks:add(item, row.data)
     progress(item + 1, n)
   end
   result.near = near
   return to_list(bins, BINS)
 end
 
--- The cosines of all pairs among the picks of one list: of each item those of picks 1 and 2, 1 and 3, .., 2 and 3, ..
-local function compare_picks(o, what, ids, own, into)
-  local n, picks = o.embeddings.n, o.picks
-  local of_row = picks * (picks - 1) / 2
+-- What the pairs of picks tell of each list, and of random picks.
+local function judge_pairs(o, pairs_of_picks, tallies, into)
+  local n, of_row = o.embeddings.n, pairs_of_picks.of_row
   if of_row == 0 then return end
-  local progress = begin(o, "pairs of picks, " .. what)
-  local at_once = math.max(1, math.floor(PAIRS_AT_ONCE / of_row))
-  local first, second = ffi.new("uint32_t[?]", at_once * of_row), ffi.new("uint32_t[?]", at_once * of_row)
-  for first_row = 0, n - 1, at_once do
-    local rows, place = math.min(at_once, n - first_row), 0
-    for row = first_row, first_row + rows - 1 do
-      for a = row * picks, (row + 1) * picks - 2 do
-        for b = a + 1, (row + 1) * picks - 1 do
-          first[place], second[place] = ids[a], ids[b]
-          place = place + 1
-        end
-      end
+  for l, own in ipairs(tallies) do
+    local cosines = pairs_of_picks:of_list(l)
+    for item = 0, n - 1 do own:add_pairs(cosines + item * of_row, of_row) end
+    if l <= #o.lists then
+      for k = 0, n * of_row - 1 do into[(l - 1) * n * of_row + k] = rounded(THOUSANDTHS * cosines[k]) end
     end
-    local cosines = o.context:compute_pair_similarities(first, second, { as = "view", count = place }).data
-    for row = 0, rows - 1 do own:add_pairs(cosines + row * of_row, of_row) end
-    if into then
-      for k = 0, place - 1 do into[first_row * of_row + k] = rounded(THOUSANDTHS * cosines[k]) end
-    end
-    progress(first_row + rows, n)
   end
 end
 
@@ -187,14 +178,11 @@ function gather.all(o)
     cosines = ffi.new("int16_t[?]", count * n * picks), ranks = ffi.new("uint16_t[?]", count * n * picks), tallies = {},
   }
   for l = 1, count + 1 do result.tallies[l] = tally.new(n, picks) end
-  local random_ids = ffi.new("uint32_t[?]", n * picks)
-  spread.uncentered = read_rows(o, found, random_ids, result)
+  found[count + 1] = draw_all(n, picks)
+  local pairs_of_picks = new_pick_pairs(found, n, picks)
+  spread.uncentered = read_rows(o, found, pairs_of_picks, result)
   local pair_cosines = ffi.new("int16_t[?]", count * n * of_row)
-  for l = 1, count do
-    compare_picks(o, ("list %d of %d"):format(l, count), found[l], result.tallies[l],
-      pair_cosines + (l - 1) * n * of_row)
-  end
-  compare_picks(o, "random ones", random_ids, result.tallies[count + 1])
+  judge_pairs(o, pairs_of_picks, result.tallies, pair_cosines)
 
   local ids = ffi.new("uint32_t[?]", count * n * picks)
   for l = 1, count do ffi.copy(ids + (l - 1) * n * picks, found[l], 4 * n * picks) end
