@@ -70,9 +70,10 @@ local TIMES_4 = {
   ["integers.npy"] = true, ["cube.npy"] = true, ["long.safetensors"] = true, ["cube.safetensors"] = true,
 }
 
--- Modules that are not in every Debian are stood in for by ones that read nothing but these files.
+-- Modules that are not there, since they are large or not in Debian, are stood in for by ones that read nothing but
+-- these files.
 local MAKE = [==[
-import bz2, gzip, lzma, numpy, pickle, sqlite3, subprocess, zipfile
+import bz2, gzip, importlib.util, lzma, numpy, pickle, sqlite3, subprocess, zipfile
 a = numpy.array([[0.5, 0.25], [1, 0]], "f4")
 objects = numpy.empty(2, object)
 objects[:] = [row for row in a]
@@ -82,23 +83,38 @@ numpy.save("float32.npy", a)
 with zipfile.ZipFile("bzip2.npz", "w", zipfile.ZIP_BZIP2) as archive: archive.write("float32.npy", "x.npy")
 pickle.dump(a.tolist(), open("pickled.pkl", "wb"), protocol=4)
 pickle.dump(a, open("old.pkl", "wb"), protocol=2)
-with zipfile.ZipFile("torch.pt", "w") as archive: archive.writestr("t/data.pkl", b"")
 text = b"[[0.5,0.25],[1,0]]"
 for name, module in (("gz", gzip), ("bz2", bz2), ("xz", lzma)): module.open("packed.json." + name, "wb").write(text)
 gzip.open("no ending", "wb").write(text)
 open("out.txt", "wb").write(text)
 subprocess.run(["zstd", "-q", "out.txt", "-o", "packed.json.zst"], check=True)
-for name, magic in (("table.parquet", b"PAR1"), ("table.feather", b"ARROW1"), ("store.h5", b"\x89HDF\r\n\x1a\n")):
-    open(name, "wb").write(magic + bytes(60))
-STAND_INS = {
-    "pandas": "class Table:\n  def items(self): return iter([('id', ['a', 'b']), ('n', [1, 2]),"
-              " ('vector', [numpy.array([0.5, 0.25]), numpy.array([1, 0])])])\n"
-              "def read_parquet(path): return Table()\nread_feather = read_parquet\n",
-    "h5py": "def File(path): return {'x': numpy.array([[0.5, 0.25], [1, 0]])}\n",
-    "torch": "class Tensor(numpy.ndarray):\n  def float(self): return self.astype('f4')\n"
-             "def load(path, device): return numpy.array([[0.5, 0.25], [1, 0]]).view(Tensor)\n",
-}
-for name, text in STAND_INS.items(): open(name + ".py", "w").write("import numpy\n" + text)
+def has(*modules): return all(importlib.util.find_spec(module) for module in modules)
+def stand_in(module, text): open(module + ".py", "w").write("import numpy\n" + text)
+if has("pandas", "pyarrow"):
+    import pandas
+    table = pandas.DataFrame({"id": ["a", "b"], "n": [1, 2], "vector": list(a)})
+    table.to_feather("table.feather")
+    table.set_axis([5, 9]).to_parquet("table.parquet")
+else:
+    open("table.parquet", "wb").write(b"PAR1" + bytes(60))
+    open("table.feather", "wb").write(b"ARROW1" + bytes(60))
+    stand_in("pandas", "class Column(list):\n  iloc = property(lambda self: self)\n"
+             "class Table:\n  def items(self): return iter([('id', Column('ab')), ('n', Column([1, 2])),"
+             " ('vector', Column([numpy.array([0.5, 0.25]), numpy.array([1, 0])]))])\n"
+             "def read_parquet(path): return Table()\nread_feather = read_parquet\n")
+if has("h5py"):
+    import h5py
+    with h5py.File("store.h5", "w") as store: store["x"] = a
+else:
+    open("store.h5", "wb").write(b"\x89HDF\r\n\x1a\n" + bytes(60))
+    stand_in("h5py", "def File(path): return {'x': numpy.array([[0.5, 0.25], [1, 0]])}\n")
+if has("torch"):
+    import torch
+    torch.save(torch.from_numpy(a).to(torch.bfloat16), "torch.pt")
+else:
+    with zipfile.ZipFile("torch.pt", "w") as archive: archive.writestr("t/data.pkl", b"")
+    stand_in("torch", "class Tensor(numpy.ndarray):\n  def float(self): return self.astype('f4')\n"
+             "def load(path, device): return numpy.array([[0.5, 0.25], [1, 0]]).view(Tensor)\n")
 database = sqlite3.connect("database.db")
 database.execute("create table embeddings(id text, embedding blob)")
 for name, row in zip("ab", a): database.execute("insert into embeddings values(?, ?)", (name, row.tobytes()))

@@ -6,8 +6,8 @@ local fail = require("vk_compute.system.fail")
 local printable = require("vk_compute.system.printable")
 
 -- Rows of the first column of a table that holds lists.
-local LISTS_OF = 'numpy.stack(next(column for _, column in %s.items() if hasattr(column[0], "__len__") and '
-  .. "not isinstance(column[0], str)))"
+local LISTS_OF = 'numpy.stack(next(column for _, column in %s.items() if hasattr(column.iloc[0], "__len__") and '
+  .. "not isinstance(column.iloc[0], str)))"
 
 -- Bytes at the beginning, what they mean, what converts, and what is to say of that. What converts is a command for a
 -- shell, or the modules and the expression of one of Python: see conversion.lua. OUT is the file's name without its
