@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from typing import NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -42,41 +43,62 @@ def _first_too_large(array: npt.NDArray[np.generic]) -> str:
     raise AssertionError("no number is too large")
 
 
-def embeddings(given: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """An array of float32 in C order, n x d: the given one itself where it is that, else a copy."""
+def _refuse_type(array: npt.NDArray[np.generic], what: str) -> NoReturn:
+    """What is no numbers: with what to do, where that can be told."""
+    remedy = ""
+    if array.dtype.kind in "SU":
+        remedy = ": text is not embedded here. Give what a model makes of it, or numpy.load(name) of a file"
+    elif array.dtype.kind == "O" and array.ndim == 1 and array.size and np.ndim(array[0]) == 1:
+        # As a column of a data frame is, where each cell holds an embedding.
+        remedy = f": give numpy.stack({what}), if each of these is one of the same length"
+    elif array.dtype.kind == "O" and array.ndim == 2:
+        remedy = f": give numpy.asarray({what}, 'float32'), if all of these are numbers"
+    raise TypeError(
+        f"{what} must be an array of real numbers, but are of dtype {array.dtype}"
+        f" and shape {array.shape}{remedy}"
+    )
+
+
+def embeddings(given: npt.ArrayLike, what: str = "embeddings") -> npt.NDArray[np.float32]:
+    """An array of float32 in C order, n x d: the given one itself where it is that, else a copy.
+
+    Parameters
+    ----------
+    given
+        What is to be one.
+    what
+        The argument's name, for messages.
+    """
     if isinstance(given, np.ma.MaskedArray):
         raise TypeError(
-            "embeddings are a masked array, and the library knows no missing numbers:"
+            f"{what} are a masked array, and the library knows no missing numbers:"
             " leave out those rows, or fill them (numpy.ma.filled)"
         )
     try:
         array = np.asarray(given)
     except ValueError as problem:
-        raise ValueError(f"embeddings must be n rows of d numbers each: {problem}") from None
+        raise ValueError(f"{what} must be n rows of d numbers each: {problem}") from None
     if array.shape == (0,):
-        raise errors.EmptyEmbeddingsError("there are no embeddings in what was given: it is empty")
+        raise errors.EmptyEmbeddingsError(f"there are no {what} in what was given: it is empty")
     if array.dtype.kind not in "fiu":
-        raise TypeError(
-            f"embeddings must be an array of real numbers, but are of dtype {array.dtype}"
-            f" and shape {array.shape}"
-        )
+        _refuse_type(array, what)
     if array.ndim != 2:
         raise ValueError(
-            f"embeddings must have two dimensions, a row an item, but have shape {array.shape}:"
+            f"{what} must have two dimensions, a row an item, but have shape {array.shape}:"
             + (
-                " give embeddings[None], if it is one embedding"
+                f" give {what}[None], if it is one embedding"
                 if array.ndim == 1
-                else " give embeddings.reshape(-1, d), for embeddings of d numbers"
+                else f" give {what}.reshape(-1, d), for embeddings of d numbers"
             )
         )
-    for size, what in zip(array.shape, ("the number of embeddings", "their dimension")):
-        uint32(size, what, ValueError)
+    for size, of in zip(array.shape, (f"the number of {what}", "their dimension")):
+        uint32(size, of, ValueError)
     try:
         with np.errstate(over="raise"):
             return np.require(array, np.float32, ["C_CONTIGUOUS", "ALIGNED"])
     except FloatingPointError:
         raise ValueError(
-            f"embeddings: {_first_too_large(array)}, which float32 cannot hold: scale the embeddings"
+            f"{what}: {_first_too_large(array)}, which float32 cannot hold: scale the embeddings"
         ) from None
 
 
@@ -87,7 +109,8 @@ def ids(given: npt.ArrayLike, what: str) -> npt.NDArray[np.uint32]:
     if array.size == 0:
         return np.empty(array.shape, np.uint32)
     if array.dtype.kind not in "iu":
-        raise TypeError(f"{what} must be integers (ids), but are of dtype {array.dtype}")
+        remedy = f": give numpy.flatnonzero({what})" if array.dtype.kind == "b" else ""
+        raise TypeError(f"{what} must be integers (ids), but are of dtype {array.dtype}{remedy}")
     wrong = np.argwhere((array < 0) | (array > UINT32_MAX))
     if wrong.size:
         place = tuple(wrong[0].tolist())

@@ -363,7 +363,8 @@ class Context:
             An array of float32 in C order is read in place. Anything else that NumPy makes an array
             of real numbers of (other dtypes and orders, lists, tensors on the CPU, DataFrames) is
             converted, which takes 4 n d bytes for as long as the call lasts. Nothing is kept or
-            changed. An item's id is its row, from 0.
+            changed. An item's id is its row, from 0. A row of zeros is taken: its cosine to all
+            others is 0.
         center
             Whether to subtract the mean embedding first.
 
@@ -374,6 +375,8 @@ class Context:
         EmptyEmbeddingsError, NotFiniteError, InvalidArgumentError (d above 65,536)
         DoesNotFitError, OutOfHostMemoryError, OutOfDeviceMemoryError, DeviceLostError
         """
+        if not isinstance(center, (bool, np.bool_)):
+            raise TypeError(f"center must be True or False, but is {center!r:.60}")
         array = arguments.embeddings(embeddings)
         options = declarations.UploadOptions(center=int(center))
         self._call(
@@ -723,7 +726,7 @@ class Context:
         DoesNotFitError, OutOfHostMemoryError, OutOfDeviceMemoryError, DeviceLostError
         """
         k = arguments.uint32(k, "k", errors.InvalidLengthError)
-        array = arguments.embeddings(queries)
+        array = arguments.embeddings(queries, "queries")
         total, d = array.shape
         n = self._n()
         # The library judges k and d here, before memory is taken for results.

@@ -25,8 +25,7 @@ double seconds_of(const std::function<void()>& work) {
 
 uint32_t VkComputeContext::require_embeddings() const {
   if (!resident_) {
-    vkc::fail(VKC_ERROR_NO_EMBEDDINGS,
-              "no embeddings are uploaded: call vkc_upload_embeddings first");
+    vkc::fail(VKC_ERROR_NO_EMBEDDINGS, "no embeddings are uploaded: upload some first");
   }
   return resident_->embeddings.n;
 }

@@ -78,6 +78,13 @@ def test_other_dtypes_are_converted(context, dtype):
     assert (numbers == before).all()
 
 
+def column_of_a_table():
+    """As pandas has it."""
+    column = np.empty(N, object)
+    column[:] = list(DATA)
+    return column
+
+
 REFUSED = [
     ("hello", TypeError, "array of real numbers"),
     (None, TypeError, "array of real numbers"),
@@ -85,7 +92,10 @@ REFUSED = [
     ([["a", "b"]], TypeError, "array of real numbers"),
     (DATA > 0, TypeError, "dtype bool"),
     (DATA * 1j, TypeError, "dtype complex"),
-    (DATA.astype(object), TypeError, "dtype object"),
+    (DATA.astype(object), TypeError, "give numpy.asarray(embeddings, 'float32'), if all"),
+    (column_of_a_table(), TypeError, "give numpy.stack(embeddings), if each"),
+    ("embeddings.npy", TypeError, "numpy.load(name) of a file"),
+    (["one text", "another"], TypeError, "Give what a model makes of it"),
     (np.ma.masked_less(DATA, 0), TypeError, "masked"),
     ([[1, 2], [3]], ValueError, "n rows of d numbers each"),
     ([1.0, 2.0], ValueError, "embeddings[None]"),
@@ -192,6 +202,31 @@ def test_a_lambda_that_is_no_number_is_named(context):
     for lambda_ in (np.float32(0.5), np.float64(0.5)):
         found = context.diversity_sequence(0, order="away", lambda_=lambda_)
         assert found.tolist() == expected.tolist()
+
+
+def test_what_refusals_say_to_do(context):
+    context.upload(np.stack(column_of_a_table()))
+    assert (context.similarity_matrix() == Reference(DATA).matrix()).all()
+    context.upload(np.asarray(DATA.astype(object), "float32"))
+    assert (context.similarity_matrix() == Reference(DATA).matrix()).all()
+
+    query = DATA[3]
+    with pytest.raises(ValueError, match=re.escape("give queries[None], if it is one embedding")):
+        context.nearest(query, 1)
+    assert context.nearest(query[None], 1).ids.tolist() == [[3]]
+
+    mask = np.arange(N) % 7 == 0
+    with pytest.raises(TypeError, match=re.escape("give numpy.flatnonzero(starts)")):
+        context.diversity_sequences(mask, 1)
+    assert context.diversity_sequences(np.flatnonzero(mask), 1)[:, 0].tolist() == list(range(0, N, 7))
+
+
+def test_center_is_yes_or_no(context):
+    for center in ("yes", "no", 2, None, [True]):
+        with pytest.raises(TypeError, match="center must be True or False"):
+            context.upload(DATA, center=center)
+    context.upload(DATA, center=np.True_)
+    assert context.embeddings_info().centered
 
 
 def test_computing_needs_embeddings(context):
