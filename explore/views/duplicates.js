@@ -3,7 +3,7 @@ import { h } from "../dom.js";
 import { count, listDetail, listName, plural } from "../format.js";
 import { growing, itemLink, itemText } from "../parts.js";
 
-const DEFAULT = 0.95, STEP = 0.01, AT_ONCE = 40, SHOWN_MEMBERS = 4;
+const DEFAULT = 0.95, STEP = 0.01, AT_ONCE = 24, SHOWN_MEMBERS = 4;
 
 // Groups of two items or more that cosines above the threshold join; the largest first.
 export function groupsAbove(data, threshold) {
@@ -34,21 +34,22 @@ function listsTouched(data, groups, list) {
   const groupOf = new Int32Array(data.n).fill(-1);
   groups.forEach((members, group) => members.forEach((item) => { groupOf[item] = group; }));
   const touched = new Uint32Array(groups.length);
+  // Of which item's list a group was last met, and last counted.
+  const met = new Int32Array(groups.length).fill(-1), counted = new Int32Array(groups.length).fill(-1);
   let lists = 0;
   for (let item = 0; item < data.n; ++item) {
-    const seen = new Map();
+    let isTouched = false;
     for (let k = 0; k < data.picks; ++k) {
       const group = groupOf[data.pickOf(list, item, k)];
-      if (group >= 0) seen.set(group, (seen.get(group) ?? 0) + 1);
-    }
-    let twice = false;
-    for (const [group, times] of seen) {
-      if (times > 1) {
+      if (group < 0) continue;
+      if (met[group] === item && counted[group] !== item) {
+        counted[group] = item;
         ++touched[group];
-        twice = true;
+        isTouched = true;
       }
+      met[group] = item;
     }
-    if (twice) ++lists;
+    if (isTouched) ++lists;
   }
   return { touched, lists };
 }

@@ -102,7 +102,7 @@ export function itemView(data, parts) {
     title: data.name(item),
     nodes: [
       h("article", { class: "subject" },
-        h("h1", { tabindex: -1 }, h("bdi", {}, data.name(item)), itemGroup(data, item)), fullText(data, item)),
+        h("h1", { tabindex: -1 }, h("bdi", {}, data.name(item)), " ", itemGroup(data, item)), fullText(data, item)),
       choice("Views of this item", VIEWS.map(([name, label]) => (
         { name: label, href: address.write({ ...own, view: name }), chosen: name === view }))),
       draw !== heat && scale(),
