@@ -3,7 +3,7 @@
 
 import { h, withProperty } from "./dom.js";
 import { cosine, listDetail, listName } from "./format.js";
-import { itemLink, itemText } from "./parts.js";
+import { itemLink, wholeText } from "./parts.js";
 
 // The cosine, in thousandths, of places a and b: 0 is the start, k the k-th pick.
 function cosineAt(data, list, item, row, a, b) {
@@ -29,7 +29,7 @@ export function heatMap(data, list, item) {
       ...[a, b].map((place) => h("div", {},
         h("p", { class: "entry-head" }, itemLink(data, places[place]),
           h("span", { class: "quiet" }, place === 0 ? "the start" : `pick ${place}`)),
-        itemText(data, places[place]))));
+        wholeText(data, places[place]))));
   }
 
   function reach(a, b) {
@@ -61,13 +61,14 @@ export function heatMap(data, list, item) {
     return h("td", {}, cells[a][b]);
   })));
   const what = data.facts.lists[list];
+  // (A caption would be as wide as the table, which may be wider than a phone.)
   const map = h("div", { class: "heat" },
-    h("div", { class: "scroll" },
-      h("table", { class: places.length > 12 ? "dense" : "" },
-        h("caption", {}, `Cosines among the start and its picks: ${listName(what)}, ${listDetail(what)}. `
-          + "Arrow keys go from cell to cell."),
+    h("div", {},
+      h("p", { class: "quiet", id: "heat-name" }, `Cosines among the start and its picks: ${listName(what)}, `
+        + `${listDetail(what)}. Arrow keys go from cell to cell.`),
+      h("div", { class: "scroll" }, h("table", { class: places.length > 12 ? "dense" : "", "aria-labelledby": "heat-name" },
         h("thead", {}, h("tr", {}, h("td"), places.map((_, b) => h("th", { scope: "col" }, label(b))))),
-        h("tbody", {}, rows)),
+        h("tbody", {}, rows))),
       h("p", { class: "scale quiet", "aria-hidden": "true" }, "0 or less", h("span", { class: "ramp" }), "1")), detail);
   if (places.length > 1) show(0, 1);
   return map;

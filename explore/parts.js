@@ -14,6 +14,24 @@ export function itemText(data, item, className = "text") {
   return text !== null && h("p", { class: className, dir: "auto" }, text);
 }
 
+const LONG = 900, LONG_LINES = 12;
+
+// An item's text, which may be a book: then its beginning, and a button for all of it.
+export function wholeText(data, item, className = "text") {
+  const text = itemText(data, item, className);
+  if (!text || (text.textContent.length < LONG && text.textContent.split("\n").length < LONG_LINES)) return text;
+  text.classList.add("clamped");
+  const button = h("button", {
+    type: "button", class: "more", "aria-expanded": "false",
+    onclick: () => {
+      const isCut = text.classList.toggle("clamped");
+      button.textContent = isCut ? "Show all of the text" : "Show its beginning";
+      button.setAttribute("aria-expanded", String(!isCut));
+    },
+  }, "Show all of the text");
+  return [text, button];
+}
+
 // A sentence of advice: what is to be typed in it is not broken, and an item, which it tells by its index, is a link.
 export function advice(data, sentence) {
   const parts = sentence.split(/(--[a-z]+(?: (?:away|toward|\d[\d.]*))?|(?<=\bitem )\d+)/);

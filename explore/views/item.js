@@ -2,11 +2,9 @@ import * as address from "../address.js";
 import { h } from "../dom.js";
 import { cosine, listDetail, listKey, listName, listPurpose } from "../format.js";
 import { heatMap } from "../heat_map.js";
-import { choice, findList, itemGroup, itemLink, itemText, listChoice, measures, pickList } from "../parts.js";
+import { choice, findList, itemGroup, itemLink, listChoice, measures, pickList, wholeText } from "../parts.js";
 
 const VIEWS = [["", "Like and unlike"], ["walk", "Trail"], ["orders", "Side by side"], ["heat", "Heat map"]];
-
-const LONG = 900, LONG_LINES = 12;
 
 const isLike = (list) => list.order === "toward" && !list.centered;
 const isFar = (list) => list.order === "away" && list.lambda < 1 && list.centered;
@@ -44,7 +42,7 @@ function trail(data, item, parts) {
           return h("li", { class: "stop" },
             h("p", { class: "entry-head" }, h("span", { class: "number", "aria-hidden": "true" }, k + 1),
               itemLink(data, pick.item, { view: "walk", list: listKey(what) }), itemGroup(data, pick.item)),
-            itemText(data, pick.item), measures(pick),
+            wholeText(data, pick.item), measures(pick),
             closest && h("p", { class: "quiet closest" }, "closest earlier pick: ",
               itemLink(data, row[closest.place].item), ` ${cosine(closest.cosine)}`));
         }))),
@@ -64,22 +62,6 @@ function heat(data, item, parts) {
   const list = findList(data, parts.list, parts.list ? undefined : isTour);
   const own = { ...address.ofItem(data, item), view: "heat" };
   return [listChoice(data, "List", list, (key) => address.write({ ...own, list: key })), heatMap(data, list, item)];
-}
-
-// An item's text, which may be a book: then its beginning, and a button for all of it.
-function fullText(data, item) {
-  const text = itemText(data, item, "text full");
-  if (!text || (text.textContent.length < LONG && text.textContent.split("\n").length < LONG_LINES)) return text;
-  text.classList.add("clamped");
-  const button = h("button", {
-    type: "button", class: "more", "aria-expanded": "false",
-    onclick: () => {
-      const isCut = text.classList.toggle("clamped");
-      button.textContent = isCut ? "Show all of the text" : "Show its beginning";
-      button.setAttribute("aria-expanded", String(!isCut));
-    },
-  }, "Show all of the text");
-  return [text, button];
 }
 
 const scale = () => h("p", { class: "detail" }, "With each pick: its cosine to this item, and the rank of that among all items,"
@@ -102,7 +84,7 @@ export function itemView(data, parts) {
     title: data.name(item),
     nodes: [
       h("article", { class: "subject" },
-        h("h1", { tabindex: -1 }, h("bdi", {}, data.name(item)), " ", itemGroup(data, item)), fullText(data, item)),
+        h("h1", { tabindex: -1 }, h("bdi", {}, data.name(item)), " ", itemGroup(data, item)), wholeText(data, item, "text full")),
       choice("Views of this item", VIEWS.map(([name, label]) => (
         { name: label, href: address.write({ ...own, view: name }), chosen: name === view }))),
       draw !== heat && scale(),

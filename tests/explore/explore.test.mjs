@@ -94,7 +94,7 @@ inTab("trails tell the closest earlier pick; heat maps have all cosines", async 
       await tab.go(`#index=${item}&view=heat&list=${key}`);
       const places = [item, ...picks];
       const label = (place) => (place === 0 ? "start" : String(place));
-      assert.deepEqual(await tab.evaluate(`[...document.querySelectorAll(".heat button")].map((cell) => cell.ariaLabel)`),
+      assert.deepEqual(await tab.evaluate(`[...document.querySelectorAll(".heat td button")].map((cell) => cell.ariaLabel)`),
         places.flatMap((one, a) => places.flatMap((other, b) => (a === b ? []
           : [`${label(a)} and ${label(b)}: cosine ${thousandths(matrix[one][other])}`]))));
     }
@@ -270,7 +270,7 @@ inTab("all is done by keyboard", async (tab) => {
   await reach("Heat map");
   await tab.press("Enter");
   await tab.until("document.querySelector('.heat') !== null");
-  for (let k = 0; k < 60 && !(await tab.evaluate(`${focused}.matches(".heat button")`)); ++k) await tab.press("Tab");
+  for (let k = 0; k < 60 && !(await tab.evaluate(`${focused}.matches(".heat td button")`)); ++k) await tab.press("Tab");
   await tab.press("ArrowRight");
   await tab.press("ArrowDown");
   const row = collection.lists.find(({ key }) => key === "centroid-centered").rows[20];
