@@ -33,8 +33,7 @@ shift 2
 
 install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}"
 # It bundles the page, and nothing else needs it.
-can_make_page=1
-if [[ $page ]] && ! command -v esbuild >/dev/null; then install_missing esbuild || can_make_page=; fi
+if [[ $page ]] && ! command -v esbuild >/dev/null; then install_missing esbuild || true; fi
 if [[ ! -e $root/build/CMakeCache.txt ]]; then
   cmake -S "$root" -B "$root/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DVKC_BUILD_TESTS=OFF
 fi
@@ -66,7 +65,8 @@ for item in "${shown[@]}"; do
 done
 
 [[ $page ]] || exit 0
-if [[ $can_make_page ]] && cmake "$root/build" >/dev/null && cmake --build "$root/build" --target explorer_page; then
+if command -v esbuild >/dev/null && cmake "$root/build" >/dev/null && cmake --build "$root/build" --target explorer_page
+then
   printf '\n'
   "${show[@]}" explore "$embeddings" --texts "$texts" --output "$page"
   echo "Open $page in a browser: it shows every item, what is like it and what is far from it."
