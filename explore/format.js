@@ -1,15 +1,7 @@
 // Numbers as the commands print them, and what lists are called.
 
-// With so many decimals; an exact tie goes to the even digit, as printf has it.
-export function fixed(value, decimals) {
-  const scaled = value * 10 ** decimals;
-  const down = Math.floor(scaled);
-  if (scaled - down === 0.5 && Number.isInteger(value * 2 ** (decimals + 1))) {
-    return ((down % 2 === 0 ? down : down + 1) / 10 ** decimals).toFixed(decimals);
-  }
-  return value.toFixed(decimals);
-}
-
+// With so many decimals. (Ties go away from zero, here as in LuaJIT, which the commands print with.)
+export const fixed = (value, decimals) => value.toFixed(decimals);
 export const percent = (share) => `${fixed(100 * share, 1)} %`;
 export const count = (number) => number.toLocaleString("en");
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;

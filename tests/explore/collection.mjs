@@ -85,11 +85,9 @@ export function make() {
   };
 }
 
-// With three decimals, as printf prints a float32. (A tie goes to the even digit; times a thousand is exact.)
+// With three decimals, as the commands print them.
 export function thousandths(value) {
-  const scaled = value * 1000, down = Math.floor(scaled), rest = scaled - down;
-  const nearest = rest > 0.5 || (rest === 0.5 && down % 2 !== 0) ? down + 1 : down;
-  return (nearest / 1000).toFixed(3).replace("-", "\u2212");
+  return value.toFixed(3).replace(/^-(0\.000)$/, "$1").replace("-", "\u2212");
 }
 
 export function rankOf(matrix, start, item) {

@@ -2,6 +2,7 @@
 // by address, and nothing in a text becomes markup.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { createServer } from "node:http";
 import { readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -14,6 +15,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 const VIEWS = ["", "#q=shepherd", "#index=3", "#index=3&view=walk", "#index=3&view=orders", "#index=3&view=heat",
   "#index=4", "#index=11&view=walk", "#index=999", "#view=advice", "#view=advice&list=centroid", "#view=duplicates&above=0.90", "#view=similarity"];
+const FORMAT = new URL("../../explore/format.js", import.meta.url);
 const WIDE = { width: 1280, height: 900 };
 
 let collection, browser, server, fromDisk, overHttp;
@@ -325,6 +327,14 @@ test("the page's policy lets nothing else run or load", async () => {
   const refused = await tab.evaluate(`fetch("${overHttp}").then(() => false, () => true)`);
   assert.deepEqual([await tab.evaluate("window.hacked === undefined"), refused], [true, true]);
   await tab.close();
+});
+
+test("numbers are rounded as the commands round them, ties too", async () => {
+  const { fixed } = await import(`data:text/javascript,${encodeURIComponent(readFileSync(FORMAT, "utf8"))}`);
+  const values = [88.25, 0.25, 0.35, 0.75, -0.0625, 0.0625, 0.1875, 1 / 3, 99.95, 12.345];
+  const printed = execFileSync("luajit", ["-e", "for _, text in ipairs(arg) do print(('%.1f %.3f'):format(text, text)) end", "-",
+    ...values.map(String)], { encoding: "utf8", input: "" });
+  assert.deepEqual(values.map((value) => `${fixed(value, 1)} ${fixed(value, 3)}`), printed.trim().split("\n"));
 });
 
 test("lists are as many as are promised", () => {

@@ -21,12 +21,9 @@ local BINS = 100  -- of a histogram, from -1 to 1
 local DUPLICATES_ABOVE = 0.95
 local NEAR_FLOOR = 0.8
 
--- To the nearest integer, halves to the even one, as printf does. (A float32 times a thousand is exact.)
+-- To the nearest integer, halves away from zero, as LuaJIT prints numbers. (A float32 times a thousand is exact.)
 local function rounded(value)
-  local down = math.floor(value)
-  local rest = value - down
-  if rest > 0.5 or (rest == 0.5 and down % 2 == 1) then return down + 1 end
-  return down
+  return value < 0 and -math.floor(0.5 - value) or math.floor(value + 0.5)
 end
 
 local function tenths(rank) return TENTHS * tonumber(("%.1f"):format(rank)) end
