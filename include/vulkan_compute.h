@@ -403,9 +403,9 @@ VKC_API VkcResult vkc_recommended_batch_with(VkComputeContext* ctx, uint32_t len
  * Rows of the similarity matrix are searched: those of the matrix, where it is there, or where all
  * items are asked for and it takes at most half of the device's memory that is left; it stays. Else
  * blocks of rows are computed, searched and overwritten, in at most 80 MiB of the device's memory
- * unless rows are very long. Or, on GPUs, for k up to 256, a filter in float32, or by cooperative
- * matrices, leaves few candidates of each item, which are decided by the definition: that takes
- * about 2 n d bytes of the device's memory for unit vectors in float16, and at most 200 MiB beside.
+ * unless rows are very long. Or, for k up to 256, a filter in float32, or by cooperative matrices,
+ * leaves few candidates of each item, which are decided by the definition: that takes about 2 n d
+ * bytes of the device's memory for unit vectors in float16, and at most 200 MiB beside.
  * All that stays. Errors: NULL_POINTER (ctx, ids), NO_EMBEDDINGS, INVALID_LENGTH (k), DOES_NOT_FIT,
  * out of memory, DEVICE_LOST. */
 VKC_API VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint32_t* ids,
@@ -436,7 +436,7 @@ VKC_API VkcResult vkc_find_nearest(VkComputeContext* ctx, const float* queries,
                                    uint32_t* ids, float* similarities);
 
 /* Gives in *count how many items to pass in the next call of vkc_compute_nearest_neighbors_of with
- * this k, so that the call takes about half a second; but at least 64 (or n), since fewer take as
+ * this k, so that the call takes about half a second; but at least 128 (or n), since fewer take as
  * long. It follows the speed measured so far: ask before each call. Errors: NULL_POINTER,
  * NO_EMBEDDINGS, INVALID_LENGTH (k). */
 VKC_API VkcResult vkc_recommended_neighbors_batch(VkComputeContext* ctx, uint32_t k,

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/error.hpp"
+#include "shaders/interface.h"
 #include "similarity/download.hpp"
 #include "similarity/tiles.hpp"
 
@@ -159,8 +160,8 @@ void VkComputeContext::nearest_of_queries(const float* queries, uint32_t count, 
 
 uint32_t VkComputeContext::recommended_neighbors_batch() const {
   const uint32_t n = resident_->embeddings.n;
-  // The similarity kernel computes whole tiles anyway.
-  const uint64_t items = resident_->neighbor_batches.next(vkc::round_up(n, vkc::kTile));
-  const uint64_t tiles = std::max<uint64_t>(items / vkc::kTile, 1);
-  return static_cast<uint32_t>(std::min<uint64_t>(tiles * vkc::kTile, n));
+  // The kernels compute whole tiles anyway, those of the filter the larger ones.
+  const uint64_t items = resident_->neighbor_batches.next(vkc::round_up(n, vkc::FILTER_TILE_SIDE));
+  const uint64_t tiles = std::max<uint64_t>(items / vkc::FILTER_TILE_SIDE, 1);
+  return static_cast<uint32_t>(std::min<uint64_t>(tiles * vkc::FILTER_TILE_SIDE, n));
 }

@@ -35,7 +35,8 @@ constexpr uint32_t kFirstColumns = MOST_CANDIDATES / 2 / FILTER_TILE_SIDE;
 uint32_t growth(uint32_t k) { return k <= 128 ? 4 : 2; }
 
 // Multiply-adds a second to expect of a device not yet measured.
-constexpr double kExpectedRate = 1e11;
+constexpr double kCpuExpectedRate = 3e9;
+constexpr double kGpuExpectedRate = 1e11;
 
 // A step through the tiles that spreads any number of them, one behind the other, evenly: about the
 // golden section of all.
@@ -57,10 +58,13 @@ Kernel make_kernel(const Device& device, const KernelCode& code) {
           {.code = code, .constants = {{WORKGROUP_SIZE_ID, filter_invocations_for(device)}}}};
 }
 
-Kernel make_product(const Device& device, FilterArithmetic arithmetic) {
-  return {device,
-          {.code = arithmetic == FilterArithmetic::kMatrices ? kernels::filter_product_matrix
-                                                             : kernels::filter_product_float}};
+// Whether the loops of filter_product_texel.comp end before lavapipe ends them: over dimensions,
+// and over what it takes.
+bool texels_do(const Device& device, uint32_t pitch) {
+  constexpr uint64_t kColumns = 64;
+  const uint64_t pieces =
+      FILTER_TILE_SIDE / device.limits().subgroup_size * (FILTER_TILE_SIDE / kColumns);
+  return device.limits().is_cpu && pieces * (pitch / 8 + kColumns + 3) <= kMostCpuIterations;
 }
 
 // Ranges of what is true of some rows, and what is to be done with them.
@@ -76,6 +80,28 @@ void for_runs(uint32_t count, const IsOf& is_of, const Do& act) {
 }
 
 }  // namespace
+
+Kernel make_filter_product(const Device& device, FilterArithmetic arithmetic,
+                           const HalfVectors& items, const HalfVectors& rows) {
+  if (arithmetic == FilterArithmetic::kMatrices) {
+    return {device, {.code = kernels::filter_product_matrix}};
+  }
+  if (!texels_do(device, items.pitch())) return {device, {.code = kernels::filter_product_float}};
+  return {device,
+          {.code = kernels::filter_product_texel,
+           .constants = {{WORKGROUP_SIZE_ID, device.limits().subgroup_size}},
+           .texel_buffers = {{items.buffer().handle(), items.buffer().bytes()},
+                             {rows.buffer().handle(), rows.buffer().bytes()}}}};
+}
+
+bool FilteredNeighbors::can_decide(const Device& device, uint32_t d) {
+  if (!device.limits().is_cpu) return true;
+  // The loops of filter_decide.comp: over candidates and dimensions, and to put them in order.
+  constexpr uint64_t kSortSteps = 55;  // of as many keys
+  const uint64_t lanes = device.limits().subgroup_size;
+  const uint64_t products = MOST_CANDIDATES / lanes * (units_row_bytes(d) / 16 + 2);
+  return products + kSortSteps * (MOST_CANDIDATES / 2 / lanes + 2) <= kMostCpuIterations;
+}
 
 FilterSizes::FilterSizes(uint32_t d, uint32_t count, uint32_t k, uint64_t available) {
   // Two shares for what the device works with, and three, at most, for keys and their staging
@@ -97,9 +123,11 @@ uint64_t FilterSizes::device_bytes(uint32_t d, uint32_t k) const {
 }
 
 FilteredNeighbors::Memory::Memory(const Device& device, const DeviceEmbeddings& embeddings,
+                                  const HalfVectors& items, FilterArithmetic arithmetic,
                                   const FilterSizes& sizes, uint32_t k)
     : rows(sizes.rows),
       halves(device, embeddings, sizes.rows),
+      product(make_filter_product(device, arithmetic, items, halves)),
       table(device, uint64_t{sizes.rows} * 3 * sizeof(uint32_t), MemoryUse::kDevice),
       candidates(device, uint64_t{sizes.rows} * MOST_CANDIDATES * sizeof(uint64_t),
                  MemoryUse::kDevice),
@@ -115,20 +143,21 @@ FilteredNeighbors::FilteredNeighbors(Staging& staging, const DeviceEmbeddings& e
       units_(units),
       exact_(exact),
       tiles_(static_cast<uint32_t>(round_up(embeddings.n, FILTER_TILE_SIDE) / FILTER_TILE_SIDE)),
+      arithmetic_(arithmetic),
       unit_(arithmetic == FilterArithmetic::kMatrices ? kMatrixUnit : kFloatUnit),
       begin_kernel_(device_, {.code = kernels::filter_rows}),
-      product_kernel_(make_product(device_, arithmetic)),
       threshold_kernel_(make_kernel(device_, kernels::filter_threshold)),
       decide_kernel_(make_kernel(device_, kernels::filter_decide)),
       pieces_{Submission(device_), Submission(device_)},
-      pacer_(kSubmissionSeconds, kExpectedRate / (static_cast<double>(FILTER_TILE_SIDE) *
-                                                  FILTER_TILE_SIDE * items.pitch())) {}
+      pacer_(kSubmissionSeconds,
+             (device_.limits().is_cpu ? kCpuExpectedRate : kGpuExpectedRate) /
+                 (static_cast<double>(FILTER_TILE_SIDE) * FILTER_TILE_SIDE * items.pitch())) {}
 
 void FilteredNeighbors::reserve(const FilterSizes& sizes, uint32_t k) {
   if (memory_ && memory_->rows >= sizes.rows && memory_->keys.bytes() >= sizes.keys_bytes(k))
     return;
   memory_.reset();  // freed before the larger one is allocated
-  memory_ = std::make_unique<Memory>(device_, embeddings_, sizes, k);
+  memory_ = std::make_unique<Memory>(device_, embeddings_, items_, arithmetic_, sizes, k);
 }
 
 vk::DeviceAddress FilteredNeighbors::table(uint32_t which) const {
@@ -246,21 +275,21 @@ void FilteredNeighbors::record_begin(const vk::raii::CommandBuffer& commands,
 void FilteredNeighbors::record_products(const vk::raii::CommandBuffer& commands, const Batch& batch,
                                         uint32_t first_column, uint32_t columns) const {
   const uint32_t row_tiles = batch.row_tiles();
-  product_kernel_.record(commands,
-                         FilterProductPush{.items = items_.address(),
-                                           .rows = memory_->halves.address(),
-                                           .thresholds = table(0),
-                                           .counts = table(1),
-                                           .own_rows = table(2),
-                                           .candidates = memory_->candidates.address(),
-                                           .n = embeddings_.n,
-                                           .halves_pitch = items_.pitch(),
-                                           .row_tiles = row_tiles,
-                                           .column_tiles = tiles_,
-                                           .first_column = first_column,
-                                           .column_stride = spreading_stride(tiles_),
-                                           .all = first_column < kFirstColumns ? 1U : 0U},
-                         columns * row_tiles);
+  memory_->product.record(commands,
+                          FilterProductPush{.items = items_.buffer().address(),
+                                            .rows = memory_->halves.buffer().address(),
+                                            .thresholds = table(0),
+                                            .counts = table(1),
+                                            .own_rows = table(2),
+                                            .candidates = memory_->candidates.address(),
+                                            .n = embeddings_.n,
+                                            .halves_pitch = items_.pitch(),
+                                            .row_tiles = row_tiles,
+                                            .column_tiles = tiles_,
+                                            .first_column = first_column,
+                                            .column_stride = spreading_stride(tiles_),
+                                            .all = first_column < kFirstColumns ? 1U : 0U},
+                          columns * row_tiles);
   full_barrier(commands);
 }
 

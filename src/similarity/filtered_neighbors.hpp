@@ -36,11 +36,18 @@ struct FilterSizes {
       uint32_t k) const;  // so much of each half of staging memory, too
 };
 
+// The kernel that multiplies items with rows, both whole tiles.
+Kernel make_filter_product(const Device& device, FilterArithmetic arithmetic,
+                           const HalfVectors& items, const HalfVectors& rows);
+
 class FilteredNeighbors {
  public:
   // The most neighbours of an item that this finds: for more there are too few places for
   // candidates.
   static constexpr uint32_t kMostNeighbors = 256;
+
+  // Whether the device can decide between as many candidates as a row has room for.
+  static bool can_decide(const Device& device, uint32_t d);
 
   // items: the unit vectors of all embeddings. units: the unit vectors of what has neighbours,
   // those of the embeddings or of queries. exact: finds those that the filter leaves too many
@@ -56,11 +63,12 @@ class FilteredNeighbors {
 
  private:
   struct Memory {
-    Memory(const Device& device, const DeviceEmbeddings& embeddings, const FilterSizes& sizes,
-           uint32_t k);
+    Memory(const Device& device, const DeviceEmbeddings& embeddings, const HalfVectors& items,
+           FilterArithmetic arithmetic, const FilterSizes& sizes, uint32_t k);
 
     uint32_t rows;
     HalfVectors halves;
+    Kernel product;     // of these and the items
     Buffer table;       // thresholds, counts, own rows: 3 x 4 bytes a row
     Buffer candidates;  // uint64 [rows][MOST_CANDIDATES]
     Buffer keys;        // uint64 [rows][k]
@@ -96,9 +104,9 @@ class FilteredNeighbors {
   const Buffer& units_;
   Neighbors& exact_;
   uint32_t tiles_;  // along the columns
-  double unit_;     // of the arithmetic: see filter_bound.hpp
+  FilterArithmetic arithmetic_;
+  double unit_;  // of the arithmetic: see filter_bound.hpp
   Kernel begin_kernel_;
-  Kernel product_kernel_;
   Kernel threshold_kernel_;
   Kernel decide_kernel_;
   std::unique_ptr<Memory> memory_;  // made when first needed

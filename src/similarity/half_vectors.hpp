@@ -31,7 +31,7 @@ class HalfVectors {
 
   [[nodiscard]] uint32_t rows() const { return rows_; }
   [[nodiscard]] uint32_t pitch() const { return pitch_of(embeddings_.d); }
-  [[nodiscard]] vk::DeviceAddress address() const { return halves_.address(); }
+  [[nodiscard]] const Buffer& buffer() const { return halves_; }
 
   // The greatest length of u - v over the rows u of the latest fill(), where v is what float16 made
   // of it.

@@ -11,34 +11,45 @@ namespace vkc {
 
 namespace {
 
-// Multiply-adds a second on an H100, and with them how long a call takes beside another way: other
-// GPUs differ in rates more than in what these are to each other.
-constexpr double kExactRate = 6e12;  // in fixed point
-constexpr double kFloatRate = 2e13;
-constexpr double kMatrixRate = 8e13;
-// What the filter takes however few items there are: its submissions, and its passes over
-// candidates.
-constexpr double kFilterSeconds = 2e-3;
+// How long a call takes beside another way: other devices of its kind differ in rates more than in
+// what these are to each other.
+struct Rates {
+  double exact;           // multiply-adds a second in fixed point
+  double floats;          // in float32
+  double matrices;        // by cooperative matrices
+  double halves;          // elements a second that are made float16
+  double selected;        // elements of rows a second, from which neighbours are selected
+  double filter_row;      // seconds of each row, however long: raising thresholds and deciding
+  double filter_seconds;  // what the filter takes however few items there are
+};
+
+// Of an H100, and of two cores of a Xeon.
+constexpr Rates kGpu{6e12, 2e13, 8e13, 1e11, 1e15, 0, 2e-3};
+constexpr Rates kCpu{7e9, 2e10, 2e10, 8e7, 9e7, 7e-4, 2e-3};
 
 double seconds_of(const Device& device, const NeighborWork& work, NeighborWay way,
-                  bool matrix_is_there, uint64_t available) {
-  const double products = static_cast<double>(work.n) * work.d;
+                  bool matrix_is_there, uint64_t halves_bytes, uint64_t available) {
+  const Rates& rates = device.limits().is_cpu ? kCpu : kGpu;
+  const double elements = static_cast<double>(work.n) * work.d;
   if (way == NeighborWay::kRows) {
-    if (matrix_is_there) return 0;
+    const double selecting = static_cast<double>(work.n) * work.count / rates.selected;
+    if (matrix_is_there) return selecting;
     // With the whole matrix, each pair is multiplied once.
     if (RowSource::choose(device, work.n, work.count, available).whole) {
-      return products * work.n / 2 / kExactRate;
+      return selecting + elements * work.n / 2 / rates.exact;
     }
-    return products * static_cast<double>(round_up(work.count, kTile)) / kExactRate;
+    return selecting + elements * static_cast<double>(round_up(work.count, kTile)) / rates.exact;
   }
-  const double rate = way == NeighborWay::kFilter ? kFloatRate : kMatrixRate;
-  return kFilterSeconds +
-         products * static_cast<double>(round_up(work.count, FILTER_TILE_SIDE)) / rate;
+  const double rate = way == NeighborWay::kFilter ? rates.floats : rates.matrices;
+  return rates.filter_seconds + (halves_bytes > 0 ? elements / rates.halves : 0) +
+         work.count * rates.filter_row +
+         elements * static_cast<double>(round_up(work.count, FILTER_TILE_SIDE)) / rate;
 }
 
 bool filter_fits(const NeighborWork& work, uint64_t halves_bytes, uint64_t available,
                  const Device& device) {
   if (work.k > FilteredNeighbors::kMostNeighbors ||
+      !FilteredNeighbors::can_decide(device, work.d) ||
       HalfVectors::bytes(work.n, work.d) > largest_readable_buffer(device)) {
     return false;
   }
@@ -67,10 +78,9 @@ NeighborWay choose_way(const Device& device, const NeighborWork& work, bool matr
     fail(VKC_ERROR_INVALID_ARGUMENT, "the environment variable VKC_NEIGHBORS is '", named,
          "' and must be rows, filter or filter-float32, or not set");
   }
-  // The filter's kernels are made for GPUs.
-  if (!fits || device.limits().is_cpu) return NeighborWay::kRows;
+  if (!fits) return NeighborWay::kRows;
   const auto seconds = [&](NeighborWay way) {
-    return seconds_of(device, work, way, matrix_is_there, available);
+    return seconds_of(device, work, way, matrix_is_there, halves_bytes, available);
   };
   return seconds(filter) < seconds(NeighborWay::kRows) ? filter : NeighborWay::kRows;
 }

@@ -3,6 +3,7 @@
 #include "shaders/filter_decide.h"
 #include "shaders/filter_product_float.h"
 #include "shaders/filter_product_matrix.h"
+#include "shaders/filter_product_texel.h"
 #include "shaders/filter_rows.h"
 #include "shaders/filter_threshold.h"
 #include "shaders/filter_units.h"
@@ -31,6 +32,7 @@ namespace vkc::kernels {
 const KernelCode filter_decide{::filter_decide, sizeof(FilterDecidePush)};
 const KernelCode filter_product_float{::filter_product_float, sizeof(FilterProductPush)};
 const KernelCode filter_product_matrix{::filter_product_matrix, sizeof(FilterProductPush)};
+const KernelCode filter_product_texel{::filter_product_texel, sizeof(FilterProductPush)};
 const KernelCode filter_rows{::filter_rows, sizeof(FilterRowsPush)};
 const KernelCode filter_threshold{::filter_threshold, sizeof(FilterThresholdPush)};
 const KernelCode halve{::halve, sizeof(HalvePush)};

@@ -10,6 +10,7 @@ namespace vkc::kernels {
 extern const KernelCode filter_decide;
 extern const KernelCode filter_product_float;
 extern const KernelCode filter_product_matrix;
+extern const KernelCode filter_product_texel;  // where shaders run on the CPU
 extern const KernelCode filter_rows;
 extern const KernelCode filter_threshold;
 extern const KernelCode halve;

@@ -81,7 +81,11 @@ std::vector<FilterArithmetic> arithmetics(const vkc::Device& device) {
   return all;
 }
 
-class Filter : public testing::Test {
+// On the device as it is, and on one with the kernels for GPUs.
+class Filter : public testing::TestWithParam<DeviceVariant> {
+ private:
+  const ScopedDeviceVariant variant_{GetParam()};
+
  protected:
   vkc::Device device_{"", true};
   vkc::Staging staging_{device_};
@@ -101,9 +105,7 @@ std::vector<double> products(vkc::Staging& staging, const vkc::DeviceEmbeddings&
                                vkc::MemoryUse::kDevice);
   const vkc::Buffer host(device, candidates.bytes(), vkc::MemoryUse::kStaging);
   const vkc::Kernel begin(device, {.code = vkc::kernels::filter_rows});
-  const vkc::Kernel product(device, {.code = arithmetic == FilterArithmetic::kMatrices
-                                                 ? vkc::kernels::filter_product_matrix
-                                                 : vkc::kernels::filter_product_float});
+  const vkc::Kernel product = vkc::make_filter_product(device, arithmetic, halves, row_halves);
   vkc::Submission submission(device);
   const vk::raii::CommandBuffer& commands = submission.begin();
   begin.record(commands,
@@ -118,8 +120,8 @@ std::vector<double> products(vkc::Staging& staging, const vkc::DeviceEmbeddings&
                rows / 64);
   vkc::full_barrier(commands);
   product.record(commands,
-                 vkc::FilterProductPush{.items = halves.address(),
-                                        .rows = row_halves.address(),
+                 vkc::FilterProductPush{.items = halves.buffer().address(),
+                                        .rows = row_halves.buffer().address(),
                                         .thresholds = table.address(),
                                         .counts = table.address() + uint64_t{rows} * 4,
                                         .own_rows = table.address() + uint64_t{rows} * 8,
@@ -170,7 +172,7 @@ double greatest_error(const Embeddings& embeddings, const vkc::DeviceEmbeddings&
 }
 
 // Millions of pairs.
-TEST_F(Filter, NoProductIsFartherOffThanTheBound) {
+TEST_P(Filter, NoProductIsFartherOffThanTheBound) {
   const uint32_t n = 1000;
   for (const auto& embeddings :
        {generators::unequal_norms(n, 17, 1), generators::unequal_norms(n, 200, 2),
@@ -200,7 +202,7 @@ TEST_F(Filter, NoProductIsFartherOffThanTheBound) {
 }
 
 // The measured error is that of the host, who converts in float64.
-TEST_F(Filter, TheErrorOfTheConversionIsMeasured) {
+TEST_P(Filter, TheErrorOfTheConversionIsMeasured) {
   const uint32_t n = 300;
   const Embeddings embeddings = generators::unequal_norms(n, 24, 1);
   const vkc::DeviceEmbeddings on_device(staging_, embeddings.values.data(), n, 24, false);
@@ -240,14 +242,14 @@ void expect_as_exact(vkc::Staging& staging, const Embeddings& embeddings, bool c
   }
 }
 
-TEST_F(Filter, FindsWhatTheReferenceFinds) {
+TEST_P(Filter, FindsWhatTheReferenceFinds) {
   for (const uint32_t n : {2U, 127U, 128U, 129U, 513U, 1500U}) {
     expect_as_exact(staging_, generators::unequal_norms(n, 1 + n % 90, n), n % 2 == 1,
                     {1, 10, 100, 255, 256, n - 1 <= 256 ? n - 1 : 2});
   }
 }
 
-TEST_F(Filter, SetsMadeToDefeatIt) {
+TEST_P(Filter, SetsMadeToDefeatIt) {
   for (const bool center : {false, true}) {
     expect_as_exact(staging_, last_bits(700, 12, 1), center, {1, 20});
     expect_as_exact(staging_, norms_of_any_size(300, 9, 2), center, {1, 20});
@@ -260,10 +262,16 @@ TEST_F(Filter, SetsMadeToDefeatIt) {
 }
 
 // More candidates than there is room for: those rows are done again.
-TEST_F(Filter, ManyEqualRows) {
+TEST_P(Filter, ManyEqualRows) {
   expect_as_exact(staging_, many_equal(3300, 3000, 4, 1), false, {1, 50}, true);
   expect_as_exact(staging_, near_ties(1600, 16, 2), false, {20}, true);
 }
+
+const std::vector<DeviceVariant> variants{{"AsItIs", nullptr, nullptr, nullptr},
+                                          {"Discrete", "discrete", nullptr, nullptr}};
+
+INSTANTIATE_TEST_SUITE_P(Devices, Filter, testing::ValuesIn(variants),
+                         [](const auto& test) { return test.param.name; });
 
 // By the C API, where all ways give the same.
 TEST(NeighborWays, AreNamedInTheEnvironment) {
