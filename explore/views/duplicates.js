@@ -3,7 +3,7 @@ import { h } from "../dom.js";
 import { count, listDetail, listName, plural } from "../format.js";
 import { growing, itemLink, itemText } from "../parts.js";
 
-const DEFAULT = 0.95, STEP = 0.01, AT_ONCE = 24, SHOWN_MEMBERS = 4;
+const DEFAULT = 0.95, STEP = 0.01, AT_ONCE = 24, SHOWN_MEMBERS = 4, LINKS_AT_ONCE = 200;
 
 // Groups of two items or more that cosines above the threshold join; the largest first.
 export function groupsAbove(data, threshold) {
@@ -54,13 +54,20 @@ function listsTouched(data, groups, list) {
   return { touched, lists };
 }
 
+// Further members of a group, which may be thousands: drawn when they are asked for.
+function moreMembers(data, members) {
+  const details = h("details", {}, h("summary", {}, plural(members.length, "more item")));
+  details.addEventListener("toggle", () => details.append(...growing(members, LINKS_AT_ONCE,
+    (item) => h("li", {}, itemLink(data, item)), h("ul", { class: "plain" }))), { once: true });
+  return details;
+}
+
 function groupCard(data, members, touched) {
   return h("li", { class: "card" },
     h("p", { class: "quiet" }, `${plural(members.length, "item")}, together in ${plural(touched, "list")}`),
     h("ul", { class: "entries" }, members.slice(0, SHOWN_MEMBERS).map((item) => h("li", { class: "entry" },
       h("p", { class: "entry-head" }, itemLink(data, item)), itemText(data, item, "text clamped")))),
-    members.length > SHOWN_MEMBERS && h("details", {}, h("summary", {}, `${plural(members.length - SHOWN_MEMBERS, "more item")}`),
-      h("ul", { class: "plain" }, members.slice(SHOWN_MEMBERS).map((item) => h("li", {}, itemLink(data, item))))));
+    members.length > SHOWN_MEMBERS && moreMembers(data, members.slice(SHOWN_MEMBERS)));
 }
 
 export function duplicatesView(data, parts) {
