@@ -159,6 +159,11 @@ inTab("near-duplicates are joined as all pairs would join them, and counted in t
     assert.equal(await tab.evaluate(oneOf(".summary")), expected.length === 0 ? "No two items are so alike."
       : `${items} items in ${expected.length} group${expected.length === 1 ? "" : "s"}, the largest of ${expected[0].length}; `
         + `${lists2} of ${n} lists hold two or more of one group.`);
+    // Those of a large group come when they are asked for.
+    await tab.evaluate(`Promise.all([...document.querySelectorAll(".card details")].map((details) => new Promise((resolve) => {
+      details.addEventListener("toggle", () => setTimeout(resolve), { once: true });
+      details.open = true;
+    })))`);
     assert.deepEqual(await tab.evaluate(`[...document.querySelectorAll(".card")].map((card) =>
       [card.querySelector(".quiet").textContent, ...[...card.querySelectorAll(".name")].map((name) => name.textContent)])`),
     expected.map((members) => [`${members.length} items, together in ${touched(members)} list${touched(members) === 1 ? "" : "s"}`,
