@@ -192,7 +192,7 @@ void FilteredNeighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_
     auto* keys = half.buffer.mapped_as<uint64_t>();
     uint32_t found = piece.count;
     for (uint32_t i = 0; i < piece.count; ++i) {
-      if (keys[uint64_t{i} * k] != ~uint64_t{0}) continue;
+      if (keys[uint64_t{i} * k] != kNoKey) continue;
       overflow[piece.first + i] = 1;
       ++overflowed_;
       --found;
@@ -200,6 +200,8 @@ void FilteredNeighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_
     const std::size_t place = std::size_t{piece.first} * k;
     deliver(threads, keys, piece.count, k, id_bits, ids + place,
             similarities == nullptr ? nullptr : similarities + place);
+    check_lists(exact_.source().known_in_rows(first + piece.first, piece.count), keys,
+                first + piece.first, k, id_bits);
     device_.progress().advance(found);
   };
   try {
@@ -246,6 +248,10 @@ void FilteredNeighbors::begin(const Batch& batch, Staging::Half& half) {
     piece_ ^= 1U;
   }
   const vk::raii::CommandBuffer& commands = half.submission.begin();
+  full_barrier(commands);
+  // Rows that no kernel decides are done again exactly.
+  commands.fillBuffer(memory_->keys.handle(), 0, uint64_t{batch.count} * batch.k * sizeof(uint64_t),
+                      static_cast<uint32_t>(kNoKey));
   full_barrier(commands);
   record_decision(commands, batch);
   full_barrier(commands);

@@ -45,7 +45,7 @@ KnownSimilarities::KnownSimilarities(const FixedPointEmbeddings& embeddings, uin
     return unit;
   };
   for (const uint32_t id : choose_items(n, unit_vector(n - 1))) {
-    items_.push_back({id, unit_vector(id)});
+    items_.push_back({id, unit_vector(id), embeddings.weight(id)});
   }
   for (const Item& a : items_) {
     for (const Item& b : items_) {
@@ -59,6 +59,12 @@ std::vector<KnownSimilarity> KnownSimilarities::of_other(const std::vector<int32
   std::vector<KnownSimilarity> known;
   for (const Item& item : items_) known.push_back({id, item.id, similarity_of(unit, item.unit)});
   return known;
+}
+
+int32_t KnownSimilarities::weight(uint32_t id) const {
+  const auto item = std::find_if(items_.begin(), items_.end(),
+                                 [id](const Item& known) { return known.id == id; });
+  return item->weight;
 }
 
 std::vector<KnownSimilarity> KnownSimilarities::in_rows(uint32_t first, uint32_t count) const {

@@ -29,6 +29,9 @@ class KnownSimilarities {
   [[nodiscard]] std::vector<KnownSimilarity> of_other(const std::vector<int32_t>& unit,
                                                       uint32_t id) const;
 
+  // The weight of an item that is the first of a pair.
+  [[nodiscard]] int32_t weight(uint32_t id) const;
+
   static constexpr uint32_t kItems = 8;       // all pairs of which are known
   static constexpr uint32_t kDiagonals = 16;  // elements of the diagonal, evenly spaced
   static constexpr uint32_t kMost = kItems * kItems + kDiagonals;
@@ -37,6 +40,7 @@ class KnownSimilarities {
   struct Item {
     uint32_t id;
     std::vector<int32_t> unit;  // its unit vector
+    int32_t weight;
   };
 
   std::vector<uint32_t> zeros_;  // the items whose embeddings are zero, ascending

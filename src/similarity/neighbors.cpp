@@ -8,6 +8,7 @@
 #include "base/host_threads.hpp"
 #include "shaders/interface.h"
 #include "similarity/fixed_point.hpp"
+#include "similarity/spot_check.hpp"
 #include "vulkan/kernel_table.hpp"
 #include "vulkan/submission.hpp"
 
@@ -89,6 +90,18 @@ void deliver(HostThreads& threads, uint64_t* keys, uint32_t count, uint32_t k, u
   });
 }
 
+void check_lists(const std::vector<KnownSimilarity>& known, const uint64_t* keys, uint32_t first,
+                 uint32_t k, uint32_t id_bits) {
+  for (const KnownSimilarity& pair : known) {
+    if (pair.first == pair.second) continue;
+    const uint64_t* list = keys + uint64_t{pair.first - first} * k;
+    if (list[0] == kNoKey) continue;
+    const auto below_one = static_cast<uint32_t>((1 << FIXED_POINT_BITS) - pair.value);
+    const uint64_t key = (uint64_t{below_one} << id_bits) | pair.second;
+    if (key <= list[k - 1] && !std::binary_search(list, list + k, key)) fail_as_missing(pair);
+  }
+}
+
 NeighborSizes::NeighborSizes(const Device& device, uint32_t n, uint32_t count, uint32_t k,
                              const RowChoice& choice)
     : rows{.whole = choice.whole, .at_once = count, .blocks = choice.whole ? 0U : 1U} {
@@ -140,8 +153,11 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
     const Piece<uint32_t>& piece = pieces.at(which);
     pacer_.measured(half.submission.wait(), piece.count);
     const std::size_t place = std::size_t{piece.first - first} * k;
-    deliver(threads, half.buffer.mapped_as<uint64_t>(), piece.count, k, id_bits, ids + place,
+    auto* keys = half.buffer.mapped_as<uint64_t>();
+    if (keys[0] == kNoKey) fail_as_idle();
+    deliver(threads, keys, piece.count, k, id_bits, ids + place,
             similarities == nullptr ? nullptr : similarities + place);
+    check_lists(source_.known_in_rows(piece.first, piece.count), keys, piece.first, k, id_bits);
     device_.progress().advance(piece.count);
   };
   std::size_t which = 0;
@@ -149,6 +165,9 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
     pieces.at(which) = piece;
     Staging::Half& half = halves.at(which);
     const vk::raii::CommandBuffer& commands = half.submission.begin();
+    full_barrier(commands);
+    const uint64_t bytes = uint64_t{piece.count} * k * sizeof(uint64_t);
+    commands.fillBuffer(keys_.handle(), 0, bytes, static_cast<uint32_t>(kNoKey));
     full_barrier(commands);
     kernel_.record(commands,
                    NeighborsPush{.blocks = from.matrix.block_table(),
@@ -167,8 +186,7 @@ void Neighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
                    piece.count);
     // The copy waits for the kernel, and so does what later overwrites the rows.
     full_barrier(commands);
-    commands.copyBuffer(keys_.handle(), half.buffer.handle(),
-                        vk::BufferCopy(0, 0, uint64_t{piece.count} * k * sizeof(uint64_t)));
+    commands.copyBuffer(keys_.handle(), half.buffer.handle(), vk::BufferCopy(0, 0, bytes));
     half.submission.submit();
     which ^= 1U;
     collect(which);

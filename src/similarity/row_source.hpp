@@ -98,6 +98,9 @@ class RowSource {
   const DeviceMatrix& whole();
   [[nodiscard]] bool has_whole() const { return is_filled_; }
 
+  // What the host knows of the rows of these items, or queries.
+  [[nodiscard]] std::vector<KnownSimilarity> known_in_rows(uint32_t first, uint32_t count) const;
+
   // Bytes of the device that are free, or that free_unused() would free.
   [[nodiscard]] uint64_t available_bytes() const;
   void free_unused();
@@ -108,9 +111,6 @@ class RowSource {
 
  private:
   void drop_unfilled();
-  // What the host knows of the rows of these items, or queries.
-  [[nodiscard]] std::vector<KnownSimilarity> known_in_rows(uint32_t first, uint32_t count) const;
-
   Staging& staging_;
   const DeviceEmbeddings& embeddings_;
   const Queries* queries_ = nullptr;  // nullptr: rows are of the embeddings

@@ -7,12 +7,27 @@
 
 namespace vkc {
 
+namespace {
+
+constexpr const char* kWhatToDo =
+    "its driver has failed; make a new context, and if that fails, too, choose another device "
+    "(VKC_DEVICE) or another version of the driver";
+
+}  // namespace
+
 void fail_as_wrong(const KnownSimilarity& known, double found) {
   fail(VKC_ERROR_WRONG_RESULT, "the device computes wrong similarities (of items ", known.first,
        " and ", known.second, " it is ", known.value, " in fixed point, the device has ",
-       std::llrint(found),
-       "): its driver has failed; make a new context, and if that fails, too, choose another "
-       "device (VKC_DEVICE) or another version of the driver");
+       std::llrint(found), "): ", kWhatToDo);
+}
+
+void fail_as_missing(const KnownSimilarity& known) {
+  fail(VKC_ERROR_WRONG_RESULT, "the device finds wrong neighbours (not, with ", known.value,
+       " in fixed point, item ", known.second, " for ", known.first, "): ", kWhatToDo);
+}
+
+void fail_as_idle() {
+  fail(VKC_ERROR_WRONG_RESULT, "the device computes nothing, which is a wrong result: ", kWhatToDo);
 }
 
 void SpotCheck::record(const vk::raii::CommandBuffer& commands, std::size_t which,

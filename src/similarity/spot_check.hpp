@@ -17,6 +17,12 @@ namespace vkc {
 // host knows.
 [[noreturn]] void fail_as_wrong(const KnownSimilarity& known, double found);
 
+// Likewise: the device left an item, known.second, out of the nearest of another.
+[[noreturn]] void fail_as_missing(const KnownSimilarity& known);
+
+// Throws Error (WRONG_RESULT): kernels ran and did nothing.
+[[noreturn]] void fail_as_idle();
+
 class SpotCheck {
  public:
   // An element of the matrix, and what it must be.

@@ -3,11 +3,17 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstring>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+#include <utility>
 #include <vector>
 
+#include "base/error.hpp"
 #include "shaders/interface.h"
 #include "similarity/filter_bound.hpp"
+#include "similarity/fixed_point.hpp"
+#include "similarity/spot_check.hpp"
 #include "similarity/tiles.hpp"
 #include "vulkan/kernel_table.hpp"
 #include "vulkan/submission.hpp"
@@ -143,14 +149,35 @@ struct Standing {
     for (const FilterWalkHead& head : heads) {
       taken += head.count;
       least = std::min(least, head.count);
-      if (head.condition == WALK_CROWDED) ++crowded;
+      if (head.condition != WALK_CROWDED) continue;
+      ++crowded;
+      blocks += head.next_block;
     }
+  }
+
+  [[nodiscard]] bool is_as(const Standing& other) const {
+    return taken == other.taken && crowded == other.crowded && blocks == other.blocks;
   }
 
   uint64_t taken = 0;    // items chosen, by all walks
   uint32_t least = ~0U;  // by one
   uint32_t crowded = 0;  // walks
+  uint64_t blocks = 0;   // whose candidates the crowded ones have judged
 };
+
+// What an item is chosen by where only the start is chosen, from its cosine with the start.
+double first_value(int32_t cosine, int32_t weight, const Order& order) {
+  const double c = cosine / kFixedPointOne;
+  const double lambda = order.lambda / kFixedPointOne;
+  switch (order.rule) {
+    case VKC_ORDER_AWAY:
+      return c;
+    case VKC_ORDER_TOWARD:  // a greatest cosine below all others stands for that of no item
+      return -lambda * c - (1 - lambda);
+    default:
+      return c * weight / kFixedPointOne;
+  }
+}
 
 }  // namespace
 
@@ -185,10 +212,11 @@ struct FilterWalks::Kernels {
   Kernel judge;
   Kernel choose;
   FilterWalkJudging judging;
+  bool is_checked = false;  // see FilterWalks::check_known
 };
 
 struct FilterWalks::Job {
-  const Kernels& kernels;
+  Kernels& kernels;
   FilterWalkSizes sizes;
   FilterProduct product;
   uint32_t side_by_side;
@@ -295,37 +323,61 @@ std::pair<FilterProduct, uint32_t> FilterWalks::multiplying(uint32_t walks) cons
   return {product_, walks > kSmallTile ? kLargeTile : kSmallTile};
 }
 
+FilterWalks::Job FilterWalks::make_job(std::size_t count, uint32_t length, const Order& order) {
+  const bool scores = order.rule != VKC_ORDER_CENTROID;
+  const FilterWalkSizes sizes(device_, embeddings_.n, embeddings_.d, count, length, scores,
+                              device_.available_bytes());
+  const auto [product, side_by_side] = multiplying(sizes.walks);
+  const uint64_t chosen_bytes = sizes.walks * sizes.chosen_bytes;
+  Job job{.kernels = kernels_for(scores, product, side_by_side, length),
+          .sizes = sizes,
+          .product = product,
+          .side_by_side = side_by_side,
+          .length = length,
+          .order = order,
+          .states = {device_, sizes.states_bytes(), MemoryUse::kDevice},
+          .chosen = {device_, chosen_bytes, MemoryUse::kDevice},
+          .staging = {device_, chosen_bytes + sizes.walks * sizeof(FilterWalkHead),
+                      MemoryUse::kStaging}};
+  if (product == FilterProduct::kTexels) {
+    const std::array<TexelRange, 2> read{{{units_.buffer().handle(), units_.buffer().bytes()},
+                                          {job.states.handle(), job.states.bytes()}}};
+    job.kernels.scores.read(device_, read);
+  }
+  return job;
+}
+
 void FilterWalks::walk(std::span<const uint32_t> starts, uint32_t length, const Order& order,
                        uint32_t* output) {
   if (length == 1) {  // no step to take
     std::copy(starts.begin(), starts.end(), output);
     return;
   }
-  const bool scores = order.rule != VKC_ORDER_CENTROID;
-  const FilterWalkSizes sizes(device_, embeddings_.n, embeddings_.d, starts.size(), length, scores,
-                              device_.available_bytes());
-  const auto [product, side_by_side] = multiplying(sizes.walks);
-  const uint64_t chosen_bytes = sizes.walks * sizes.chosen_bytes;
-  Kernels& kernels = kernels_for(scores, product, side_by_side, length);
-  const Job job{.kernels = kernels,
-                .sizes = sizes,
-                .product = product,
-                .side_by_side = side_by_side,
-                .length = length,
-                .order = order,
-                .states = {device_, sizes.states_bytes(), MemoryUse::kDevice},
-                .chosen = {device_, chosen_bytes, MemoryUse::kDevice},
-                .staging = {device_, chosen_bytes + sizes.walks * sizeof(FilterWalkHead),
-                            MemoryUse::kStaging}};
-  if (product == FilterProduct::kTexels) {
-    const std::array<TexelRange, 2> read{{{units_.buffer().handle(), units_.buffer().bytes()},
-                                          {job.states.handle(), job.states.bytes()}}};
-    kernels.scores.read(device_, read);
+  const Job job = make_job(starts.size(), length, order);
+  if (!std::exchange(job.kernels.is_checked, true)) check_known(job);
+  for (std::size_t first = 0; first < starts.size(); first += job.sizes.walks) {
+    const std::size_t count = std::min<std::size_t>(job.sizes.walks, starts.size() - first);
+    advance(starts.subspan(first, count), job, length);
+    read_chosen(job, count, output + first * length);
   }
-  for (std::size_t first = 0; first < starts.size(); first += sizes.walks) {
-    const std::size_t count = std::min<std::size_t>(sizes.walks, starts.size() - first);
-    walk_group(starts.subspan(first, count), job, output + first * length);
+}
+
+FilteredValues FilterWalks::filtered(std::span<const uint32_t> starts, uint32_t chosen,
+                                     const Order& order) {
+  const Job job = make_job(starts.size(), chosen + 1, order);
+  if (job.sizes.walks < starts.size()) {
+    fail(VKC_ERROR_INTERNAL, starts.size(), " walks are more than are under way together");
   }
+  advance(starts, job, chosen);
+  std::vector<uint32_t> all(embeddings_.n);
+  std::iota(all.begin(), all.end(), 0U);
+  FilteredValues filtered = read_filtered(job, static_cast<uint32_t>(starts.size()), all);
+  const std::vector<float> by_row = filtered.values;
+  for (std::size_t i = 0; i < by_row.size(); ++i) {
+    const auto row = static_cast<uint32_t>(i % embeddings_.n);
+    filtered.values[i - row + embeddings_.order.id_in(row)] = by_row[i];
+  }
+  return filtered;
 }
 
 FilterWalkPush FilterWalks::push_for(const Job& job, uint32_t walks) const {
@@ -361,7 +413,22 @@ FilterWalkPush FilterWalks::push_for(const Job& job, uint32_t walks) const {
   return push;
 }
 
-void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, uint32_t* output) {
+// Of walks that are under way together.
+uint64_t FilterWalks::scoring_workgroups(const Job& job, uint32_t walks) const {
+  const uint32_t blocks = filter_blocks(embeddings_.n);
+  // Tiles are two blocks of items.
+  const uint64_t along = takes_blocks(job.product) ? blocks : (blocks + 1) / 2;
+  return along * ((walks + job.side_by_side - 1) / job.side_by_side);
+}
+
+void FilterWalks::record(const vk::raii::CommandBuffer& commands, const Kernel& kernel,
+                         const FilterWalkPush& push, uint64_t workgroups) const {
+  const uint64_t most = device_.limits().max_workgroup_count;
+  kernel.record(commands, push, static_cast<uint32_t>(std::min(workgroups, most)));
+  full_barrier(commands);
+}
+
+void FilterWalks::advance(std::span<const uint32_t> starts, const Job& job, uint32_t items) {
   const auto walks = static_cast<uint32_t>(starts.size());
   const uint64_t chosen_bytes = walks * job.sizes.chosen_bytes;
   const Buffer& states = job.states;
@@ -371,23 +438,12 @@ void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, u
   const auto* heads = reinterpret_cast<const FilterWalkHead*>(rows + chosen_bytes / sizeof(*rows));
   Submission submission(device_);
 
-  const uint32_t blocks = filter_blocks(embeddings_.n);
   FilterWalkPush push = push_for(job, walks);
-  const auto record = [&](const vk::raii::CommandBuffer& commands, const Kernel& kernel,
-                          uint64_t workgroups) {
-    const uint64_t most = device_.limits().max_workgroup_count;
-    kernel.record(commands, push, static_cast<uint32_t>(std::min(workgroups, most)));
-    full_barrier(commands);
-  };
-  // Tiles are two blocks of items.
-  const uint64_t sharing = (walks + job.side_by_side - 1) / job.side_by_side;
-  const uint64_t scoring_workgroups =
-      (takes_blocks(job.product) ? blocks : (blocks + 1) / 2) * sharing;
   const FilterWalkJudging& judging = job.kernels.judging;
   const auto record_choice = [&](const vk::raii::CommandBuffer& commands) {
-    record(commands, job.kernels.candidates, walks);
-    record(commands, job.kernels.judge, uint64_t{walks} * judging.judges * judging.parts);
-    record(commands, job.kernels.choose, walks);
+    record(commands, job.kernels.candidates, push, walks);
+    record(commands, job.kernels.judge, push, uint64_t{walks} * judging.judges * judging.parts);
+    record(commands, job.kernels.choose, push, walks);
   };
   const auto finish = [&](const vk::raii::CommandBuffer& commands) {
     std::vector<vk::BufferCopy> regions;
@@ -414,18 +470,22 @@ void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, u
     }
     commands.copyBuffer(staging.handle(), chosen.handle(), regions);
     full_barrier(commands);
-    record(commands, job.kernels.choose, walks);
+    record(commands, job.kernels.choose, push, walks);
     finish(commands);
   }
 
   // What a step of all these walks costs: items are read once for walks side by side.
-  const uint64_t step_work = uint64_t{blocks} * FILTER_BLOCK * embeddings_.units_pitch * walks;
-  uint64_t told = walks;  // items chosen: the starts are no steps
-  for (;;) {
-    const Standing standing({heads, walks});
-    device_.progress().advance(standing.taken - told);
-    told = standing.taken;
-    if (standing.least == job.length) break;
+  const uint64_t step_work =
+      uint64_t{filter_blocks(embeddings_.n)} * FILTER_BLOCK * embeddings_.units_pitch * walks;
+  const auto next_standing = [&](const Standing& before) {
+    const Standing after({heads, walks});
+    if (after.is_as(before)) fail_as_idle();
+    device_.progress().advance(after.taken - before.taken);
+    return after;
+  };
+  Standing standing({heads, walks});
+  if (standing.least == 0) fail_as_idle();
+  while (standing.least < items) {
     if (standing.crowded > 0) {
       crowded_steps_ += standing.crowded;
       push.condition = WALK_CROWDED;
@@ -433,27 +493,95 @@ void FilterWalks::walk_group(std::span<const uint32_t> starts, const Job& job, u
         const vk::raii::CommandBuffer& commands = submission.begin();
         for (uint32_t r = 0; r < kCrowdedRounds; ++r) record_choice(commands);
         finish(commands);
-      } while (Standing({heads, walks}).crowded > 0);
+        standing = next_standing(standing);
+      } while (standing.crowded > 0);
       push.condition = WALK_STEPS;
       continue;
     }
-    const uint64_t most = std::min(job.length - standing.least, kMostSteps);
+    const uint64_t most = std::min(items - standing.least, kMostSteps);
     const auto steps = static_cast<uint32_t>(
         std::clamp<uint64_t>(pacer_.next(most * step_work) / step_work, 1, most));
     const vk::raii::CommandBuffer& commands = submission.begin();
     for (uint32_t s = 0; s < steps; ++s) {
-      record(commands, job.kernels.scores, scoring_workgroups);
+      record(commands, job.kernels.scores, push, scoring_workgroups(job, walks));
       record_choice(commands);
     }
     pacer_.measured(finish(commands), steps * step_work);
+    standing = next_standing(standing);
   }
+}
 
+void FilterWalks::read_chosen(const Job& job, std::size_t walks, uint32_t* output) const {
+  const uint64_t bytes = walks * job.sizes.chosen_bytes;
+  Submission submission(device_);
   const vk::raii::CommandBuffer& commands = submission.begin();
-  commands.copyBuffer(chosen.handle(), staging.handle(), vk::BufferCopy(0, 0, chosen_bytes));
+  commands.copyBuffer(job.chosen.handle(), job.staging.handle(), vk::BufferCopy(0, 0, bytes));
   submission.submit();
   submission.wait();
-  std::transform(rows, rows + chosen_bytes / sizeof(*rows), output,
+  const auto* rows = job.staging.mapped_as<uint32_t>();
+  std::transform(rows, rows + bytes / sizeof(*rows), output,
                  [this](uint32_t row) { return embeddings_.order.id_in(row); });
+}
+
+FilteredValues FilterWalks::read_filtered(const Job& job, uint32_t walks,
+                                          const std::vector<uint32_t>& rows) const {
+  const FilterWalkPush push = push_for(job, walks);
+  const uint64_t heads_at = uint64_t{walks} * rows.size() * sizeof(float);
+  const Buffer host(device_, heads_at + walks * sizeof(FilterWalkHead), MemoryUse::kStaging);
+  std::vector<vk::BufferCopy> regions;
+  for (uint32_t w = 0; w < walks; ++w) {
+    const uint64_t state = w * job.sizes.state_bytes;
+    regions.emplace_back(state, heads_at + w * sizeof(FilterWalkHead), sizeof(FilterWalkHead));
+    for (std::size_t i = 0; i < rows.size();) {
+      std::size_t end = i + 1;
+      while (end < rows.size() && rows[end] == rows[end - 1] + 1) ++end;
+      regions.emplace_back(state + uint64_t{push.at.scores} * 16 + rows[i] * sizeof(float),
+                           (w * rows.size() + i) * sizeof(float), (end - i) * sizeof(float));
+      i = end;
+    }
+  }
+  Submission submission(device_);
+  const vk::raii::CommandBuffer& commands = submission.begin();
+  record(commands, job.kernels.scores, push, scoring_workgroups(job, walks));
+  commands.copyBuffer(job.states.handle(), host.handle(), regions);
+  submission.submit();
+  submission.wait();
+  const auto* values = host.mapped_as<float>();
+  const auto* heads =
+      reinterpret_cast<const FilterWalkHead*>(host.mapped_as<std::byte>() + heads_at);
+  FilteredValues filtered{.values = {values, values + walks * rows.size()}, .bounds = {}};
+  for (uint32_t w = 0; w < walks; ++w) filtered.bounds.push_back(heads[w].bound);
+  return filtered;
+}
+
+void FilterWalks::check_known(const Job& job) {
+  std::vector<KnownSimilarity> known = embeddings_.known.in_rows(0, embeddings_.n);
+  std::erase_if(known, [](const KnownSimilarity& pair) { return pair.first == pair.second; });
+  // Walks from as many of the items known as are under way together, to all of them.
+  std::vector<uint32_t> items;
+  for (const KnownSimilarity& pair : known) {
+    if (items.empty() || items.back() != pair.first) items.push_back(pair.first);
+  }
+  if (items.empty()) return;
+  const std::span<const uint32_t> starts =
+      std::span(items).first(std::min<std::size_t>(items.size(), job.sizes.walks));
+  advance(starts, job, 1);
+  std::vector<uint32_t> rows;
+  rows.reserve(items.size());
+  for (const uint32_t item : items) rows.push_back(embeddings_.order.row_of(item));
+  const FilteredValues found = read_filtered(job, static_cast<uint32_t>(starts.size()), rows);
+  for (const KnownSimilarity& pair : known) {
+    const auto place = [&](uint32_t item) {
+      return static_cast<std::size_t>(std::find(items.begin(), items.end(), item) - items.begin());
+    };
+    const std::size_t walk = place(pair.first);
+    if (walk >= starts.size()) continue;
+    const double value = first_value(pair.value, embeddings_.known.weight(pair.first), job.order);
+    const double filtered = found.values[walk * items.size() + place(pair.second)];
+    // What is not a number is wrong, too.
+    if (std::abs(filtered - value) <= found.bounds[walk]) continue;
+    fail_as_wrong(pair, pair.value + (filtered - value) * kFixedPointOne);
+  }
 }
 
 }  // namespace vkc

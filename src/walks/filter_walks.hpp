@@ -9,6 +9,7 @@
 #include <memory>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "shaders/interface.h"
 #include "similarity/device_embeddings.hpp"
@@ -36,6 +37,12 @@ struct FilterWalkSizes {
   uint64_t vector_bytes;  // likewise
 };
 
+// The filtered values by which walks choose what comes next.
+struct FilteredValues {
+  std::vector<float> values;  // [walks][items], or rows
+  std::vector<float> bounds;  // of the errors of each walk's
+};
+
 // What multiplies all items with the vectors of walks. With more than a few walks at a time:
 enum class FilterProduct {
   kTexels,      // where shaders run on the CPU, in float32; for few and for many
@@ -59,6 +66,10 @@ class FilterWalks {
   void walk(std::span<const uint32_t> starts, uint32_t length, const Order& order,
             uint32_t* output);
 
+  // What walks filter by once each has chosen so many items; of items chosen it is above all
+  // others. For tests, of as many walks as are under way together.
+  FilteredValues filtered(std::span<const uint32_t> starts, uint32_t chosen, const Order& order);
+
   // Steps that were taken in several pieces, since the start.
   [[nodiscard]] uint64_t crowded_steps() const { return crowded_steps_; }
 
@@ -69,8 +80,22 @@ class FilterWalks {
   // What multiplies for so many walks at a time, and how many of them side by side.
   [[nodiscard]] std::pair<FilterProduct, uint32_t> multiplying(uint32_t walks) const;
   Kernels& kernels_for(bool scores, FilterProduct product, uint32_t side_by_side, uint32_t length);
+  Job make_job(std::size_t count, uint32_t length, const Order& order);
   [[nodiscard]] FilterWalkPush push_for(const Job& job, uint32_t walks) const;
-  void walk_group(std::span<const uint32_t> starts, const Job& job, uint32_t* output);
+  [[nodiscard]] uint64_t scoring_workgroups(const Job& job, uint32_t walks) const;
+  void record(const vk::raii::CommandBuffer& commands, const Kernel& kernel,
+              const FilterWalkPush& push, uint64_t workgroups) const;
+
+  // Walks from the starts until each has chosen so many items. Throws Error (WRONG_RESULT) where
+  // kernels do nothing.
+  void advance(std::span<const uint32_t> starts, const Job& job, uint32_t items);
+  void read_chosen(const Job& job, std::size_t walks, uint32_t* output) const;
+  // Filters once more, and reads what these rows have.
+  [[nodiscard]] FilteredValues read_filtered(const Job& job, uint32_t walks,
+                                             const std::vector<uint32_t>& rows) const;
+  // Filters what the host knows similarities of. Throws Error (WRONG_RESULT) where a value is
+  // farther off than the bound: a driver that failed, and did not say so.
+  void check_known(const Job& job);
 
   const Device& device_;
   const DeviceEmbeddings& embeddings_;

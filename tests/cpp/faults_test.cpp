@@ -259,6 +259,58 @@ TEST(WrongResults, AreFoundWhereMemoryIsShared) { stop_at_each_dispatch("integra
 
 TEST(WrongResults, AreFoundWhereMemoryIsTheDevices) { stop_at_each_dispatch("discrete"); }
 
+// What the filter finds rests on more kernels.
+void stop_at_each_dispatch_of_filters(const char* device_type) {
+  const ScopedEnvironment type("VKC_FAULT_DEVICE_TYPE", device_type);
+  const ScopedEnvironment walks("VKC_WALKS", "filter");
+  const ScopedEnvironment neighbors("VKC_NEIGHBORS", "filter");
+  constexpr uint32_t kN = 131;
+  constexpr uint32_t kStart = 7;
+  constexpr uint32_t kLength = 3;
+  const auto embeddings = generators::unequal_norms(kN, 9, 2);
+  const auto lists = reference::Neighbors(embeddings, false).lists(0, kN, 3);
+  const auto sequence = reference::Results(embeddings, false).sequence(kStart, kLength);
+  const auto is_wrong = [](VkcResult result) {
+    return failed(result, VKC_ERROR_WRONG_RESULT, {"wrong", "driver", "new context", "VKC_DEVICE"});
+  };
+  uint32_t wrong_walks = 0;
+  uint32_t wrong_lists = 0;
+  for (uint32_t dispatch = 1;; ++dispatch) {
+    ASSERT_LT(dispatch, 200U) << "kernels never do enough";
+    SCOPED_TRACE("dispatch " + std::to_string(dispatch));
+    const ScopedEnvironment fault("VKC_FAULT_DISPATCH", std::to_string(dispatch).c_str());
+    std::vector<uint32_t> ids(size_t{kN} * 3);
+    checks::Context ctx;
+    ASSERT_TRUE(succeeded(create(&ctx)));
+    checks::upload(ctx.get(), embeddings);
+    const VkcResult of_lists = vkc_compute_nearest_neighbors(ctx.get(), 3, ids.data(), nullptr);
+    if (of_lists == VKC_SUCCESS) {
+      EXPECT_EQ(ids, lists.ids);
+    } else {
+      ++wrong_lists;
+      EXPECT_TRUE(is_wrong(of_lists));
+    }
+    ASSERT_TRUE(succeeded(create(&ctx)));
+    checks::upload(ctx.get(), embeddings);
+    ids.resize(kLength);
+    const VkcResult of_walks =
+        vkc_compute_diversity_sequences(ctx.get(), &kStart, 1, kLength, ids.data());
+    if (of_walks == VKC_SUCCESS) {
+      EXPECT_EQ(ids, sequence);
+    } else {
+      ++wrong_walks;
+      EXPECT_TRUE(is_wrong(of_walks));
+    }
+    if (of_walks == VKC_SUCCESS && of_lists == VKC_SUCCESS) break;
+  }
+  EXPECT_GT(wrong_walks, 4U * (kLength - 1));
+  EXPECT_GE(wrong_lists, 1U);
+}
+
+TEST(WrongResults, OfFiltersAreFound) {
+  for (const char* type : {"integrated", "discrete"}) stop_at_each_dispatch_of_filters(type);
+}
+
 // Memory that holds the matrix of other embeddings, of the same number, is no result of these.
 TEST(WrongResults, OfEarlierEmbeddingsAreFound) {
   constexpr uint32_t kN = 131;

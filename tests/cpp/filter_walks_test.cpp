@@ -1,6 +1,5 @@
 // Walks by the filter, in each precision, with much room for candidates and with little: the
-// reference's sequences, also where embeddings are made to defeat the filter. And the filter
-// itself: its errors stay below the bound, and one that is wrong is noticed.
+// reference's sequences, also where embeddings are made to defeat the filter.
 #include "walks/filter_walks.hpp"
 
 #include <gtest/gtest.h>

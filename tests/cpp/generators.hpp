@@ -82,6 +82,38 @@ inline Embeddings zero_rows(uint32_t n, uint32_t d, uint64_t seed) {
   return embeddings;
 }
 
+// Rows in pairs that differ in the last bit of one number.
+inline Embeddings last_bits(uint32_t n, uint32_t d, uint64_t seed) {
+  Embeddings embeddings = generators::unequal_norms(n, d, seed);
+  for (uint32_t i = 1; i < n; i += 2) {
+    for (uint32_t k = 0; k < d; ++k) embeddings.row(i)[k] = embeddings.row(i - 1)[k];
+    embeddings.row(i)[i % d] = std::nextafter(embeddings.row(i)[i % d], 2.0F);
+  }
+  return embeddings;
+}
+
+// Rows around one direction, all so near it that float16 cannot tell them apart.
+inline Embeddings near_ties(uint32_t n, uint32_t d, uint64_t seed) {
+  Embeddings embeddings = generators::unequal_norms(n, d, seed);
+  for (uint32_t i = 0; i < n; ++i) {
+    for (uint32_t k = 0; k < d; ++k) {
+      embeddings.row(i)[k] = 1 + std::ldexp(embeddings.row(i)[k], -12);
+    }
+  }
+  return embeddings;
+}
+
+// Norms from 1e-20 to 1e20.
+inline Embeddings norms_of_any_size(uint32_t n, uint32_t d, uint64_t seed) {
+  Embeddings embeddings = generators::unequal_norms(n, d, seed);
+  for (uint32_t i = 0; i < n; ++i) {
+    for (uint32_t k = 0; k < d; ++k) {
+      embeddings.row(i)[k] *= std::pow(10.0F, static_cast<float>(i % 41) - 20);
+    }
+  }
+  return embeddings;
+}
+
 // Every row the same.
 inline Embeddings equal_rows(uint32_t n, uint32_t d, uint64_t seed) {
   Embeddings embeddings = unequal_norms(n, d, seed);
