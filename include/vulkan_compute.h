@@ -452,6 +452,15 @@ typedef enum VkcWork {
   VKC_WORK_NEIGHBORS = 3   /* the length (k) nearest neighbours of count items */
 } VkcWork;
 
+/* How a call gets its results, which are the same either way: what fits is taken, and of that what
+ * is estimated to be faster for the whole of what is asked. */
+typedef enum VkcWay {
+  VKC_WAY_NONE = 0,   /* nothing to choose between: an upload */
+  VKC_WAY_MATRIX = 1, /* from the similarity matrix, which stays on the device */
+  VKC_WAY_ROWS = 2,   /* from rows of that matrix, computed as they are needed */
+  VKC_WAY_FILTER = 3  /* without: fast arithmetic proposes a few candidates, integers decide */
+} VkcWay;
+
 /* What vkc_plan_memory is asked. */
 typedef struct VkcPlanRequest {
   uint32_t struct_size;    /* set by the caller to sizeof(VkcPlanRequest) */
@@ -479,10 +488,17 @@ typedef struct VkcMemoryPlan {
   uint64_t embeddings_bytes; /* in fixed point, with tables */
   uint64_t matrix_bytes;     /* the similarity matrix, or the rows of it that are there at a time */
   uint64_t work_bytes;       /* running sums of walks, keys of neighbours, buffers for transfers */
+  /* Since 0.2. */
+  uint32_t way;  /* a VkcWay */
+  float seconds; /* an estimate of how long the call computes, by which the way is chosen; with the
+                    matrix, but without upload and compilation of kernels. From rates of an H100 or
+                    of two cores of a CPU: other devices differ by their speed. 0: not estimated
+                    (uploads, similarities) */
 } VkcMemoryPlan;
 
 /* Says before anything is uploaded or allocated what memory a context takes to upload embeddings of
- * this size and then do this work, and whether that fits.
+ * this size and then do this work, whether that fits, which way the work will go, and about how
+ * long it will take.
  *
  * The context is taken to be empty: what it holds by now counts as not available. Peaks are upper
  * bounds where they depend on the embeddings or, in VKC_WORK_DIVERSITY, on the order; they leave
@@ -512,7 +528,7 @@ VKC_API VkcResult vkc_plan_memory(VkComputeContext* ctx, const VkcPlanRequest* r
 /* A VkcPlanRequest: all 0, but for struct_size. */
 #define VKC_PLAN_REQUEST_INIT {sizeof(VkcPlanRequest), 0, 0, 0, 0, 0}
 /* A VkcMemoryPlan: all 0, but for struct_size. */
-#define VKC_MEMORY_PLAN_INIT {sizeof(VkcMemoryPlan), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define VKC_MEMORY_PLAN_INIT {sizeof(VkcMemoryPlan), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 /* clang-format on */
 
 #ifdef __cplusplus

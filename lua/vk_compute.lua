@@ -336,14 +336,15 @@ function Context:set_progress(listener)
 end
 
 local WORKS = { upload = 0, similarity = 1, diversity = 2, neighbors = 3 }
+local WAYS = { "matrix", "rows", "filter" }
 
 local PLAN_OPTIONS = {
   n = "number", d = "number", work = "string", count = "number", length = "number", k = "number",
 }
 
 --- Tells what memory the context would take to upload embeddings of some size and then do some work with
--- them, and whether that fits. Allocates nothing, and needs no upload. The context is taken to be empty:
--- what it holds by now counts as not available.
+-- them, whether that fits, which way the work would go and about how long it would take. Allocates nothing, and
+-- needs no upload. The context is taken to be empty: what it holds by now counts as not available.
 --
 --     local plan = vk.plan_memory({ n = 7797, d = 768, work = "diversity" })
 --     print(plan.device_bytes, plan.available_device_bytes, plan.fits)
@@ -361,6 +362,10 @@ local PLAN_OPTIONS = {
 -- - `available_device_bytes`, `available_host_bytes`: now
 -- - `embeddings_bytes`, `matrix_bytes`, `work_bytes`: parts of device_bytes
 -- - `walks_at_once`: walks under way together
+-- - `way`: "matrix", "rows" (of the matrix, as they are needed) or "filter" (without a matrix); nil of
+--   an upload
+-- - `seconds`: about how long walks or neighbours will be computed, an estimate from rates of an H100 or of two cores
+--   of a CPU; without the upload. nil of other work
 -- @raise wrong options; more rows or items than there are; a length of 0 or above n
 function Context:plan_memory(options)
   local handle, lib = open(self)
@@ -394,6 +399,8 @@ function Context:plan_memory(options)
     embeddings_bytes = tonumber(plan.embeddings_bytes),
     matrix_bytes = tonumber(plan.matrix_bytes),
     work_bytes = tonumber(plan.work_bytes),
+    way = WAYS[plan.way],
+    seconds = plan.seconds > 0 and plan.seconds or nil,
   }
 end
 

@@ -68,7 +68,7 @@ class EmbeddingsInfo:
 
 @dataclass(frozen=True)
 class MemoryPlan:
-    """What memory some work takes, in bytes.
+    """What memory some work takes, in bytes, and about how long.
 
     Attributes
     ----------
@@ -85,6 +85,12 @@ class MemoryPlan:
         Now.
     embeddings_bytes, matrix_bytes, work_bytes : int
         Parts of device_bytes.
+    way : str
+        "matrix", "rows" (of the similarity matrix, as they are needed) or "filter" (without that
+        matrix); "none" of an upload.
+    seconds : float
+        About how long walks or neighbours will be computed, an estimate from rates of an H100 or
+        of two cores of a CPU; without the upload. 0 of other work.
     """
 
     fits: bool
@@ -97,6 +103,8 @@ class MemoryPlan:
     embeddings_bytes: int
     matrix_bytes: int
     work_bytes: int
+    way: str
+    seconds: float
 
 
 class _Listener:
@@ -306,7 +314,7 @@ class Context:
         count: int | None = None,
         length: int | None = None,
     ) -> MemoryPlan:
-        """Tells what memory it takes to upload embeddings and then do some work with them.
+        """Tells what memory, and about what time, some work with embeddings takes.
 
         Allocates nothing and needs no upload. The context is taken to be empty: what it holds by
         now counts as not available.
@@ -350,6 +358,7 @@ class Context:
         names = MemoryPlan.__dataclass_fields__
         found = {name: getattr(plan, name) for name in names}
         found["fits"], found["shared_memory"] = plan.fits == 1, plan.shared_memory == 1
+        found["way"] = declarations.Way(plan.way).name.lower()
         return MemoryPlan(**found)
 
     # ---- Embeddings ------------------------------------------------------------------------------

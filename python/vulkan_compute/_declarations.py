@@ -77,6 +77,15 @@ class Work(enum.IntEnum):
     NEIGHBORS = 3
 
 
+class Way(enum.IntEnum):
+    """VkcWay: how a call gets its results."""
+
+    NONE = 0
+    MATRIX = 1
+    ROWS = 2
+    FILTER = 3
+
+
 class _Sized(ctypes.Structure):
     """A struct that begins with its own size."""
 
@@ -158,6 +167,8 @@ class MemoryPlan(_Sized):
         ("embeddings_bytes", c_uint64),
         ("matrix_bytes", c_uint64),
         ("work_bytes", c_uint64),
+        ("way", c_uint32),
+        ("seconds", c_float),
     ]
 
 

@@ -29,7 +29,8 @@ WorkMemory filter_memory(const Device& device, const NeighborWork& work, uint64_
   return {.rows = again.rows.footprint(device, work.n),
           .buffers = buffer_footprint(device, filter_bytes + again.keys_bytes, MemoryUse::kDevice),
           .staging = std::max(filter.keys_bytes(work.k), again.keys_bytes),
-          .readable = again.rows.is_readable(device, work.n)};
+          .readable = again.rows.is_readable(device, work.n),
+          .way = VKC_WAY_FILTER};
 }
 
 // Of walks over the similarity matrix.
@@ -41,7 +42,8 @@ WorkMemory matrix_walks_memory(const Device& device, uint32_t n, std::size_t cou
   return {.rows = all.footprint(device, n),
           .buffers = sizes.footprint(device),
           .walks_at_once = static_cast<uint32_t>(std::min<uint64_t>(count, sizes.walks_at_once())),
-          .readable = all.is_readable(device, n)};
+          .readable = all.is_readable(device, n),
+          .way = VKC_WAY_MATRIX};
 }
 
 // Of walks by the filter, in an order that takes the most.
@@ -51,7 +53,10 @@ WorkMemory filter_walks_memory(const Device& device, uint32_t n, uint32_t d, std
   const Footprint units = FilterUnits::footprint(device, n, d, precision);
   const FilterWalkSizes sizes(device, n, d, count, length, true,
                               bytes_left(available, units.device));
-  return {.rows = {}, .buffers = units + sizes.footprint(device), .walks_at_once = sizes.walks};
+  return {.rows = {},
+          .buffers = units + sizes.footprint(device),
+          .walks_at_once = sizes.walks,
+          .way = VKC_WAY_FILTER};
 }
 
 }  // namespace
@@ -62,7 +67,8 @@ WorkMemory work_memory(const Device& device, uint32_t n, uint32_t d, const Work&
     return WorkMemory{.rows = rows.footprint(device, n),
                       .buffers = buffers,
                       .staging = staging,
-                      .readable = rows.is_readable(device, n)};
+                      .readable = rows.is_readable(device, n),
+                      .way = rows.whole ? VKC_WAY_MATRIX : VKC_WAY_ROWS};
   };
   const RowChoice choice = RowSource::choose(device, n, work.count, available);
   switch (work.kind) {
@@ -75,19 +81,27 @@ WorkMemory work_memory(const Device& device, uint32_t n, uint32_t d, const Work&
     case VKC_WORK_DIVERSITY: {
       const WalkRequest request{n, d, work.count, work.length};
       const WalkWay way = choose_walk_way(device, request, {false, available});
-      return way == WalkWay::kMatrix
-                 ? matrix_walks_memory(device, n, work.count, work.length, available)
-                 : filter_walks_memory(device, n, d, work.count, work.length, available);
+      WorkMemory walks =
+          way == WalkWay::kMatrix
+              ? matrix_walks_memory(device, n, work.count, work.length, available)
+              : filter_walks_memory(device, n, d, work.count, work.length, available);
+      walks.seconds = expected_walk_seconds(device, request, way, false);
+      return walks;
     }
     case VKC_WORK_NEIGHBORS: {
       const uint64_t halves = HalfVectors::bytes(n, d);
       const NeighborWork neighbors{.n = n, .d = d, .count = work.count, .k = work.length};
-      if (choose_way(device, neighbors, false, halves, available) != NeighborWay::kRows) {
-        return filter_memory(device, neighbors, available);
+      const NeighborWay way = choose_way(device, neighbors, false, halves, available);
+      WorkMemory found;
+      if (way == NeighborWay::kRows) {
+        const NeighborSizes sizes(device, n, work.count, work.length, choice);
+        const Footprint keys = buffer_footprint(device, sizes.keys_bytes, MemoryUse::kDevice);
+        found = memory(sizes.rows, keys, sizes.keys_bytes);
+      } else {
+        found = filter_memory(device, neighbors, available);
       }
-      const NeighborSizes sizes(device, n, work.count, work.length, choice);
-      const Footprint keys = buffer_footprint(device, sizes.keys_bytes, MemoryUse::kDevice);
-      return memory(sizes.rows, keys, sizes.keys_bytes);
+      found.seconds = expected_neighbor_seconds(device, neighbors, way, false, halves, available);
+      return found;
     }
   }
   return {};
@@ -119,6 +133,8 @@ VkcMemoryPlan plan_memory(const Device& device, uint32_t n, uint32_t d, const Wo
   plan.embeddings_bytes = embeddings.device;
   plan.matrix_bytes = memory.rows.device;
   plan.work_bytes = computing.device - embeddings.device - memory.rows.device;
+  plan.way = memory.way;
+  plan.seconds = static_cast<float>(memory.seconds);
   const bool fits = plan.device_bytes <= plan.available_device_bytes &&
                     plan.host_bytes <= plan.available_host_bytes && memory.readable &&
                     DeviceEmbeddings::is_readable(device, n, d);

@@ -1,4 +1,5 @@
-// What memory some work takes, worked out by the functions that later allocate it.
+// What memory some work takes, and about how long, worked out by the functions that later allocate
+// it and choose the way.
 #pragma once
 
 #include <cstdint>
@@ -22,6 +23,8 @@ struct WorkMemory {
   uint64_t staging = 0;  // bytes of each half
   uint32_t walks_at_once = 0;
   bool readable = true;  // the device can address the rows
+  VkcWay way = VKC_WAY_NONE;
+  double seconds = 0;  // to expect; 0: not estimated
 };
 
 // For n embeddings of dimension d that are there, on a device that has `available` bytes left.

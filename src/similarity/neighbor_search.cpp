@@ -27,8 +27,22 @@ struct Rates {
 constexpr Rates kGpu{6e12, 2e13, 8e13, 1e11, 1e15, 0, 2e-3};
 constexpr Rates kCpu{7e9, 2e10, 2e10, 8e7, 9e7, 7e-4, 2e-3};
 
-double seconds_of(const Device& device, const NeighborWork& work, NeighborWay way,
-                  bool matrix_is_there, uint64_t halves_bytes, uint64_t available) {
+bool filter_fits(const NeighborWork& work, uint64_t halves_bytes, uint64_t available,
+                 const Device& device) {
+  if (work.k > FilteredNeighbors::kMostNeighbors ||
+      !FilteredNeighbors::can_decide(device, work.d) ||
+      HalfVectors::bytes(work.n, work.d) > largest_readable_buffer(device)) {
+    return false;
+  }
+  const uint64_t left = bytes_left(available, halves_bytes);
+  const FilterSizes sizes(work.d, work.count, work.k, left);
+  return sizes.device_bytes(work.d, work.k) + 2 * sizes.keys_bytes(work.k) <= left / 2;
+}
+
+}  // namespace
+
+double expected_neighbor_seconds(const Device& device, const NeighborWork& work, NeighborWay way,
+                                 bool matrix_is_there, uint64_t halves_bytes, uint64_t available) {
   const Rates& rates = device.limits().is_cpu ? kCpu : kGpu;
   const double elements = static_cast<double>(work.n) * work.d;
   if (way == NeighborWay::kRows) {
@@ -45,20 +59,6 @@ double seconds_of(const Device& device, const NeighborWork& work, NeighborWay wa
          work.count * rates.filter_row +
          elements * static_cast<double>(round_up(work.count, FILTER_TILE_SIDE)) / rate;
 }
-
-bool filter_fits(const NeighborWork& work, uint64_t halves_bytes, uint64_t available,
-                 const Device& device) {
-  if (work.k > FilteredNeighbors::kMostNeighbors ||
-      !FilteredNeighbors::can_decide(device, work.d) ||
-      HalfVectors::bytes(work.n, work.d) > largest_readable_buffer(device)) {
-    return false;
-  }
-  const uint64_t left = bytes_left(available, halves_bytes);
-  const FilterSizes sizes(work.d, work.count, work.k, left);
-  return sizes.device_bytes(work.d, work.k) + 2 * sizes.keys_bytes(work.k) <= left / 2;
-}
-
-}  // namespace
 
 NeighborWay choose_way(const Device& device, const NeighborWork& work, bool matrix_is_there,
                        uint64_t halves_bytes, uint64_t available) {
@@ -80,7 +80,7 @@ NeighborWay choose_way(const Device& device, const NeighborWork& work, bool matr
   }
   if (!fits) return NeighborWay::kRows;
   const auto seconds = [&](NeighborWay way) {
-    return seconds_of(device, work, way, matrix_is_there, halves_bytes, available);
+    return expected_neighbor_seconds(device, work, way, matrix_is_there, halves_bytes, available);
   };
   return seconds(filter) < seconds(NeighborWay::kRows) ? filter : NeighborWay::kRows;
 }

@@ -34,6 +34,10 @@ struct NeighborWork {
 NeighborWay choose_way(const Device& device, const NeighborWork& work, bool matrix_is_there,
                        uint64_t halves_bytes, uint64_t available);
 
+// Seconds to expect, from rates measured on an H100 and, for CPUs, on two cores of a Xeon.
+double expected_neighbor_seconds(const Device& device, const NeighborWork& work, NeighborWay way,
+                                 bool matrix_is_there, uint64_t halves_bytes, uint64_t available);
+
 class NeighborSearch {
  public:
   // units: the unit vectors of what has neighbours, as RowSource has them.

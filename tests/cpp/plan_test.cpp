@@ -14,6 +14,7 @@
 #include <limits>
 #include <ostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "api/context.hpp"
@@ -207,6 +208,37 @@ TEST_F(HostMemory, OfAnUpload) { expect_planned({0, VKC_WORK_UPLOAD, 50000, 768,
 TEST_F(HostMemory, OfWalks) { expect_planned({0, VKC_WORK_DIVERSITY, 8000, 128, 100, 130}); }
 
 // ---- What is asked wrongly, and what does not fit -----------------------------------------------
+
+// The way is that which the call goes, and the time that by which it is chosen.
+TEST(Plan, TellsTheWayAndTheTime) {
+  const auto ctx = checks::make_context();
+  const auto plan = [&](uint32_t work, uint32_t n, uint32_t count, uint32_t length) {
+    return plan_of(ctx.get(), {0, work, n, 64, count, length});
+  };
+  const auto ways = [&](uint32_t work, const char* variable,
+                        const std::vector<std::pair<const char*, VkcWay>>& named) {
+    for (const auto& [name, way] : named) {
+      const checks::ScopedEnvironment environment(variable, name);
+      const VkcMemoryPlan of_one = plan(work, 2000, 1, 10);
+      const VkcMemoryPlan of_all = plan(work, 2000, 0, 10);
+      EXPECT_EQ(of_all.way, static_cast<uint32_t>(way)) << name;
+      EXPECT_EQ(of_all.matrix_bytes > 0,
+                of_all.way != VKC_WAY_FILTER || work == VKC_WORK_NEIGHBORS);
+      EXPECT_GT(of_one.seconds, 0);
+      EXPECT_GT(of_all.seconds, of_one.seconds);
+      EXPECT_GT(plan(work, 4000, 0, 10).seconds, of_all.seconds);
+    }
+  };
+  ways(VKC_WORK_DIVERSITY, "VKC_WALKS", {{"matrix", VKC_WAY_MATRIX}, {"filter", VKC_WAY_FILTER}});
+  ways(VKC_WORK_NEIGHBORS, "VKC_NEIGHBORS", {{"rows", VKC_WAY_MATRIX}, {"filter", VKC_WAY_FILTER}});
+  EXPECT_EQ(plan(VKC_WORK_NEIGHBORS, 2000, 1, 10).way, uint32_t{VKC_WAY_ROWS});
+  EXPECT_EQ(plan(VKC_WORK_UPLOAD, 2000, 0, 0).way, uint32_t{VKC_WAY_NONE});
+  EXPECT_EQ(plan(VKC_WORK_UPLOAD, 2000, 0, 0).seconds, 0);
+  // Twice the walks take about twice as long.
+  EXPECT_NEAR(plan(VKC_WORK_DIVERSITY, 2000, 4000, 2000).seconds /
+                  plan(VKC_WORK_DIVERSITY, 2000, 2000, 2000).seconds,
+              2, 0.5);
+}
 
 TEST(Requests, ThatAreWrong) {
   const checks::Context ctx = checks::make_context();

@@ -471,6 +471,10 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
     assert.are.equal(plan.device_bytes, plan.embeddings_bytes + plan.matrix_bytes + plan.work_bytes)
     local text = succeed("plan", "--rows", 2461, "--dim", 512, "--work", "upload")
     assert.is_truthy(text:find("^memory: at most [%d.]+ MB of the device .+ available\n$"), text)
+    assert.are.equal("matrix", plan.way)
+    text = succeed("plan", "--rows", 30000, "--dim", 512, "--count", 1, "--length", 10)
+    local way = "\nway: by the filter, without a similarity matrix; about [%d.]+ s of computing, an estimate\n$"
+    assert.is_truthy(text:find(way), text)
     local output, code = run("plan", "--rows", 20000000, "--dim", 8)
     assert.are.equal(1, code)
     assert.is_truthy(output:find("does not fit", 1, true), output)

@@ -158,3 +158,8 @@ def test_the_plan_is_the_memory_of_the_work(context):
     few = context.plan_memory(100_000, 768, "neighbors", count=1, length=10)
     assert 0 < few.device_bytes < context.plan_memory(100_000, 768, "diversity").device_bytes
     assert context.plan_memory(2**31, D).fits is False
+    assert few.way == "rows" and few.seconds > 0
+    upload = context.plan_memory(N, D, "upload")
+    assert (upload.way, upload.seconds) == ("none", 0)
+    walk = context.plan_memory(30_000, 512, count=1, length=10)
+    assert (walk.way, walk.matrix_bytes) == ("filter", 0)

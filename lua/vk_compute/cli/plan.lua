@@ -8,11 +8,24 @@ local plan_text = require("vk_compute.ffi.plan_text")
 local vk = require("vk_compute")
 
 local plan = {
-  summary = "tell what memory some work will take",
-  description = "Tells what memory of the device and of the host some work on embeddings takes, and"
-    .. " whether that fits. Computes nothing.",
+  summary = "tell what memory and time some work will take",
+  description = "Tells what memory of the device and of the host some work on embeddings takes, whether that fits,"
+    .. " which way the work will go and about how long it will take. Computes nothing.",
   epilog = "Exit codes: 0 it fits; 1 it does not; 2 the command failed, or was called wrongly.",
 }
+
+local WAYS = {
+  matrix = "by the similarity matrix",
+  rows = "by rows of the similarity matrix, as they are needed",
+  filter = "by the filter, without a similarity matrix",
+}
+
+local function way_text(result)
+  local way = "way: " .. WAYS[result.way]
+  if not result.seconds then return way end
+  local seconds = result.seconds < 10 and ("%.2g"):format(result.seconds) or ("%d"):format(result.seconds)
+  return ("%s; about %s s of computing, an estimate"):format(way, seconds)
+end
 
 function plan.declare(parser)
   parser:option("--rows", "number of embeddings"):argname("N"):count(1):convert(options_of.count)
@@ -35,6 +48,7 @@ function plan.main(options)
     length = options.length, k = options.length,
   })
   out:say(plan_text(result))
+  if result.way then out:say(way_text(result)) end
   out:document(result)
   context:shutdown()
   return result.fits and 0 or command.EXIT_NOT_WELL

@@ -155,6 +155,13 @@ typedef enum VkcWork {
   VKC_WORK_NEIGHBORS = 3
 } VkcWork;
 
+typedef enum VkcWay {
+  VKC_WAY_NONE = 0,
+  VKC_WAY_MATRIX = 1,
+  VKC_WAY_ROWS = 2,
+  VKC_WAY_FILTER = 3
+} VkcWay;
+
 typedef struct VkcPlanRequest {
   uint32_t struct_size;
   uint32_t work;
@@ -177,6 +184,9 @@ typedef struct VkcMemoryPlan {
   uint64_t embeddings_bytes;
   uint64_t matrix_bytes;
   uint64_t work_bytes;
+
+  uint32_t way;
+  float seconds;
 } VkcMemoryPlan;
 
 VkcResult vkc_plan_memory(VkComputeContext* ctx, const VkcPlanRequest* request,
