@@ -31,7 +31,7 @@ install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" mesa-vulkan-drivers 
   vulkan-validationlayers libgtest-dev nlohmann-json3-dev lua-busted lua-check clang-format clang-tidy \
   python3-numpy python3-pytest python3-pyflakes python3-pip python3-setuptools python3-wheel \
   python3-venv python3-matplotlib lua5.4 nodejs curl pkgconf luarocks mandoc locales jq \
-  doxygen lua-ldoc esbuild slurmctld slurmd slurm-client munge iproute2 procps parallel
+  doxygen lua-ldoc esbuild slurmctld slurmd slurm-client munge iproute2 procps parallel file zstd
 install_if_known lua-discount
 if [[ ! $fast ]]; then
   install_missing chromium-headless-shell

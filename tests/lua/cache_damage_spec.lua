@@ -95,24 +95,28 @@ describe("damage to an unfinished cache", function()
   it("that cuts NAME.journal at every byte of its last record", function()
     local whole = journal()
     local kept_lines = whole:match("^(.*\n)[^\n]+\n$")
-    local _, lines = kept_lines:gsub('"rows"', "")
+    cache_helper.write(path .. ".journal", kept_lines)
+    local kept = cache_helper.journalled(path)
     for bytes = #kept_lines, #whole - 1 do
       cache_helper.copy(stopped, path)
       cache_helper.write(path .. ".journal", whole:sub(1, bytes))
-      assert_repaired(lines, bytes > #kept_lines and "the last line is incomplete" or nil)
+      assert_repaired(kept, bytes > #kept_lines and "the last line is incomplete" or nil)
     end
   end)
 
   it(("that changes one of %d bytes in NAME.journal"):format(FLIPS), function()
     local bytes = #journal()
+    local largest = 0  -- rows of a record: more than one where the machine was busy
+    for count in journal():gmatch('"rows":%[%[%d+,(%d+)%]%]') do largest = math.max(largest, tonumber(count)) end
+    assert.is_true(largest > 0)
     for _ = 1, FLIPS do
       cache_helper.copy(stopped, path)
       cache_helper.flip(path .. ".journal", random(bytes), 2 ^ random(8))
       local text = cache_helper.must_compute(place.input, path)
       assert.is_truthy(text:find("damaged lines", 1, true) or text:find("last line is incomplete", 1, true), text)
-      -- One record, or two where the line feed between them was hit, holds a row each.
+      -- One record is lost, or two where the line feed between them was hit.
       local kept = tonumber(text:match("(%d+) kept"))
-      assert.is_true(kept >= done - 2, text)
+      assert.is_true(kept >= done - 2 * largest, text)
       assert.is_true(cache_helper.contents(path) == place.expected)
     end
   end)

@@ -124,6 +124,7 @@ import fcntl, os, pty, struct, sys, termios
 columns = int(sys.argv[1])
 pid, terminal = pty.fork()
 if pid == 0:
+    os.environ["TERM"] = "xterm"
     fcntl.ioctl(2, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     os.execv(sys.argv[2], sys.argv[2:])
 text = b""

@@ -8,7 +8,8 @@ set -euo pipefail
 
 export cmake=$1 CMAKE_GENERATOR=$2 source=$3 build=$4 version=$5
 work=$(mktemp -d)
-export work prefix=$work/moved
+cp "$source/tests/tools/grep_paths.sh" "$work"
+export work prefix=$work/moved grep_paths=$work/grep_paths.sh
 trap 'rm -rf "$work"' EXIT
 unset VKC_LIBRARY LUA_PATH LUA_CPATH LD_LIBRARY_PATH PKG_CONFIG_PATH CMAKE_PREFIX_PATH DESTDIR
 
@@ -19,13 +20,11 @@ expect() {
   exit 1
 }
 
-# expect_no_trees WHAT PLACE...: no file of these places names where the library was built or staged. Paths
-# of which such a name is the end, as ../src of a tree in /src, are other ones.
+# expect_no_trees WHAT PLACE...: no file of these places names where the library was built or staged.
 expect_no_trees() {
-  local what=$1 found=0 trees
+  local what=$1 found=0
   shift
-  trees=$(printf '%s\n' "$source" "$build" "$work/staged" | sed 's/[][\.*^$+?(){}|]/\\&/g' | paste -sd '|')
-  grep -rE -e "(^|[^.[:alnum:]_-])($trees)(\$|[^[:alnum:]_-])" "$@" || found=$?
+  "$grep_paths" "$source" "$build" "$work/staged" -- "$@" || found=$?
   if ((found == 1)); then return; fi
   echo "$what: they name the place the library was built in, or cannot be read" >&2
   exit 1

@@ -11,7 +11,9 @@ set -euo pipefail
 
 if [[ -z ${VKC_IN_NAMESPACES:-} ]]; then
   export VKC_IN_NAMESPACES=1
-  exec unshare --net --uts --pid --fork --kill-child --mount-proc bash "$0" "$@"
+  # Where the root is a folder (chroot) it is no place of a mount, whose propagation could be changed: /proc always is.
+  exec unshare --net --uts --pid --mount --propagation unchanged --fork --kill-child bash -c \
+    'mount --make-private /proc && mount -t proc proc /proc && exec "$0" "$@"' "$0" "$@"
 fi
 
 nodes=$1 folder=$(realpath -m "$2")
