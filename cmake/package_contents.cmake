@@ -1,5 +1,14 @@
 # Run by cpack where all that is installed lies in a folder of its own: adds what Debian asks of a package, and the
 # Python package.
+
+# Without these the package would not say which libraries it needs.
+foreach(program dpkg-shlibdeps file)
+  find_program(${program}_found ${program})
+  if(NOT ${program}_found)
+    message(FATAL_ERROR "${program} is missing, with which the package finds out what it needs: apt-get install dpkg-dev file")
+  endif()
+endforeach()
+
 # The folder is named in full.
 unset(ENV{DESTDIR})
 set(root ${CPACK_TEMPORARY_INSTALL_DIRECTORY}/usr)

@@ -31,8 +31,11 @@ install_missing "${BUILD_PACKAGES[@]}" "${RUN_PACKAGES[@]}" mesa-vulkan-drivers 
   vulkan-validationlayers libgtest-dev nlohmann-json3-dev lua-busted lua-check clang-format clang-tidy \
   python3-numpy python3-pytest python3-pyflakes python3-pip python3-setuptools python3-wheel \
   python3-venv python3-matplotlib lua5.4 nodejs curl pkgconf luarocks mandoc locales jq \
-  doxygen lua-ldoc esbuild slurmctld slurmd slurm-client munge iproute2 procps parallel file zstd
+  doxygen lua-ldoc esbuild slurmctld slurmd slurm-client munge iproute2 procps parallel bzip2 \
+  xz-utils zstd file dpkg-dev
 install_if_known lua-discount
+# Fresh roots may not know localhost, which Slurm asks for.
+if [[ ! -e /etc/hosts && $EUID == 0 ]]; then echo '127.0.0.1 localhost' >/etc/hosts; fi
 if [[ ! $fast ]]; then
   install_missing chromium-headless-shell
   if ! command -v npm >/dev/null; then install_missing npm; fi

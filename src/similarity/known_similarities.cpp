@@ -57,6 +57,7 @@ KnownSimilarities::KnownSimilarities(const FixedPointEmbeddings& embeddings, uin
 std::vector<KnownSimilarity> KnownSimilarities::of_other(const std::vector<int32_t>& unit,
                                                          uint32_t id) const {
   std::vector<KnownSimilarity> known;
+  known.reserve(items_.size());
   for (const Item& item : items_) known.push_back({id, item.id, similarity_of(unit, item.unit)});
   return known;
 }

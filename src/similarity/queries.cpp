@@ -16,7 +16,8 @@ Queries::Queries(Staging& staging, const DeviceEmbeddings& embeddings, uint32_t 
 
 void Queries::upload(HostThreads& threads, const FixedPointEmbeddings& fixed, uint32_t first,
                      uint32_t count) {
-  Progress::Phase phase(staging_.device().progress(), VKC_PHASE_UPLOAD, padded_rows_of(count));
+  const Progress::Phase phase(staging_.device().progress(), VKC_PHASE_UPLOAD,
+                              padded_rows_of(count));
   upload_units(staging_, threads, units_, fixed, count, embeddings_.d,
                [first](uint32_t row) { return first + row; });
   fixed_ = &fixed;

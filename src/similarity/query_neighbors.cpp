@@ -25,8 +25,8 @@ void QueryNeighbors::find(const float* queries, uint32_t count, uint32_t k, uint
                           float* similarities) {
   HostThreads threads;
   const FixedPointEmbeddings fixed = [&] {
-    Progress::Phase phase(device_.progress(), VKC_PHASE_UPLOAD,
-                          FixedPointEmbeddings::row_passes_of_queries(count));
+    const Progress::Phase phase(device_.progress(), VKC_PHASE_UPLOAD,
+                                FixedPointEmbeddings::row_passes_of_queries(count));
     return FixedPointEmbeddings(threads, device_.progress(), queries, count, embeddings_.d,
                                 embeddings_.mean);
   }();

@@ -447,6 +447,7 @@ void FilterWalks::advance(std::span<const uint32_t> starts, const Job& job, uint
   };
   const auto finish = [&](const vk::raii::CommandBuffer& commands) {
     std::vector<vk::BufferCopy> regions;
+    regions.reserve(walks);
     for (uint32_t w = 0; w < walks; ++w) {
       regions.emplace_back(w * job.sizes.state_bytes, chosen_bytes + w * sizeof(FilterWalkHead),
                            sizeof(FilterWalkHead));
@@ -458,6 +459,7 @@ void FilterWalks::advance(std::span<const uint32_t> starts, const Job& job, uint
 
   {
     std::vector<vk::BufferCopy> regions;
+    regions.reserve(walks);
     for (uint32_t w = 0; w < walks; ++w) {
       const uint64_t place = w * job.sizes.chosen_bytes;
       rows[place / sizeof(*rows)] = embeddings_.order.row_of(starts[w]);
