@@ -61,6 +61,8 @@ SlurmdPidFile=$folder/run/%n.pid
 SlurmctldLogFile=$folder/log/slurmctld
 SlurmdLogFile=$folder/log/%n
 CONF
+# No version is looked for then, which needs /sys: nothing here uses cgroups.
+echo "CgroupPlugin=cgroup/v1" >"$folder/cgroup.conf"
 gres=
 if ((gpus > 0)); then
   gres=" Gres=gpu:$gpus"
