@@ -245,7 +245,7 @@ TEST(NoEmbeddings, ComputingBeforeAnUpload) {
   std::array<float, 4> floats{};
   std::array<uint32_t, 4> items{};
   const auto no_embeddings = [](VkcResult result) {
-    return failed(result, VKC_ERROR_NO_EMBEDDINGS, {"vkc_upload_embeddings"});
+    return failed(result, VKC_ERROR_NO_EMBEDDINGS, {"upload some first"});
   };
   EXPECT_TRUE(no_embeddings(vkc_compute_similarity_matrix(ctx.get(), floats.data())));
   EXPECT_TRUE(no_embeddings(vkc_compute_similarity_rows(ctx.get(), 0, 1, floats.data())));

@@ -304,7 +304,7 @@ TEST(NeighborErrors, BeforeAnUpload) {
   const checks::Context ctx = checks::make_context();
   uint32_t id = 0;
   const auto no_embeddings = [](VkcResult result) {
-    return failed(result, VKC_ERROR_NO_EMBEDDINGS, {"vkc_upload_embeddings"});
+    return failed(result, VKC_ERROR_NO_EMBEDDINGS, {"upload some first"});
   };
   EXPECT_TRUE(no_embeddings(vkc_compute_nearest_neighbors(ctx.get(), 1, &id, nullptr)));
   EXPECT_TRUE(no_embeddings(vkc_compute_nearest_neighbors_of(ctx.get(), 0, 1, 1, &id, nullptr)));

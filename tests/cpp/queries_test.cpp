@@ -135,7 +135,7 @@ TEST(Queries, Errors) {
   const auto find = [&](uint32_t d, uint32_t k) {
     return vkc_find_nearest(ctx.get(), queries.values.data(), 3, d, k, ids.data(), nullptr);
   };
-  EXPECT_TRUE(failed(find(6, 1), VKC_ERROR_NO_EMBEDDINGS, {"vkc_upload_embeddings"}));
+  EXPECT_TRUE(failed(find(6, 1), VKC_ERROR_NO_EMBEDDINGS, {"upload some first"}));
   const Embeddings embeddings = generators::unequal_norms(100, 6, 1);
   checks::upload(ctx.get(), embeddings);
   EXPECT_TRUE(failed(find(7, 1), VKC_ERROR_INVALID_ARGUMENT, {"query_dim is 7", "have 6"}));
