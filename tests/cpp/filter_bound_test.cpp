@@ -58,10 +58,10 @@ std::vector<Set> sets(uint32_t n) {
           {"zero rows", generators::zero_rows(n, 33, 5)},
           {"norms from 1e-20 to 1e20", generators::norms_of_any_size(n, 9, 6)},
           {"last bits", generators::last_bits(n, 12, 7)},
-          {"one direction", generators::near_ties(n, 64, 8), false, 90},
+          {"one direction", generators::near_ties(n, 64, 8), false, 40},
           {"one direction, centred", generators::near_ties(n, 64, 9), true},
           {"d = 768", generators::unequal_norms(n / 4, 768, 10), false, 20},
-          {"d = 65536", generators::unequal_norms(n / 16, 65536, 11), false, 3}};
+          {"d = 65536", generators::unequal_norms(n / 16, 65536, 11), false, 2}};
 }
 
 reference::Rows<int32_t> cosines_of(const Embeddings& embeddings, bool center) {
@@ -357,7 +357,10 @@ TEST_F(FilterBound, OfWalks) {
     const vkc::DeviceEmbeddings resident(staging_, embeddings.values.data(), embeddings.n,
                                          embeddings.d, set.center);
     for (const Arithmetic& arithmetic : all) {
-      const bool slow = device_.limits().is_cpu && arithmetic.product == FilterProduct::kTiles;
+      // Kernels for GPUs are slow on a CPU: but for the one that is fastest there, some sets do.
+      const bool slow = device_.limits().is_cpu && arithmetic.product != FilterProduct::kTexels &&
+                        (arithmetic.product == FilterProduct::kTiles ||
+                         arithmetic.precision == FilterPrecision::kFloat);
       if (slow && embeddings.d != 17 && embeddings.d != 3) continue;
       const vkc::FilterUnits units(device_, resident, arithmetic.precision);
       pairs += expect_walks_within(set, exact, resident, units, arithmetic, device_);
