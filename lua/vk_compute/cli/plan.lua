@@ -20,11 +20,22 @@ local WAYS = {
   filter = "by the filter, without a similarity matrix",
 }
 
+local UNITS = { { 86400, "days" }, { 3600, "hours" }, { 60, "minutes" }, { 1, "s" } }
+
+-- A rough time, in the unit that people would say it in.
+local function rough(seconds)
+  if seconds < 0.01 then return "less than 0.01 s" end
+  for _, unit in ipairs(UNITS) do
+    local number = seconds / unit[1]
+    if number >= 2 then return ("about %.0f %s"):format(number, unit[2]) end
+  end
+  return ("about %.2g s"):format(seconds)
+end
+
 local function way_text(result)
   local way = "way: " .. WAYS[result.way]
   if not result.seconds then return way end
-  local seconds = result.seconds < 10 and ("%.2g"):format(result.seconds) or ("%d"):format(result.seconds)
-  return ("%s; about %s s of computing, an estimate"):format(way, seconds)
+  return ("%s; %s of computing, an estimate"):format(way, rough(result.seconds))
 end
 
 function plan.declare(parser)
