@@ -41,8 +41,8 @@ describe("the Debian package", function()
       assert.is_truthy((names .. "\n"):find(name .. "\n", 1, true), name)
     end
     assert.is_nil(names:find("__pycache__", 1, true))
-    local output, code = cache_helper.shell(helper.quoted(helper.ROOT .. "/tests/tools/grep_paths.sh", helper.ROOT, "--",
-      folder .. "/root"))
+    local output, code = cache_helper.shell(
+      helper.quoted(helper.ROOT .. "/tests/tools/grep_paths.sh", helper.ROOT, "--", folder .. "/root"))
     assert.are.same({ "", 1 }, { output, code })
   end)
 
