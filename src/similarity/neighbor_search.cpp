@@ -13,7 +13,7 @@ namespace {
 
 // How long a call takes beside another way: other devices of its kind differ in rates more than in
 // what these are to each other.
-struct Rates {
+struct NeighborRates {
   double exact;           // multiply-adds a second in fixed point
   double floats;          // in float32
   double matrices;        // by cooperative matrices
@@ -24,8 +24,8 @@ struct Rates {
 };
 
 // Of an H100, and of two cores of a Xeon.
-constexpr Rates kGpu{6e12, 2e13, 8e13, 1e11, 1e15, 0, 2e-3};
-constexpr Rates kCpu{7e9, 2e10, 2e10, 8e7, 9e7, 7e-4, 2e-3};
+constexpr NeighborRates kGpuNeighbors{6e12, 2e13, 8e13, 1e11, 1e15, 0, 2e-3};
+constexpr NeighborRates kCpuNeighbors{7e9, 2e10, 2e10, 8e7, 9e7, 7e-4, 2e-3};
 
 bool filter_fits(const NeighborWork& work, uint64_t halves_bytes, uint64_t available,
                  const Device& device) {
@@ -43,7 +43,7 @@ bool filter_fits(const NeighborWork& work, uint64_t halves_bytes, uint64_t avail
 
 double expected_neighbor_seconds(const Device& device, const NeighborWork& work, NeighborWay way,
                                  bool matrix_is_there, uint64_t halves_bytes, uint64_t available) {
-  const Rates& rates = device.limits().is_cpu ? kCpu : kGpu;
+  const NeighborRates& rates = device.limits().is_cpu ? kCpuNeighbors : kGpuNeighbors;
   const double elements = static_cast<double>(work.n) * work.d;
   if (way == NeighborWay::kRows) {
     const double selecting = static_cast<double>(work.n) * work.count / rates.selected;

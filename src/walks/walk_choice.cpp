@@ -13,7 +13,7 @@ namespace vkc {
 
 namespace {
 
-struct Rates {
+struct WalkRates {
   double products;      // multiply-adds of the matrix a second
   double additions;     // of walks over the matrix
   double fewest_walks;  // over the matrix: fewer at a time take as long
@@ -23,8 +23,8 @@ struct Rates {
   double filter_step;  // seconds that a step by the filter takes at least
 };
 
-constexpr Rates kGpu{1.4e13, 1e12, 1, 1.5e-6, 1.3e12, 0, 3e-5};
-constexpr Rates kCpu{1.2e10, 1.2e9, 2, 1e-5, 3.2e9, 9e-9, 2e-4};
+constexpr WalkRates kGpuWalks{1.4e13, 1e12, 1, 1.5e-6, 1.3e12, 0, 3e-5};
+constexpr WalkRates kCpuWalks{1.2e10, 1.2e9, 2, 1e-5, 3.2e9, 9e-9, 2e-4};
 
 // Multiply-adds of the filter a second, for as many walks as keep its kernel busy.
 double filter_products(const Device& device) {
@@ -54,7 +54,7 @@ bool matrix_fits(const Device& device, uint32_t n, uint64_t available) {
 
 double expected_walk_seconds(const Device& device, const WalkRequest& request, WalkWay way,
                              bool has_matrix) {
-  const Rates& rates = device.limits().is_cpu ? kCpu : kGpu;
+  const WalkRates& rates = device.limits().is_cpu ? kCpuWalks : kGpuWalks;
   const double n = request.n;
   const auto count = static_cast<double>(request.count);
   const double steps = static_cast<double>(request.length) - 1;
