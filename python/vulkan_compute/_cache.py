@@ -368,7 +368,11 @@ def load_cache(
             f" {found.checksums.size} rows are done. Run the computation again to go on, or load what"
             " there is with partial=True"
         )
-    cache = Cache(path, found)
+    try:
+        cache = Cache(path, found)
+    except FileNotFoundError:
+        # A writer has given the file its final name meanwhile.
+        cache = Cache(path, _find(path))
     if embeddings is not None:
         differences = _differences(cache.metadata, arguments.embeddings(embeddings))
         if differences:

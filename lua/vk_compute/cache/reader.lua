@@ -47,8 +47,7 @@ end
 
 local OPTIONS = { embeddings = "string|table", partial = "boolean" }
 
--- Opens what source.open found.
-local function open(from, path, options, kind)
+local function check_wanted(from, path, options, kind)
   if kind and from.what.kind ~= kind then
     fail("%s holds %s, not %s", path, kinds[from.what.kind].rows, kinds[kind].rows)
   end
@@ -56,10 +55,22 @@ local function open(from, path, options, kind)
     fail("%s is not finished: %.0f of %.0f rows are done. Run the computation again to go on", path,
       from.done, from.place.count)
   end
-  local size = files.stat(from.file).st_size
-  if size ~= from.place.file_bytes then
-    fail("%s is %.0f bytes long and should be %.0f: it is damaged: %s", from.file, size, from.place.file_bytes,
-      repair_hint(path, from.what))
+end
+
+-- Opens what a function of source finds.
+local function open(find, path, options, kind)
+  local from = find(path)
+  check_wanted(from, path, options, kind)
+  local info = files.stat(from.file)
+  if info and info.st_size ~= from.place.file_bytes then
+    fail("%s is %.0f bytes long and should be %.0f: it is damaged: %s", from.file, info.st_size,
+      from.place.file_bytes, repair_hint(path, from.what))
+  end
+  local ok, mapping = pcall(files.map, from.file, from.place.file_bytes)
+  if not ok then
+    -- A writer has given the file its final name meanwhile.
+    if not from.finished and not files.stat(from.file) then return open(find, path, options, kind) end
+    error(mapping, 0)
   end
   local items
   if options.embeddings then
@@ -68,7 +79,7 @@ local function open(from, path, options, kind)
     if read.ids then items = require("vk_compute.formats.items").new(read) end
   end
   return setmetatable(identity.copy(from.what, {
-    path = path, finished = from.finished, done = from.done, source = from, mapping = files.map(from.file, size),
+    path = path, finished = from.finished, done = from.done, source = from, mapping = mapping,
     viewed = false, items = items,
   }), Cache)
 end
@@ -92,12 +103,12 @@ function reader.load(path, options, kind)
     errors.raise("path must be a string, but is %s", arguments.describe(path))
   end
   options = arguments.options(options, OPTIONS)
-  return open(source.open_whole(path), path, options, kind)
+  return open(source.open_whole, path, options, kind)
 end
 
 --- The same of a finished cache that may be a shard: only those of its rows that there are may be asked for.
 function reader.load_rows(path, kind)
-  return open(source.open(path), path, {}, kind)
+  return open(source.open, path, {}, kind)
 end
 
 --- A cache open for reading: what @{load} gives.
