@@ -19,7 +19,7 @@
 #include "base/error.hpp"
 #include "checks.hpp"
 #include "device_variant.hpp"
-#include "filter_arithmetics.hpp"
+#include "filter_devices.hpp"
 #include "generators.hpp"
 #include "shaders/interface.h"
 #include "similarity/device_embeddings.hpp"
@@ -87,15 +87,7 @@ struct Errors {
 
 // ---- Pairs of items, as neighbours are filtered
 
-// On the device as it is, and on one with the kernels for GPUs.
-class FilterBoundOfPairs : public testing::TestWithParam<DeviceVariant> {
- private:
-  const ScopedDeviceVariant variant_{GetParam()};
-
- protected:
-  vkc::Device device_{"", true};
-  vkc::Staging staging_{device_};
-};
+class FilterBoundOfPairs : public OnFilterDevice {};
 
 // The products of all pairs of up to MOST_CANDIDATES items, as the filter's kernels compute them;
 // in the scale of cosines.
@@ -215,10 +207,7 @@ TEST_P(FilterBoundOfPairs, HasTheErrorOfTheConversion) {
   EXPECT_GT(halves.error(), 0x1p-14);
 }
 
-const std::vector<DeviceVariant> variants{{"AsItIs", nullptr, nullptr, nullptr},
-                                          {"Discrete", "discrete", nullptr, nullptr}};
-
-INSTANTIATE_TEST_SUITE_P(Devices, FilterBoundOfPairs, testing::ValuesIn(variants),
+INSTANTIATE_TEST_SUITE_P(Devices, FilterBoundOfPairs, testing::ValuesIn(filter_device_variants),
                          [](const auto& test) { return test.param.name; });
 
 // ---- Pairs of a walk and an item

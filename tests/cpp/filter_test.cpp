@@ -8,7 +8,7 @@
 
 #include "checks.hpp"
 #include "device_variant.hpp"
-#include "filter_arithmetics.hpp"
+#include "filter_devices.hpp"
 #include "generators.hpp"
 #include "similarity/device_embeddings.hpp"
 #include "similarity/filtered_neighbors.hpp"
@@ -31,15 +31,7 @@ Embeddings many_equal(uint32_t n, uint32_t equal, uint32_t d, uint64_t seed) {
   return embeddings;
 }
 
-// On the device as it is, and on one with the kernels for GPUs.
-class Filter : public testing::TestWithParam<DeviceVariant> {
- private:
-  const ScopedDeviceVariant variant_{GetParam()};
-
- protected:
-  vkc::Device device_{"", true};
-  vkc::Staging staging_{device_};
-};
+class Filter : public OnFilterDevice {};
 
 void expect_as_exact(vkc::Staging& staging, const Embeddings& embeddings, bool center,
                      const std::set<uint32_t>& ks, bool overflows = false) {
@@ -94,10 +86,7 @@ TEST_P(Filter, ManyEqualRows) {
   expect_as_exact(staging_, generators::near_ties(1600, 16, 2), false, {20}, true);
 }
 
-const std::vector<DeviceVariant> variants{{"AsItIs", nullptr, nullptr, nullptr},
-                                          {"Discrete", "discrete", nullptr, nullptr}};
-
-INSTANTIATE_TEST_SUITE_P(Devices, Filter, testing::ValuesIn(variants),
+INSTANTIATE_TEST_SUITE_P(Devices, Filter, testing::ValuesIn(filter_device_variants),
                          [](const auto& test) { return test.param.name; });
 
 // By the C API, where all ways give the same.
