@@ -117,7 +117,7 @@ end
 --     print(embeddings.description)
 --     vk.upload_embeddings(embeddings, { center = true })
 -- @tparam string path; "-" is standard input
--- @tparam[opt] table options `array`, `n`, `d`, `skip_missing`, `skip_zero`: see
+-- @tparam[opt] table options `array`, `n`, `d`, `skip_missing`, `skip_zero`, `progress`: see
 -- @{vk_compute.formats.embedding_file.read}
 -- @treturn table `data` (`float*`, n x d, valid while the table is held), `n`, `d`, `bytes`, `path`,
 -- `format`, `description`, `ids`, `skipped`: see there. @{Context:upload_embeddings} takes it, without
@@ -128,6 +128,7 @@ function vk.read_embeddings(path, options)
   if type(path) ~= "string" then raise("path must be a string, but is %s", arguments.describe(path)) end
   options = arguments.options(options, {
     array = "string", n = "number", d = "number", skip_missing = "boolean", skip_zero = "boolean",
+    progress = "function",
   })
   for _, name in ipairs({ "n", "d" }) do
     if options[name] and arguments.uint32(options[name], "option " .. name) == 0 then

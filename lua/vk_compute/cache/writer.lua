@@ -42,6 +42,7 @@ local Run = {}
 Run.__index = Run
 
 function Run:report(phase, done)
+  local last = self.samples[#self.samples]
   self.job.report({
     kind = self.what.kind,
     phase = phase,
@@ -51,6 +52,7 @@ function Run:report(phase, done)
     call = self.workers and self.workers:call(),
     seconds = clock.monotonic() - self.began,
     rate = rate.estimate(self.samples),
+    age = last and clock.monotonic() - last.time,
   })
 end
 
@@ -329,8 +331,8 @@ end
 --   second)
 -- - `report`: function (state), called some times a second while the device computes: `kind`, `phase`
 --   ("starting", "preparing", "computing", "checking", "finishing"), `done`, `total`, `seconds`,
---   `device`, `rate` (rows a second), `call` (what the device is at: `phase`, `done` and `total`, as
---   Context:set_progress tells them); the last three may be nil
+--   `device`, `rate` (rows a second), `age` (seconds since the last rows came), `call` (what the device is at: `phase`,
+--   `done` and `total`, as Context:set_progress tells them); the last four may be nil
 -- - `opened`: nil, or function (name, type), told what device computes, where one has to
 -- - `plan`: function (plan), told before anything is computed what memory that takes: as from
 --   Context:plan_memory. What does not fit is refused

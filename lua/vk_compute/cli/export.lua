@@ -3,8 +3,8 @@
 
 local cache = require("vk_compute.cache")
 local command = require("vk_compute.cli.command")
-local embedding_file = require("vk_compute.formats.embedding_file")
 local files = require("vk_compute.system.files")
+local input = require("vk_compute.cli.input")
 local options_of = require("vk_compute.cli.options")
 local output = require("vk_compute.cli.output")
 local stop = require("vk_compute.cli.stop")
@@ -37,7 +37,7 @@ function export.main(options)
   if options.binary and options.ids then command.refuse_use("--ids goes with JSON: plain binary holds indices") end
   local write = options.binary and cache.export_binary or cache.export_json
   write(options.CACHE, options.OUTPUT, {
-    stop = stop.count, force = options.force, embeddings = options.ids and embedding_file.read(options.ids),
+    stop = stop.count, force = options.force, embeddings = options.ids and input.read_file(options.ids, {}, options),
   })
   output.new(options):document({
     path = options.CACHE, output = options.OUTPUT, format = options.binary and "binary" or "json",

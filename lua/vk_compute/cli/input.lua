@@ -55,15 +55,31 @@ local function say_odd_norms(embeddings, out)
   end
 end
 
+--- Reads a file of embeddings. How much is read is shown; Ctrl-C ends it.
+-- @tparam string path
+-- @tparam table how as for embedding_file.read
+-- @tparam table options of the command
+-- @tparam[opt] Output out where progress is also shown that is no bar on a terminal
+-- @treturn table as from embedding_file.read
+function input.read_file(path, how, options, out)
+  local own_out = output.new(options)
+  function how.progress(done, total)
+    if stop.count() > 0 then fail("stopped") end
+    local state = { phase = "reading", path = path, done = done, total = total }
+    if out then out:progress(state) else own_out:bar(state) end
+  end
+  return embedding_file.read(path, how)
+end
+
 --- Reads the file EMBEDDINGS.
 -- @tparam table options of the command
 -- @tparam[opt] Output out is told what the file was found to be
 -- @treturn table as from embedding_file.read
 function input.read(options, out)
-  local embeddings = embedding_file.read(options.EMBEDDINGS, {
+  local embeddings = input.read_file(options.EMBEDDINGS, {
     n = options.rows, d = options.dim, skip_missing = options.skip_missing,
     skip_zero = options.skip_zero, array = options.array,
-  })
+  }, options, out)
   if out then
     out:note(("%s: %s"):format(printable.line(embeddings.path), printable.line(embeddings.description)))
   end
@@ -77,7 +93,7 @@ end
 -- @tparam Output out
 function input.read_queries(options, embeddings, out)
   if not options.queries then return end
-  local queries = embedding_file.read(options.queries)
+  local queries = input.read_file(options.queries, {}, options, out)
   if queries.d ~= embeddings.d then
     fail("%s has embeddings of %.0f numbers, and %s of %.0f: make queries with the model that made the embeddings",
       queries.path, queries.d, embeddings.path, embeddings.d)
@@ -105,17 +121,20 @@ end
 -- @tparam[opt] Output out where progress is also shown that is no bar on a terminal
 -- @treturn Context
 function input.upload(options, embeddings, out)
+  local own_out, began = output.new(options), clock.monotonic()
+  local function show(state)
+    if out then out:progress(state) else own_out:bar(state) end
+  end
+  own_out:bar({ phase = "starting", seconds = 0 })
   local context = vk.new({ device = options.device })
   local info = context:device_info()
-  local own_out, began = output.new(options), clock.monotonic()
   input.say_device(options, own_out, info.name, info.type)
   context:set_progress(function(phase, done, total)
     if stop.count() > 0 then fail("stopped") end
-    local state = {
+    show({
       phase = "calling", call = { phase = phase, done = done, total = total }, device = info.name,
       seconds = clock.monotonic() - began,
-    }
-    if out then out:progress(state) else own_out:bar(state) end
+    })
   end)
   local ok, problem = pcall(context.upload_embeddings, context, embeddings.data, embeddings.n,
     embeddings.d, { center = options.center or false })

@@ -29,7 +29,8 @@ local function rows_text(state)
   if state.rate then
     parts[2] = rate_text(state.rate)
     if state.rate > 0 then
-      parts[3] = "ETA " .. messages.duration((state.total - state.done) / state.rate)
+      local left = (state.total - state.done) / state.rate - (state.age or 0)
+      parts[3] = "ETA " .. messages.duration(math.max(left, 0))
     end
   end
   return table.concat(parts, ", ")
@@ -44,13 +45,23 @@ local CALLS = {
   neighbors = "searching for neighbours",
 }
 
+-- Lines are cut to the terminal's width: what changes comes before what may be long.
 local function call_text(state)
   local call = state.call
-  return ("%s on %s: %.0f %%, %.0f s"):format(CALLS[call.phase] or "computing", state.device or "the device",
-    100 * call.done / math.max(call.total, 1), state.seconds)
+  local doing, figures = CALLS[call.phase] or "computing",
+    ("%.1f %%, %.0f s"):format(100 * call.done / math.max(call.total, 1), state.seconds)
+  local device = state.device or "the device"
+  if state.step then return ("%s: %s, %s on %s"):format(state.step, figures, doing, device) end
+  return ("%s: %s, on %s"):format(doing, figures, device)
+end
+
+local function reading_text(state)
+  if not state.total then return ("reading: %.0f MB of %s"):format(state.done / 1e6, state.path) end
+  return ("reading: %.0f %% of %s"):format(100 * state.done / math.max(state.total, 1), state.path)
 end
 
 local PHASES = {
+  reading = reading_text,
   calling = call_text,
   starting = function(state)
     if state.call then return call_text(state) end
@@ -62,7 +73,7 @@ local PHASES = {
       kinds[state.kind].work == "diversity" and "the similarity matrix and " or "", state.device, state.seconds)
   end,
   computing = rows_text,
-  step = function(state) return ("%s: %s"):format(state.step, state.call and call_text(state) or rows_text(state)) end,
+  step = function(state) return state.call and call_text(state) or ("%s: %s"):format(state.step, rows_text(state)) end,
   checking = function(state)
     return ("checking rows on disk: %.0f of %.0f"):format(state.done, state.total)
   end,

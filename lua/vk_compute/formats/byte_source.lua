@@ -3,10 +3,11 @@
 -- A source has the fields `path` (its name in messages), `file` (the name of the file that holds it), `extension`,
 -- `size` (nil where the end is not known yet) and `head`, its first bytes. `source:read(pointer, bytes, offset)`
 -- gives how many there were: fewer than asked for only at the end. Of a source without a size, bytes behind the
--- head can be read once, in order.
+-- head can be read once, in order. Where it `reads_anywhere`, several processes may read at once.
 -- @module vk_compute.formats.byte_source
 
 local ffi = require("ffi")
+local clock = require("vk_compute.system.clock")
 local files = require("vk_compute.system.files")
 local new_float_list = require("vk_compute.formats.float_list")
 
@@ -34,7 +35,7 @@ end
 -- @tparam number size
 function byte_source.of_file(fd, path, size)
   return take_head({
-    path = path, file = path, extension = extension_of(path), size = size,
+    path = path, file = path, extension = extension_of(path), size = size, reads_anywhere = true,
     read = function(_, pointer, bytes, offset) return files.read(fd, path, pointer, bytes, offset) end,
   })
 end
@@ -97,6 +98,32 @@ end
 function byte_source.of_pipe(fd, path)
   return byte_source.in_order({ path = path, file = path, extension = extension_of(path) },
     function(pointer, bytes) return files.read_on(fd, path, pointer, bytes) end)
+end
+
+-- How often it is told how much is read: seconds.
+local TELL_INTERVAL = 0.1
+
+--- The same source, which tells how much of it is read.
+-- @tparam table source
+-- @tparam function progress (done, total), in bytes: called several times a second; total is nil where it is not known
+-- @treturn table a byte source with, as fields, `untold`, the first one, and `progress`, a function (done)
+function byte_source.telling(source, progress)
+  local most, told_at = 0, clock.monotonic()
+  local function tell(done)
+    most = math.max(most, done)
+    local now = clock.monotonic()
+    if now - told_at < TELL_INTERVAL then return end
+    told_at = now
+    progress(most, source.size)
+  end
+  return setmetatable({
+    untold = source, progress = tell,
+    read = function(_, pointer, bytes, offset)
+      local count = source:read(pointer, bytes, offset)
+      tell(offset + count)
+      return count
+    end,
+  }, { __index = source })
 end
 
 --- All of a source without a size, in memory.

@@ -14,6 +14,7 @@
 -- In messages lines and columns of text count from 1, as editors show them; rows, items, numbers and bytes from 0.
 -- @module vk_compute.formats.embedding_file
 
+local ffi = require("ffi")
 local byte_source = require("vk_compute.formats.byte_source")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
@@ -102,7 +103,13 @@ end
 
 -- Takes zero rows out where that is wanted. What is left of them, and other odd norms, is for the caller to tell.
 local function look_at_norms(file, result, skip_zero)
-  local found = norms.look(result.data, result.n, result.d)
+  local norm_of = result.norm_of
+  local function measure()
+    norm_of = ffi.new("double[?]", result.n)
+    norms.measure(result.data, 0, result.n, result.d, norm_of)
+  end
+  if not norm_of then measure() end
+  local found = norms.look(norm_of, result.n)
   local zero_rows = found.zero_rows
   if skip_zero and zero_rows[1] then
     local kept = norms.take_out(result.data, result.n, result.d, zero_rows)
@@ -113,15 +120,27 @@ local function look_at_norms(file, result, skip_zero)
     result.details = ("%s; %.0f of %.0f embeddings are all zeros and are left out: rows %s. Ids are the numbers of "
       .. "the items kept"):format(result.details or "", #zero_rows, result.n, norms.list(zero_rows))
     result.n, zero_rows = kept, {}
-    found = norms.look(result.data, result.n, result.d)
+    measure()
+    found = norms.look(norm_of, result.n)
   end
+  result.norm_of, result.norm_memory = nil, nil
   result.zero_rows, result.outlier = zero_rows, found.outlier
 end
 
 local function read(file, options)
+  local function telling(source)
+    return options.progress and byte_source.telling(source, options.progress) or source
+  end
+  file = telling(file)
   if file.head == "" then fail("%s is empty: write the embeddings anew", file.path) end
   local format
-  if file.size then format = format_of(file) else format, file = format_of_pipe(file) end
+  if file.size then
+    format = format_of(file)
+  else
+    local source
+    format, source = format_of_pipe(file)
+    if source ~= file then file = telling(source) end
+  end
   file.known_formats = embedding_file.NAMES
   if options.array and not format.has_arrays then
     fail("%s has no arrays with names: leave out the option array (--array)", file.path)
@@ -159,6 +178,8 @@ end
 -- - `skip_missing`: true leaves out the items of JSON that have no embedding, instead of refusing them.
 --   **Ids are then the numbers of the items kept**, not of those in the file, nor their poem_index
 -- - `skip_zero`: true leaves out embeddings of which every number is 0. **Ids are then the numbers of those kept**
+-- - `progress`: `function(done, total)`, told several times a second how many bytes are read; total is nil of a pipe.
+--   What it raises ends the reading, and is raised
 -- @treturn table
 --
 -- - `data`: `float*`, n x d, row-major, valid while the table is held

@@ -10,7 +10,7 @@ local norms = {}
 local RATIO = 1e7
 
 -- Four sums: one after another, additions would wait for each other.
-local function norm_of(row, d)
+local function norm_of_row(row, d)
   local a, b, c, e = 0, 0, 0, 0
   local fours = d - d % 4
   for k = 0, fours - 4, 4 do
@@ -21,19 +21,28 @@ local function norm_of(row, d)
   return math.sqrt((a + b) + (c + e))
 end
 
---- Looks at all rows.
--- @param data `float*`, n x d
+--- Measures rows.
+-- @param data `float*`, all rows
+-- @tparam number first
+-- @tparam number count
+-- @tparam number d
+-- @param norm_of `double*`, the norms of all rows: those measured are written
+function norms.measure(data, first, count, d, norm_of)
+  for row = first, first + count - 1 do norm_of[row] = norm_of_row(data + row * d, d) end
+end
+
+--- Looks at the norms of all rows.
+-- @param norm_of `double*`
+-- @tparam number n
 -- @treturn table
 --
 -- - `zero_rows`: numbers of the rows of which every number is 0
 -- - `outlier`: nil, or where norms are further apart than weights allow: `row`, the one with the greatest norm,
 --   `ratio` to the least one that is not 0, and `count` of the others that are too small beside it
-function norms.look(data, n, d)
-  local all = ffi.new("double[?]", n)
+function norms.look(norm_of, n)
   local zero_rows, greatest, least, outlier_row = {}, 0, math.huge, nil
   for row = 0, n - 1 do
-    local norm = norm_of(data + row * d, d)
-    all[row] = norm
+    local norm = norm_of[row]
     if norm == 0 then
       zero_rows[#zero_rows + 1] = row
     else
@@ -44,7 +53,7 @@ function norms.look(data, n, d)
   if greatest < RATIO * least then return { zero_rows = zero_rows } end
   local count = 0
   for row = 0, n - 1 do
-    if all[row] > 0 and all[row] * RATIO <= greatest then count = count + 1 end
+    if norm_of[row] > 0 and norm_of[row] * RATIO <= greatest then count = count + 1 end
   end
   return { zero_rows = zero_rows, outlier = { row = outlier_row, ratio = greatest / least, count = count } }
 end

@@ -30,6 +30,7 @@ if not pcall(ffi.typeof, "vk_compute_sigset") then
   int madvise(void *address, size_t bytes, int advice);
 
   int prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d);
+  int sched_getaffinity(int pid, size_t bytes, uint8_t *mask);
   int sigemptyset(vk_compute_sigset *set);
   int sigaddset(vk_compute_sigset *set, int signal);
   int sigprocmask(int how, const vk_compute_sigset *set, vk_compute_sigset *old);
