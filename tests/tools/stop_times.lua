@@ -6,7 +6,8 @@
 --
 -- FOLDER gets the embeddings and the caches that commands need, and keeps them. COMMAND is a name of the list below, or
 -- the beginning of some; default: all. Environment variables, such as VKC_DEVICE, are those of the commands, too.
--- LIMIT is when each run is stopped at last: seconds, 12 where it is not set.
+-- LIMIT is when each run is stopped at last: seconds, 12 where it is not set. MOMENTS: when Ctrl-C is pressed, such as
+-- "0.1 0.5 1".
 
 local ROOT = arg[0]:match("^(.*)/[^/]*$") .. "/../.."
 package.path = ROOT .. "/lua/?.lua;" .. ROOT .. "/tests/lua/?.lua;" .. package.path
@@ -16,8 +17,12 @@ local terminal = require("terminal_helper")
 local npy_header = require("vk_compute.formats.npy_header")
 
 local PROGRAM = ROOT .. "/bin/vulkan-compute"
-local MOMENTS = { 0.05, 0.15, 0.3, 0.45, 0.6, 0.8, 1.1, 1.5, 2, 2.7, 3.5, 5, 7, 9 }
+local USUAL_MOMENTS = { 0.05, 0.15, 0.3, 0.45, 0.6, 0.8, 1.1, 1.5, 2, 2.7, 3.5, 5, 7, 9 }
 local LIMIT = tonumber(os.getenv("LIMIT") or 12)
+local MOMENTS = {}
+for moment in (os.getenv("MOMENTS") or table.concat(USUAL_MOMENTS, " ")):gmatch("%S+") do
+  MOMENTS[#MOMENTS + 1] = tonumber(moment)
+end
 
 local folder, n, d = arg[1], tonumber(arg[2]), tonumber(arg[3])
 local chosen = { unpack(arg, 4) }
@@ -26,20 +31,24 @@ local function exists(name) return os.execute("test -e '" .. path(name) .. "'") 
 
 -- ---- What commands need --------------------------------------------------------------------------
 
--- Rows of a table of random numbers, begun anywhere: like random ones to a device, and quickly made.
+-- Sums of two parts of a table of random numbers, begun anywhere: like random numbers to a device, and quickly made.
 local function write_embeddings(name, count)
-  local table_of, state = ffi.new("float[?]", 2 ^ 20 + d), 4711
-  for k = 0, 2 ^ 20 + d - 1 do
+  local entries, state = 2 ^ 20, 4711
+  local random, sums = ffi.new("float[?]", entries + d), ffi.new("float[?]", d)
+  local function draw()
     state = state * 16807 % 2147483647
-    local u = state / 2147483647
-    state = state * 16807 % 2147483647
-    table_of[k] = math.sqrt(-2 * math.log(u + 1e-12)) * math.cos(2 * math.pi * state / 2147483647) / math.sqrt(d)
+    return state
+  end
+  for k = 0, entries + d - 1 do
+    local u = draw() / 2147483647
+    random[k] = math.sqrt(-2 * math.log(u)) * math.cos(2 * math.pi * draw() / 2147483647) / math.sqrt(2 * d)
   end
   local file = assert(io.open(path(name), "wb"))
   file:write(npy_header.float32_header(count, d))
   for _ = 1, count do
-    state = state * 16807 % 2147483647
-    file:write(ffi.string(table_of + state % 2 ^ 20, 4 * d))
+    local one, other = random + draw() % entries, random + draw() % entries
+    for k = 0, d - 1 do sums[k] = one[k] + other[k] end
+    file:write(ffi.string(sums, 4 * d))
   end
   file:close()
 end
@@ -73,9 +82,12 @@ local function prepare()
   if not exists("e.npy") then write_embeddings("e.npy", n) end
   if not exists("q.npy") then write_embeddings("q.npy", math.ceil(n / 4)) end
   if not exists("e.jsonl") then write_json("e.jsonl", math.min(n, 20000)) end
-  must_run("cache", "@e.npy", "@whole.npy", "--length", "20")
+  if not exists("whole.npy") then must_run("cache", "@e.npy", "@whole.npy", "--length", "20") end
   for shard = 0, 1 do
-    must_run("neighbors", "@e.npy", ("@s%d.npy"):format(shard), "--queries", "@q.npy", "--shard", shard .. "/2")
+    local name = ("s%d.npy"):format(shard)
+    if not exists(name) then
+      must_run("neighbors", "@e.npy", "@" .. name, "--queries", "@q.npy", "--shard", shard .. "/2")
+    end
   end
 end
 

@@ -69,7 +69,7 @@ local function read_items(options, embeddings, out)
   return items
 end
 
--- A function that gather.all tells how far it is; what the device is at in a long call is told, too.
+-- Functions that gather.all and page.write tell how far they are; what the device is at in a long call is told, too.
 local function new_progress(options, out, context)
   local device, began, current = context:device_info().name, clock.monotonic(), nil
   local function heed_stop()
@@ -86,6 +86,9 @@ local function new_progress(options, out, context)
     heed_stop()
     current = step
     out:progress({ phase = "step", step = step, done = done, total = total })
+  end, function(done, total)
+    heed_stop()
+    out:progress({ phase = "writing", done = done, total = total })
   end
 end
 
@@ -103,15 +106,15 @@ local function write(options, out, most_bytes)
   })
   if note then out:notice("note: " .. note) end
   local context = input.upload(options, embeddings)
+  local progress, writing_progress = new_progress(options, out, context)
   local facts, arrays = gather.all({
-    context = context, embeddings = embeddings, lists = all, picks = picks,
-    progress = new_progress(options, out, context),
+    context = context, embeddings = embeddings, lists = all, picks = picks, progress = progress,
   })
   facts.n, facts.d, facts.picks, facts.notes = embeddings.n, embeddings.d, picks, { note }
   facts.source = printable.utf8(options.EMBEDDINGS:match("[^/]*$"))
   facts.device, facts.version, facts.definition = context:device_info().name, vk.version(), vk.definition_version()
   context:shutdown()
-  page.write(options.output, { facts = facts, arrays = arrays, items = described })
+  page.write(options.output, { facts = facts, arrays = arrays, items = described, progress = writing_progress })
   local seconds, bytes = clock.monotonic() - began, files.stat(options.output).st_size
   out:say("finished: " .. printable.line(options.output))
   out:say(("  items        %.0f, lists of %.0f"):format(embeddings.n, picks))

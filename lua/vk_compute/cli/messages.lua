@@ -80,6 +80,7 @@ local PHASES = {
   merging = function(state)
     return ("merging: %.0f of %.0f rows"):format(state.done, state.total)
   end,
+  writing = function(state) return ("writing: %.0f %%"):format(100 * state.done / math.max(state.total, 1)) end,
   finishing = function() return "finishing" end,
 }
 

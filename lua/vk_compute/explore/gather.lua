@@ -121,10 +121,14 @@ local function judge_pairs(o, pairs_of_picks, tallies, into)
   local n, of_row = o.embeddings.n, pairs_of_picks.of_row
   if of_row == 0 then return end
   for l, own in ipairs(tallies) do
-    local cosines = pairs_of_picks:of_list(l)
-    for item = 0, n - 1 do own:add_pairs(cosines + item * of_row, of_row) end
-    if l <= #o.lists then
-      for k = 0, n * of_row - 1 do into[(l - 1) * n * of_row + k] = rounded(THOUSANDTHS * cosines[k]) end
+    local cosines, progress = pairs_of_picks:of_list(l), begin(o, ("pairs of list %d of %d"):format(l, #tallies))
+    for item = 0, n - 1 do
+      local first = item * of_row
+      own:add_pairs(cosines + first, of_row)
+      if l <= #o.lists then
+        for k = first, first + of_row - 1 do into[(l - 1) * n * of_row + k] = rounded(THOUSANDTHS * cosines[k]) end
+      end
+      progress(item + 1, n)
     end
   end
 end

@@ -7,11 +7,11 @@
 
 local ffi = require("ffi")
 local base64 = require("vk_compute.system.base64")
-local deflate = require("vk_compute.system.deflate")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
 local json = require("vk_compute.system.json")
 local target = require("vk_compute.cache.target")
+local zlib = require("vk_compute.system.zlib")
 
 local page = {}
 
@@ -90,7 +90,7 @@ end
 
 local function write_json(put, name, value)
   local text = json.encode_lists(value)
-  write_block(put, name, base64(deflate(text, #text)))
+  write_block(put, name, base64(zlib.compress(text, #text)))
 end
 
 --- What names items, as the page holds it.
@@ -107,12 +107,15 @@ end
 
 --- Writes the page. To be called within target.locked.
 -- @tparam string path
--- @tparam table o `facts`: what is told in JSON; `arrays`: as from gather.all; `items`: as from describe_items
+-- @tparam table o `facts`: what is told in JSON; `arrays`: as from gather.all; `items`: as from describe_items;
+-- `progress`: nil, or function (done, total), told now and then how many bytes are compressed; what it raises ends it
 function page.write(path, o)
   local before, after = page.template()
   local wide = o.facts.n > 65535
   o.facts.id_bytes = wide and 4 or 2
   files.remove_temporaries(path)
+  local done, total = 0, 0
+  for _, array in pairs(o.arrays) do total = total + ffi.sizeof(array.data) end
   files.replace_with(path, function(put)
     put(before, #before)
     write_json(put, "facts", o.facts)
@@ -120,7 +123,11 @@ function page.write(path, o)
     local is_id = {}
     for _, name in ipairs(IDS) do is_id[name] = true end
     for name, array in pairs(o.arrays) do
-      write_block(put, name, base64(deflate(planes(is_id[name] and not wide and narrow(array) or array))))
+      local numbers, bytes = planes(is_id[name] and not wide and narrow(array) or array)
+      write_block(put, name, base64(zlib.compress(numbers, bytes, o.progress and function(of_array)
+        o.progress(done + of_array * ffi.sizeof(array.data) / math.max(bytes, 1), total)
+      end)))
+      done = done + ffi.sizeof(array.data)
     end
     put(after, #after)
   end)
