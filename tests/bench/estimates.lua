@@ -3,10 +3,10 @@
 --
 --   tests/bench/estimates.lua LIMIT N... [--dim D]
 --
--- On the device of choice, for each of the sizes N, of random embeddings (D: 768): what takes more than LIMIT seconds by
--- the plan or more than a plan's memory is left out. Seconds of computing, on a CPU also the processors' time by their
--- number: what it would be where nothing else runs. Each is measured once, after one that is not counted, by which
--- kernels are compiled.
+-- On the device of choice, for each of the sizes N, of random embeddings (D: 768): what takes more than LIMIT seconds
+-- by the plan, or more memory than there is, is left out. Seconds of computing, on a CPU also the processors' time by
+-- their number: what it would be where nothing else runs. Each is measured once, after one that is not counted, by
+-- which kernels are compiled.
 
 local ROOT = arg[0]:match("^(.*)/[^/]*$") .. "/../.."
 package.path = ROOT .. "/lua/?.lua;" .. package.path
@@ -53,8 +53,8 @@ local WALK_WAYS, NEIGHBOR_WAYS = { "matrix", "filter" }, { "rows", "filter", "fi
 local processors = tonumber(io.popen("nproc"):read("*a"))
 
 local function report(n, name, way, plan, chosen, measured, of_processors)
-  print(("| %.0f | %s | %s%s | %.3g | %.3g%s | %.2f |"):format(n, name, way, chosen and ", chosen" or "", plan, measured,
-    of_processors and (" (%.3g)"):format(of_processors) or "", plan / (of_processors or measured)))
+  print(("| %.0f | %s | %s%s | %.3g | %.3g%s | %.2f |"):format(n, name, way, chosen and ", chosen" or "", plan,
+    measured, of_processors and (" (%.3g)"):format(of_processors) or "", plan / (of_processors or measured)))
   io.stdout:flush()
 end
 

@@ -168,7 +168,7 @@ print(a.dtype.str, a.shape, a.flags.c_contiguous, (a[:, 0] == numpy.arange(%d)).
     cache_helper.wait(pid)
     os.remove(shown)
     assert.is_truthy(text:match("^%S+: %.npy of float32, [^\n]*\n"
-      .. "opening .-\nbuilding the similarity matrix .-\n%d+ of 2461 rows"), text)
+      .. "opening .-\ncomputing the first rows: .-\n%d+ of 2461 rows"), text)
     assert.is_truthy(text:match("\n%d+ of 2461 rows %([%d.]+ %%%), [%d.]+ rows/s, ETA %d+:%d%d\n"), text)
   end)
 

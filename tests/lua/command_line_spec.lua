@@ -484,7 +484,7 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
 
   it("tells what memory a cache takes before it computes, and refuses what does not fit", function()
     local _, notes = succeed("cache", place.input, path)
-    assert.is_truthy(notes:find("\nmemory: at most .-\nbuilding the similarity matrix"), notes)
+    assert.is_truthy(notes:find("\nmemory: at most .-\ncomputing the first rows: "), notes)
     local many = folder .. "/many.f32"
     helper.execute("truncate", "-s", "160000000", many)
     local _, code, errors = run("cache", many, folder .. "/many.npy", "--dim", "1", "--length", "2")

@@ -46,7 +46,8 @@ local function check_output(path, output, parts, force)
 end
 
 -- Calls parts.begin(put, what), each(put, row, pointer), finish(put): put(data, bytes) appends to the output.
-local function write(from, path, output, stop, parts)
+local function write(from, path, output, options, parts)
+  local stop, report = options.stop, options.report
   if not from.finished then
     fail("%s is not finished: %.0f of %.0f rows are done", path, from.done, from.place.count)
   end
@@ -58,8 +59,9 @@ local function write(from, path, output, stop, parts)
         fail("row %.0f of %s is damaged: %s", row, path, repair_hint(path, from.what))
       end
       parts.each(put, row, pointer)
-    end, function()
+    end, function(done)
       if stop and stop() > 0 then fail("stopped: %s was not written", output) end
+      if report then report(done, from.place.count) end
     end)
     parts.finish(put)
   end)
@@ -71,7 +73,7 @@ local function export_to(path, output, options, parts)
   target.locked(output, function()
     -- Another export may have been written in between.
     check_output(path, output, parts, options.force)
-    write(from, path, output, options.stop, parts)
+    write(from, path, output, options, parts)
   end)
 end
 
@@ -103,9 +105,9 @@ end
 -- neighbours as "neighbors" instead of "sequences".
 -- @tparam string path the cache
 -- @tparam string output the file to write, complete or not at all: see @{vk_compute.cache.target}
--- @tparam[opt] table options `stop`: function () -> how often the user has asked to stop; `force`: replace
--- a file of any kind; `embeddings`: as from embedding_file.read, those that the cache was made from: then ids of
--- these stand for the items, as strings
+-- @tparam[opt] table options `stop`: function () -> how often the user has asked to stop; `report`: function (done,
+-- total), told how many rows are written; `force`: replace a file of any kind; `embeddings`: as from
+-- embedding_file.read, those that the cache was made from: then ids of these stand for the items, as strings
 function export.json(path, output, options)
   options = options or {}
   local names, values, value_of, list, length = nil, nil, nil, {}, nil
@@ -137,8 +139,7 @@ end
 --- Exports as plain binary: uint32 n, then n rows of length uint32, all little-endian.
 -- @tparam string path the cache
 -- @tparam string output the file to write, complete or not at all: see @{vk_compute.cache.target}
--- @tparam[opt] table options `stop`: function () -> how often the user has asked to stop; `force`: replace
--- a file of any kind
+-- @tparam[opt] table options `stop`, `report` and `force`, as for export.json
 function export.binary(path, output, options)
   local row_bytes
   export_to(path, output, options or {}, {

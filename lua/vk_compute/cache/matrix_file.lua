@@ -59,7 +59,10 @@ local function each_batch(context, n, path, put, report, stop)
   local function heed_stop()
     if stop() > 0 then fail("stopped: %s was not written", path) end
   end
-  context:set_progress(heed_stop)
+  context:set_progress(function(phase, rows_done)
+    heed_stop()
+    if phase == "similarities" then report(done + rows_done) end
+  end)
   while done < n do
     heed_stop()
     count = math.min(count, n - done)

@@ -33,7 +33,7 @@ return function(job, what, list, visit)
         first = first + message.count
         if first <= #list then process:request(0, list, first) end
       end
-      job.report(ready and "computing" or "starting", first - 1, #list)
+      job.report(ready and "computing" or "starting", first - 1, #list, process.call)
       -- With all rows there, what the caller does with them comes before a stop.
       if first <= #list and job.stop() > 0 then fail("stopped") end
     end

@@ -150,7 +150,8 @@ end
 -- - fields of an identity (identity.lua), such as `length`: what the cache must have, where given
 -- - `repair`: whether to put right what is damaged, by computing those rows
 -- - `opened`: nil, or function (name, type), told what device computes
--- - `report`: function (phase, done, total): "checking", "starting", "computing"
+-- - `report`: function (phase, done, total, call): "checking", "starting", "computing"; `call` is what the device is
+--   at, `phase`, `done` and `total` as Context:set_progress tells them, or nil
 -- - `stop`: function () -> how often the user has asked to stop
 -- @treturn table `kind`, `finished`, `total`, `done` (rows there were), `damaged` (rows), `problems` (texts),
 -- `sampled` (rows computed and compared), `remaining` (problems left after a repair; nil where nothing

@@ -56,7 +56,7 @@ function diversity_sequence.main(options)
   options_of.check_order(options)
   input.check(options)
   local embeddings = input.read(options)
-  local items = new_items(embeddings, options.texts)
+  local items = new_items(embeddings, options.texts, nil, input.reading(options.texts, options))
   local n, length = embeddings.n, options.length or embeddings.n
   local start = items:index_of(options.start, "--start", "--texts FILE")
   if length > n then

@@ -57,7 +57,8 @@ local function check_utf8(strings, what, path)
 end
 
 local function read_items(options, embeddings, out)
-  local items = new_items(embeddings, options.texts, options.groups)
+  local items = new_items(embeddings, options.texts, options.groups,
+    input.reading(options.texts or options.groups, options, out))
   check_utf8(items.texts, "text", options.texts)
   check_utf8(items.groups, "group", options.groups)
   check_utf8(items.ids, "id", options.texts or options.EMBEDDINGS)

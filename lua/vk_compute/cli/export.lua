@@ -36,10 +36,12 @@ function export.main(options)
   end
   if options.binary and options.ids then command.refuse_use("--ids goes with JSON: plain binary holds indices") end
   local write = options.binary and cache.export_binary or cache.export_json
+  local out = output.new(options)
   write(options.CACHE, options.OUTPUT, {
+    report = function(done, total) out:bar({ phase = "writing", done = done, total = total }) end,
     stop = stop.count, force = options.force, embeddings = options.ids and input.read_file(options.ids, {}, options),
   })
-  output.new(options):document({
+  out:document({
     path = options.CACHE, output = options.OUTPUT, format = options.binary and "binary" or "json",
     bytes = files.stat(options.OUTPUT).st_size,
   })

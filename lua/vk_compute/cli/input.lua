@@ -55,19 +55,28 @@ local function say_odd_norms(embeddings, out)
   end
 end
 
---- Reads a file of embeddings. How much is read is shown; Ctrl-C ends it.
+--- A function that shows how much of a file is read, and ends the reading with Ctrl-C.
 -- @tparam string path
--- @tparam table how as for embedding_file.read
 -- @tparam table options of the command
 -- @tparam[opt] Output out where progress is also shown that is no bar on a terminal
--- @treturn table as from embedding_file.read
-function input.read_file(path, how, options, out)
+-- @treturn function (done, total), in bytes
+function input.reading(path, options, out)
   local own_out = output.new(options)
-  function how.progress(done, total)
+  return function(done, total)
     if stop.count() > 0 then fail("stopped") end
     local state = { phase = "reading", path = path, done = done, total = total }
     if out then out:progress(state) else own_out:bar(state) end
   end
+end
+
+--- Reads a file of embeddings. How much is read is shown; Ctrl-C ends it.
+-- @tparam string path
+-- @tparam table how as for embedding_file.read
+-- @tparam table options of the command
+-- @tparam[opt] Output out as for input.reading
+-- @treturn table as from embedding_file.read
+function input.read_file(path, how, options, out)
+  how.progress = input.reading(path, options, out)
   return embedding_file.read(path, how)
 end
 

@@ -69,8 +69,7 @@ local PHASES = {
   end,
   preparing = function(state)
     if state.call then return call_text(state) end
-    return ("building %sthe first rows on %s, %.0f s"):format(
-      kinds[state.kind].work == "diversity" and "the similarity matrix and " or "", state.device, state.seconds)
+    return ("computing the first rows: %.0f s, on %s"):format(state.seconds, state.device)
   end,
   computing = rows_text,
   step = function(state) return state.call and call_text(state) or ("%s: %s"):format(state.step, rows_text(state)) end,

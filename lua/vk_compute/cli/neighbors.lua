@@ -26,7 +26,7 @@ local into_file = require("vk_compute.cli.cache_command")("neighbors", {
 local function print_those_of_one(options)
   input.check(options)
   local embeddings = input.read(options)
-  local items = new_items(embeddings, options.texts)
+  local items = new_items(embeddings, options.texts, nil, input.reading(options.texts, options))
   local item, n = items:index_of(options.of, "--of", "--texts FILE"), embeddings.n
   if n == 1 then fail("%s holds one embedding, which has no neighbours", embeddings.path) end
   local k = options.length or math.min(DEFAULT_PRINTED, n - 1)

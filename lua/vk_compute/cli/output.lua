@@ -129,8 +129,9 @@ function Output:progress(state)
   if self.silent then return end
   local at = clock.monotonic()
   local interval = bar_possible and BAR_INTERVAL or PLAIN_INTERVAL
-  if at - self.last_shown < interval and state.phase == self.last_phase then return end
-  self.last_shown, self.last_phase = at, state.phase
+  local phase = state.step or state.phase == "calling" and state.call.phase or state.phase
+  if at - self.last_shown < interval and phase == self.last_phase then return end
+  self.last_shown, self.last_phase = at, phase
   if bar_possible then
     try_write(io.stderr, "\r" .. fit(messages.bar(state)) .. "\27[K")
     bar_shown = true

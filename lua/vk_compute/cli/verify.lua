@@ -2,6 +2,7 @@
 -- @module vk_compute.cli.verify
 
 local cache = require("vk_compute.cache")
+local clock = require("vk_compute.system.clock")
 local check = require("vk_compute.cli.check")
 local command = require("vk_compute.cli.command")
 local file_kind = require("vk_compute.cache.file_kind")
@@ -60,12 +61,13 @@ end
 
 -- Verifies one file and says what came of it.
 local function verify_file(options, path, kind, embeddings, out)
+  local began = clock.monotonic()
   local ok, result = pcall(cache.verify, {
     vk = vk, kind = kind, path = path, embeddings = embeddings, length = options.length,
     centered = options.center or nil, device = options.device, repair = options.repair,
-    report = function(phase, done, total)
-      out:progress({ kind = kind, phase = phase == "computing" and "checking" or phase, done = done, total = total,
-        seconds = 0 })
+    report = function(phase, done, total, call)
+      local shown = call and "calling" or phase == "computing" and "checking" or phase
+      out:progress({ phase = shown, done = done, total = total, call = call, seconds = clock.monotonic() - began })
     end,
     opened = function(...) input.say_device(options, out, ...) end,
     stop = stop.count,

@@ -25,17 +25,21 @@ end
 -- @tparam table embeddings as from embedding_file.read
 -- @tparam[opt] string texts a file: JSONL, `{"id": .., "text": ..}` or `{"text": ..}` a line; or a text a line
 -- @tparam[opt] string groups the same of what items belong to: `{"id": .., "group": ..}`, ...
+-- @tparam[opt] function progress (done, total): how much of a file is read, in bytes; what it raises ends the reading
 -- @treturn Items `n`; `ids`, `texts`, `groups`: lists of strings, in order, nil where there are none
 -- @raise with the file's name: texts that are missing or do not fit
-function items.new(embeddings, texts, groups)
+function items.new(embeddings, texts, groups, progress)
   local ids
   if embeddings.ids then
     ids = {}
     for k = 1, embeddings.n do ids[k] = id_text(embeddings.ids[k]) end
   end
   local self = setmetatable({ path = embeddings.path, n = embeddings.n, ids = ids }, Items)
-  if texts then self.texts, self.ids = texts_file.read(texts, embeddings.n, self.ids, id_text, "text") end
-  if groups then self.groups, self.ids = texts_file.read(groups, embeddings.n, self.ids, id_text, "group") end
+  local function read(path, member)
+    return texts_file.read(path, embeddings.n, self.ids, id_text, member, progress)
+  end
+  if texts then self.texts, self.ids = read(texts, "text") end
+  if groups then self.groups, self.ids = read(groups, "group") end
   return self
 end
 

@@ -10,6 +10,8 @@ local printable = require("vk_compute.system.printable")
 local texts = {}
 
 local BYTE_ORDER_MARK = "\239\187\191"
+-- Bytes that are gone through between two words of progress: some hundredths of a second.
+local PIECE = 2 ^ 20
 
 local function decode(line, path, number, member)
   local ok, item = pcall(json.decode, line)
@@ -48,11 +50,16 @@ end
 
 -- The lines of a file: tables with `text`, `line` (its number), and `id` where they have one. Whether they are JSON
 -- the first one that is not empty tells; of JSON empty lines are passed over.
-local function read_lines(path, member)
+local function read_lines(path, member, progress)
   local contents = contents_of(path)
   local list, number, is_json = {}, 0, contents:find("^%s*{") ~= nil
+  local done, told = 0, 0
   for line in contents:gmatch("([^\n]*)\n?") do
-    number = number + 1
+    number, done = number + 1, done + #line + 1
+    if progress and done - told > PIECE then
+      progress(done, #contents)
+      told = done
+    end
     line = line:gsub("\r$", "")
     if not is_json then
       list[number] = { text = line, line = number }
@@ -127,11 +134,12 @@ end
 -- @tparam[opt] {string,...} ids of the items
 -- @tparam function id_text an id of the file -> a string, as in ids
 -- @tparam string member "text" or "group"
+-- @tparam[opt] function progress (done, total), in bytes; what it raises ends the reading
 -- @treturn {string,...} texts
 -- @treturn {string,...} ids, of the items or of the file; nil where there are none
 -- @raise with the file's name: texts that are missing or do not fit
-function texts.read(path, n, ids, id_text, member)
-  local list, contents = read_lines(path, member)
+function texts.read(path, n, ids, id_text, member, progress)
+  local list, contents = read_lines(path, member, progress)
   if ids then check_all_have_ids(list, path) end
   local has_ids = have_ids(list)
   -- Where an id stands for several items, the order tells them apart.
