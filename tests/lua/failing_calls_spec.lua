@@ -15,34 +15,12 @@ local matrix_file = require("vk_compute.cache.matrix_file")
 local reader = require("vk_compute.cache.reader")
 local target = require("vk_compute.cache.target")
 local verify = require("vk_compute.cache.verify")
+local walks_in_order = require("walks_in_order")
 local writer = require("vk_compute.cache.writer")
 
 local N, D = 6, 2
 
--- A context whose walks go through the items in order.
-local Context = {}
-Context.__index = Context
-function Context.plan_memory() return { fits = true } end
-function Context.device_info() return { name = "none" } end
-function Context.upload_embeddings() end
-function Context.set_progress() end
-function Context.recommended_batch() return 2 end
-function Context.shutdown() end
-function Context.embeddings_info() return { num_embeddings = N } end
-function Context.compute_similarity_rows(_, first, count, options)
-  for k = 0, count * N - 1 do options.into[k] = (first * N + k) % (N + 1) == 0 and 1 or 0.5 end
-end
-function Context.compute_diversity_sequences(_, starts, length, options)
-  for k = 0, options.count - 1 do
-    for place = 0, length - 1 do options.into[k * length + place] = (starts[k] + place) % N end
-  end
-end
-
-local VK = {
-  new = function() return setmetatable({}, Context) end,
-  definition_version = function() return 1 end,
-  version = function() return "0.1.0" end,
-}
+local VK = walks_in_order(N, 2)
 
 -- The calls that can fail, and how: functions of files raise in words, those of lua-posix return nil and a message.
 local CALLS = {
@@ -164,7 +142,7 @@ describe("a failing call", function()
     local matrix = folder .. "/matrix.npy"
     local function write_matrix()
       target.locked(matrix, function()
-        matrix_file.write(matrix, Context, { report = function() end, stop = function() return 0 end })
+        matrix_file.write(matrix, VK.Context, { report = function() end, stop = function() return 0 end })
       end)
     end
     write_matrix()

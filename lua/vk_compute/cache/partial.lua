@@ -46,17 +46,16 @@ function partial.open(path, place, notice, mode)
 end
 
 --- Removes from checksums the rows that the file does not hold as they should be.
--- @tparam string path
--- @tparam table place as from layout.of
+-- @tparam Comparison comparison as from rows.comparison, of its rows with these checksums
 -- @tparam table checksums row -> XXH3-64
 -- @tparam function notice (text)
 -- @tparam[opt] function report as for rows.each
 -- @treturn number how many rows there were to remove
 -- @treturn string XXH3-128 of all rows
-function partial.drop_damaged(path, place, checksums, notice, report)
-  local damaged, whole = rows.damaged(path, place, function(row) return checksums[row] end, report)
+function partial.drop_damaged(comparison, checksums, notice, report)
+  local damaged, whole = comparison:finish(report)
   if damaged[1] then
-    notice(("%s: rows %s do not fit their checksums and are computed again"):format(path,
+    notice(("%s: rows %s do not fit their checksums and are computed again"):format(comparison.path,
       rows.list(damaged)))
   end
   for _, row in ipairs(damaged) do checksums[row] = nil end

@@ -21,6 +21,7 @@ local layout = require("vk_compute.cache.layout")
 local partial = require("vk_compute.cache.partial")
 local publish = require("vk_compute.cache.publish")
 local rate = require("vk_compute.cache.rate")
+local rows = require("vk_compute.cache.rows")
 local shard = require("vk_compute.cache.shard")
 local survey = require("vk_compute.cache.survey")
 local target = require("vk_compute.cache.target")
@@ -92,6 +93,11 @@ function Run:start_workers()
   })
 end
 
+-- Compares the rows of NAME.partial with their checksums.
+function Run:comparison()
+  return rows.comparison(self.paths.partial, self.place, function(row) return self.checksums[row] end)
+end
+
 -- Opens NAME.partial and NAME.journal. state is the journal's, or nil to begin.
 function Run:open(state)
   self.done = state and state.done or 0
@@ -99,8 +105,7 @@ function Run:open(state)
   self.checksums = state and state.checksums or {}
   local dropped = 0
   if state then
-    dropped = partial.drop_damaged(self.paths.partial, self.place, self.checksums, self.job.notice,
-      self:checking())
+    dropped = partial.drop_damaged(self:comparison(), self.checksums, self.job.notice, self:checking())
     self.done = self.done - dropped
     self.kept = self.done
     self.device = state.run and state.run.device
@@ -166,6 +171,15 @@ function Run:commit(batches)
   self.samples[#self.samples + 1] = { time = clock.monotonic(), done = self.done }
 end
 
+-- Reads a block of rows back while others are computed, from the first row on, as far as there are all of them: at
+-- the end little is left. Whether there was a block.
+function Run:read_back_some()
+  while self.checksums[self.done_up_to + 1] do self.done_up_to = self.done_up_to + 1 end
+  if not self.reading:has_block(self.done_up_to) then return false end
+  self.reading:go_on(self.done_up_to)
+  return true
+end
+
 function Run:phase()
   if not self.workers:has_ready() then return "starting" end
   return #self.samples < 2 and "preparing" or "computing"
@@ -178,7 +192,7 @@ function Run:compute(pending)
   self.workers:begin(pending)
   while self.workers.left > 0 do
     self:report(self:phase())
-    local batches = self.workers:wait(WAIT_MS, self.job.stop() == 0)
+    local batches = self.workers:wait(self:read_back_some() and 0 or WAIT_MS, self.job.stop() == 0)
     self:commit(batches)
     workers.written(batches)
     -- Asked twice, it stops at once; so it does before the first rows, when there are none to lose, and where the rows
@@ -192,10 +206,9 @@ function Run:compute(pending)
   return true
 end
 
--- Reads every row back. Returns the checksum of all, or nil where rows have to be computed again.
+-- Reads back what is left. Returns the checksum of all rows, or nil where some have to be computed again.
 function Run:read_back()
-  local dropped, whole = partial.drop_damaged(self.paths.partial, self.place, self.checksums, self.job.notice,
-    self:checking())
+  local dropped, whole = partial.drop_damaged(self.reading, self.checksums, self.job.notice, self:checking())
   if dropped == 0 then return whole end
   self.done = self.done - dropped
   self.journal:close()
@@ -229,6 +242,7 @@ end
 -- True when finished, false when stopped.
 function Run:go()
   for _ = 0, MAX_REPAIRS do
+    self.reading, self.done_up_to = self:comparison(), self.place.first - 1
     local pending = self:pending()
     if pending[1] then
       if not (self.workers and self.workers:is_there()) then self:start_workers() end
