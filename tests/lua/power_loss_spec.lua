@@ -12,6 +12,7 @@ local disk_model = require("disk_model")
 local export = require("vk_compute.cache.export")
 local files = require("vk_compute.system.files")
 local helper = require("helper")
+local merge = require("vk_compute.cache.merge")
 local metadata = require("vk_compute.cache.metadata")
 local reader = require("vk_compute.cache.reader")
 local verify = require("vk_compute.cache.verify")
@@ -49,6 +50,7 @@ local function instant_process(job)
     return table.remove(self.replies, 1)
   end
   function process:finish() self.finished = true end
+  function process:kill() self.killed = true end
   function process:stop() self.stopped = true end
   return process
 end
@@ -76,7 +78,7 @@ describe("a loss of power", function()
 
   local function job_of(how, promise)
     return setmetatable({
-      path = path, embeddings = embeddings, vk = VK, length = LENGTH, batch = BATCH,
+      path = how.path or path, embeddings = embeddings, vk = VK, length = LENGTH, batch = BATCH,
       report = function(state)
         if promise and state.phase ~= "checking" then promise(state.done) end
       end,
@@ -204,6 +206,39 @@ describe("a loss of power", function()
     end
   end
 
+  local SHARDS = 3
+
+  local function shard_path(index) return ("%s/shard.%d.npy"):format(folder, index) end
+
+  local function merge_shards(force)
+    local shards = {}
+    for index = 0, SHARDS - 1 do shards[index + 1] = shard_path(index) end
+    return merge.run({ path = path, shards = shards, force = force, report = function() end,
+      stop = function() return 0 end })
+  end
+
+  -- The same merge given again ends well; what lies there of something else is refused, and replaced with force.
+  local function check_merge(scenario, promised)
+    local before = cache_helper.contents(path)
+    if promised == N and not ends_with(before, expected_of(FRESH)) then
+      return "a merge that was finished is not there"
+    end
+    local ok, result = pcall(merge_shards)
+    if not ok then
+      local is_kept = scenario.earlier and ends_with(before, scenario.earlier) and cache_helper.contents(path) == before
+        and tostring(result):find("what differs", 1, true) ~= nil
+      if not is_kept then return "it cannot be merged again: " .. tostring(result) end
+      ok, result = pcall(merge_shards, true)
+      if not ok then return "it cannot be merged with force: " .. tostring(result) end
+    end
+    if result.problems[1] then return "a shard is harmed: " .. result.problems[1] end
+    if not ends_with(cache_helper.contents(path), expected_of(FRESH)) then return "the rows are wrong" end
+    local names = table.concat(names_here(), " ")
+    if names:gsub(" shard%.%d%.npy shard%.%d%.npy%.json", "") ~= "cache.npy cache.npy.json" then
+      return "files are left: " .. names
+    end
+  end
+
   -- ---- Scenarios -------------------------------------------------------------------------------------
 
   local function change(contents, suffix, fn)
@@ -222,7 +257,8 @@ describe("a loss of power", function()
     return text:sub(1, -9) .. "\255\255\255\255" .. text:sub(-4)
   end
 
-  -- Each: `begin`, the files there are, all synced; `work`; `check` of what is found; `promised` at the beginning.
+  -- Each: `begin`, the files there are, all synced; `work`; `check` of what is found; `promised` at the beginning;
+  -- `is_killed_too`: whether the same work is also done after it was killed.
   local scenarios = {}
   local function scenario(name, entry)
     entry.name, entry.how, entry.promised = name, entry.how or FRESH, entry.promised or 0
@@ -230,7 +266,7 @@ describe("a loss of power", function()
     scenarios[#scenarios + 1] = entry
   end
 
-  scenario("a fresh run", { begin = function() return {} end, work = compute(FRESH) })
+  scenario("a fresh run", { begin = function() return {} end, work = compute(FRESH), is_killed_too = true })
   scenario("a run for neighbours", { begin = function() return {} end, work = compute(NEIGHBORS), how = NEIGHBORS })
   scenario("a resumed run", { promised = 4, work = compute(FRESH),
     begin = function() return files_after(FRESH, 4) end })
@@ -289,6 +325,28 @@ describe("a loss of power", function()
       })
     end
   end
+
+  -- The files of all shards, beside those there are.
+  local function with_shards(contents)
+    for index = 0, SHARDS - 1 do
+      put({})
+      writer.run(job_of({ kind = "diversity", path = shard_path(index), shard = ("%d/%d"):format(index, SHARDS) }))
+      for name, text in pairs(all_contents()) do contents[name] = text end
+    end
+    return contents
+  end
+
+  scenario("a merge", { begin = function() return with_shards({}) end, check = check_merge, is_killed_too = true,
+    work = function(promise)
+      merge_shards()
+      promise(N)
+    end })
+  scenario("a merge over another cache", { begin = function() return with_shards(files_after(CENTERED)) end,
+    check = check_merge, earlier = expected_of(CENTERED),
+    work = function(promise)
+      merge_shards(true)
+      promise(N)
+    end })
 
   -- ---- Every prefix ----------------------------------------------------------------------------------
 
@@ -351,7 +409,7 @@ describe("a loss of power", function()
     end)
   end
 
-  local function run(entry, dropped, sites)
+  local function run_whole(entry, dropped, sites)
     local begin = entry.begin()
     put(begin)
     local model = disk_model.new(begin)
@@ -386,29 +444,44 @@ describe("a loss of power", function()
           else seen.names[b], seen.names[a] = inode, nil end
         end
         model.names = seen.names
-        record(model, { work = compute(entry.how) }, dropped)
+        record(model, entry, dropped)
         for count = killed_at + 1, #model.operations do
-          local fault = try(model, { name = "a run after one that was killed", how = entry.how, check = check_resume,
-            promised = entry.promised }, count)
+          local fault = try(model, setmetatable({ name = entry.name .. " after one that was killed" },
+            { __index = entry }), count)
           if fault then return fault end
         end
       end
     end
   end
 
-  local function first_fault(dropped, sites)
-    for _, entry in ipairs(scenarios) do
-      local fault = run(entry, dropped, sites)
-      if fault then return fault end
-    end
-    return run_killed(scenarios[1], dropped, sites)
+  -- Ways to run scenarios, with the places of the syncs that each comes to.
+  local ways = {}
+  local function way(run_it, entry) ways[#ways + 1] = { run = run_it, entry = entry, sites = {} } end
+  for _, entry in ipairs(scenarios) do
+    way(run_whole, entry)
+    if entry.is_killed_too then way(run_killed, entry) end
   end
 
-  local sites = {}
+  -- Without the sync at one place only those can find a fault that come to it.
+  local function first_fault(dropped)
+    for _, one in ipairs(ways) do
+      if not dropped or one.sites[dropped] then
+        local fault = one.run(one.entry, dropped, dropped and {} or one.sites)
+        if fault then return fault end
+      end
+    end
+  end
+
+  local function is_reached(site)
+    for _, one in ipairs(ways) do
+      if one.sites[site] then return true end
+    end
+    return false
+  end
 
   it("at any moment leaves no wrong row believed, no unfinished file with its name, and nothing lost", function()
     local began = os.clock()
-    assert.is_nil(first_fault(nil, sites))
+    assert.is_nil(first_fault())
     print(("\n%d states, %.1f s"):format(tried, os.clock() - began))
     assert.is_true(tried > 2000)
   end)
@@ -424,8 +497,8 @@ describe("a loss of power", function()
         number = number + 1
         if line:find("files%.sync[%a_]*%(") and not line:find("^function") then
           local site = ("%s:%d"):format(file:gsub("^%./", ""), number)
-          assert.is_true(sites[site], site .. " was never reached")
-          local fault = first_fault(site, {})
+          assert.is_true(is_reached(site), site .. " was never reached")
+          local fault = first_fault(site)
           assert.is_truthy(fault, "nothing is lost without the sync at " .. site)
           print(("without %s: %s"):format(site, fault))
           count = count + 1

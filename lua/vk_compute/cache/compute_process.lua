@@ -261,6 +261,11 @@ function Process:finish()
   self.requests = nil
 end
 
+--- Begins to end the computing process: stop waits for that, which can take a driver a while.
+function Process:kill()
+  if self.pid then signal.kill(self.pid, signal.SIGKILL) end
+end
+
 --- Ends the computing process: one that was told to finish gets the time for it (drivers keep what
 -- they have compiled on disk, for the next run); of any other, what it has in hand is lost.
 function Process:stop()

@@ -137,6 +137,8 @@ function survey.look(job, paths, asked, report)
     if has_finished then
       local fields = survey.finished(paths, asked, job.embeddings, report)
       files.remove(paths.partial)
+      -- A merge that was killed may have given it its name and not have synced that.
+      files.sync_names(paths.finished)
       return nil, fields
     end
     if has_partial then

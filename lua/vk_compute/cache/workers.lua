@@ -35,12 +35,12 @@ Workers.__index = Workers
 -- - `notice`: function (text), told of each process that is lost
 -- @treturn Workers `left`: rows still to come; `shares`: `{name=, index=, rows=}` of each device that computed
 function workers.start(job)
-  local self = setmetatable({ job = job, list = {}, shares = {}, left = 0 }, Workers)
+  local self = setmetatable({ job = job, list = {}, started = {}, shares = {}, left = 0 }, Workers)
   for _, device in ipairs(job.devices) do
     local process = compute_process.start(setmetatable({ device = device or nil }, { __index = job }))
     local worker = { process = process, wanted = device, leases = {}, slots = {}, share = { rows = 0 } }
     for slot = 0, SLOTS - 1 do worker.slots[slot + 1] = slot end
-    self.list[#self.list + 1] = worker
+    self.list[#self.list + 1], self.started[#self.started + 1] = worker, worker
     self.shares[#self.shares + 1] = worker.share
   end
   return self
@@ -154,13 +154,13 @@ local function remove(self, worker)
   for k, other in ipairs(self.list) do
     if other == worker then table.remove(self.list, k) break end
   end
-  worker.process:stop()
   for _, lease in ipairs(worker.leases) do release(self, lease) end
 end
 
 -- A worker is lost. Raises where that ends the run: it was the last, or it is not what the user took it for.
 local function lose(self, worker, message)
   remove(self, worker)
+  worker.process:stop()
   local is_last = not self.list[1]
   if is_last and message.is_over then fail("%s; rows reported done are kept", message.failure) end
   if is_last and #self.job.devices == 1 then fail("%s", message.failure) end
@@ -284,7 +284,10 @@ function Workers:is_there() return self.list[1] ~= nil end
 function Workers:drop_late()
   for k = #self.list, 1, -1 do
     local worker = self.list[k]
-    if worker.leases[1] or not worker.is_ready then remove(self, worker) end
+    if worker.leases[1] or not worker.is_ready then
+      remove(self, worker)
+      worker.process:kill()
+    end
   end
 end
 
@@ -295,7 +298,7 @@ end
 
 --- Ends all. Of those not told to finish, what they have in hand is lost.
 function Workers:stop()
-  for _, worker in ipairs(self.list) do worker.process:stop() end
+  for _, worker in ipairs(self.started) do worker.process:stop() end
   self.list = {}
 end
 

@@ -245,7 +245,10 @@ function Run:go()
     self.reading, self.done_up_to = self:comparison(), self.place.first - 1
     local pending = self:pending()
     if pending[1] then
-      if not (self.workers and self.workers:is_there()) then self:start_workers() end
+      if not (self.workers and self.workers:is_there()) then
+        if self.workers then self.workers:stop() end
+        self:start_workers()
+      end
       if not self:compute(pending) then return false end
     end
     local rows_checksum = self:read_back()
