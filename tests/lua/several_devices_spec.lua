@@ -57,6 +57,26 @@ describe("several devices", function()
     assert.is_true(cache_helper.contents(path) == cache_helper.contents(ids))
   end)
 
+  it("are all there are, which the process of the first finds out", function()
+    -- A driver is there twice where two manifests name it.
+    local manifest = cache_helper.shell("ls /usr/share/vulkan/icd.d/lvp_icd*.json"):match("[^\n]+")
+    cache_helper.copy(manifest, place.folder .. "/again.json")
+    local environment = { VK_ADD_DRIVER_FILES = place.folder .. "/again.json" }
+    local text, code = cache_helper.compute(environment, place.input, path, "--devices", "all", "--batch", "1")
+    assert.are.equal(0, code, text)
+    assert.is_true(cache_helper.contents(path) == place.expected)
+    local shares = {}
+    for rows in text:match("\n  device       ([^\n]*)"):gmatch("%((%d+) rows%)") do shares[#shares + 1] = rows end
+    assert.are.equal(2, #shares, text)
+    assert.are.equal(N, shares[1] + shares[2])
+    -- Where there is none: no process but that one is started, and its reason is the run's.
+    cache_helper.remove(path)
+    text, code = cache_helper.compute({ VK_DRIVER_FILES = "/nowhere.json" }, place.input, path, "--devices", "all")
+    assert.are.equal(2, code, text)
+    assert.is_truthy(text:find("error: no Vulkan driver is found", 1, true), text)
+    assert.is_false(cache_helper.exists(path) or cache_helper.exists(path .. ".partial"))
+  end)
+
   it("that are not there, or are told wrongly, are named", function()
     for list, message in pairs({ ["0,99"] = "device 99: no device matches '99'", ["0,,1"] = "no list such as 0,1,3",
       [""] = "no list such as 0,1,3" }) do

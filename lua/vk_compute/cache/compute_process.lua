@@ -18,6 +18,7 @@ local signal = require("posix.signal")
 local unistd = require("posix.unistd")
 local wait = require("posix.sys.wait")
 local clock = require("vk_compute.system.clock")
+local device_list = require("vk_compute.cache.device_list")
 local json = require("vk_compute.system.json")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
@@ -75,8 +76,19 @@ local function new_teller(replies)
   end
 end
 
+-- Opens the device: where that is the first of all, they are told before.
+local function open_device(job, replies)
+  local device = job.device
+  if job.is_first_of_all then
+    local devices = device_list(job.vk)
+    send(replies, { devices = devices })
+    device = devices[1]
+  end
+  return job.vk.new({ device = device })
+end
+
 local function serve(self, job, requests, replies)
-  local context = job.vk.new({ device = job.device })
+  local context = open_device(job, replies)
   context:set_progress(new_teller(replies))
   local embeddings, what = job.embeddings, job.what
   local kind = kinds[what.kind]
@@ -138,7 +150,8 @@ end
 
 --- Starts a computing process.
 -- @tparam table job `vk` (the module vk_compute), `path` (the cache), `what` (its identity), `embeddings` (`data`,
--- `n`, `d`), `device` (or nil), `batch` (rows a request at most, or nil)
+-- `n`, `d`), `device` (or nil), `is_first_of_all` (whether it takes the first of all devices, and tells which these
+-- are), `batch` (rows a request at most, or nil)
 -- @treturn Process
 function compute_process.start(job)
   local row_bytes = job.what.length * 4
@@ -232,11 +245,12 @@ end
 
 --- Waits for the computing process to say something.
 -- @tparam number milliseconds at most
--- @treturn table `device`, `device_type` and `index` (its name, type and place in the device list: the device is
--- open) and `plan` (as from Context:plan_memory); `ready` (the embeddings are on it); `slot` and `count` (so many
--- rows of the request lie in the slot); or `failure`, a text: nothing more will come; `is_over` where it ended
--- without a word. Nil after the time, at a signal, or where there is but news of the call that is under way: the
--- member `call` of the process is then `phase`, `done` and `total`, as Context:set_progress tells them
+-- @treturn table `devices` (all there are: see device_list.lua); `device`, `device_type` and `index` (its name, type
+-- and place in the device list: the device is open) and `plan` (as from Context:plan_memory); `ready` (the embeddings
+-- are on it); `slot` and `count` (so many rows of the request lie in the slot); or `failure`, a text: nothing more will
+-- come; `is_over` where it ended without a word. Nil after the time, at a signal, or where there is but news of the
+-- call that is under way: the member `call` of the process is then `phase`, `done` and `total`, as
+-- Context:set_progress tells them
 function Process:wait(milliseconds)
   local message = next_message(self)
   if message then return message end

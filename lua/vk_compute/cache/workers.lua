@@ -25,23 +25,32 @@ local SLOTS = 2
 local Workers = {}
 Workers.__index = Workers
 
+-- Starts a process for a device: an index, a UUID or part of a name, or nil for the default.
+local function start(self, device, is_first_of_all)
+  local process = compute_process.start(setmetatable({ device = device, is_first_of_all = is_first_of_all },
+    { __index = self.job }))
+  local worker = { process = process, wanted = device, leases = {}, slots = {}, share = { rows = 0 } }
+  for slot = 0, SLOTS - 1 do worker.slots[slot + 1] = slot end
+  self.list[#self.list + 1], self.started[#self.started + 1] = worker, worker
+  self.shares[#self.shares + 1] = worker.share
+end
+
 --- Starts them. Must not be called in a process that has made a context.
 -- @tparam table job as for compute_process.start, and
 --
--- - `devices`: what to open, each an index, a UUID or part of a name, or false for the default
--- - `may_lack`: whether the run goes on without a device that cannot be opened or is too small
+-- - `devices`: what to open, each an index, a UUID or part of a name, or false for the default; or "all". Of all, the
+--   process of the first tells which they are: to list them takes a driver about as long as to open one. The run then
+--   goes on without those that cannot be opened or are too small
 -- - `opened`: function (name, type, plan), told of each device that is opened
 -- - `joined`: function (names), told when one more can compute: the names of all that can
 -- - `notice`: function (text), told of each process that is lost
 -- @treturn Workers `left`: rows still to come; `shares`: `{name=, index=, rows=}` of each device that computed
 function workers.start(job)
   local self = setmetatable({ job = job, list = {}, started = {}, shares = {}, left = 0 }, Workers)
-  for _, device in ipairs(job.devices) do
-    local process = compute_process.start(setmetatable({ device = device or nil }, { __index = job }))
-    local worker = { process = process, wanted = device, leases = {}, slots = {}, share = { rows = 0 } }
-    for slot = 0, SLOTS - 1 do worker.slots[slot + 1] = slot end
-    self.list[#self.list + 1], self.started[#self.started + 1] = worker, worker
-    self.shares[#self.shares + 1] = worker.share
+  if job.devices == "all" then
+    start(self, nil, true)
+  else
+    for _, device in ipairs(job.devices) do start(self, device or nil) end
   end
   return self
 end
@@ -163,8 +172,8 @@ local function lose(self, worker, message)
   worker.process:stop()
   local is_last = not self.list[1]
   if is_last and message.is_over then fail("%s; rows reported done are kept", message.failure) end
-  if is_last and #self.job.devices == 1 then fail("%s", message.failure) end
-  if is_last or not (worker.is_ready or message.is_over or self.job.may_lack) then
+  if is_last and #self.started == 1 then fail("%s", message.failure) end
+  if is_last or not (worker.is_ready or message.is_over or self.job.devices == "all") then
     fail("%s: %s", label(worker), message.failure)
   end
   self.job.notice(("%s: %s. Its rows go to the other devices"):format(label(worker), message.failure))
@@ -210,7 +219,10 @@ local function hear(self, worker, batches)
   local message = worker.process:wait(0)
   while message do
     if message.failure then return lose(self, worker, message) end
-    if message.device then
+    if message.devices then
+      worker.wanted = message.devices[1]
+      for k = 2, #message.devices do start(self, message.devices[k]) end
+    elseif message.device then
       worker.share.name, worker.share.index = message.device, message.index
       self.job.opened(message.device, message.device_type, message.plan)
     elseif message.ready then

@@ -11,7 +11,6 @@
 
 local unistd = require("posix.unistd")
 local clock = require("vk_compute.system.clock")
-local device_list = require("vk_compute.cache.device_list")
 local fail = require("vk_compute.system.fail")
 local files = require("vk_compute.system.files")
 local identity = require("vk_compute.cache.identity")
@@ -71,11 +70,10 @@ end
 
 function Run:start_workers()
   local job = self.job
-  local devices = job.devices == "all" and device_list(job.vk) or job.devices or { job.device or false }
   local told = {}
   self.workers = workers.start({
     vk = job.vk, path = job.path, what = self.what, embeddings = job.embeddings, batch = job.batch,
-    devices = devices, may_lack = job.devices == "all", notice = job.notice,
+    devices = job.devices or { job.device or false }, notice = job.notice,
     opened = function(name, device_type, plan)
       -- Of equal devices once.
       if told[name] then return end
