@@ -368,6 +368,10 @@ typedef struct VkcSequenceOptions {
   uint32_t struct_size; /* set by the caller to sizeof(VkcSequenceOptions) */
   uint32_t order;       /* a VkcOrder */
   float lambda;         /* 0 to 1, how much the start counts; 0 for VKC_ORDER_CENTROID */
+  /* How many sequences are wanted in all, where calls go through them in parts: those of this call
+   * and of further ones. What suits so many is chosen, with a similarity matrix or without. 0, or
+   * fewer than this call's: those of this call. Results are the same. */
+  uint32_t planned;
 } VkcSequenceOptions;
 
 /* vkc_compute_diversity_sequences with options; options may be NULL. Further error:
@@ -524,7 +528,7 @@ VKC_API VkcResult vkc_plan_memory(VkComputeContext* ctx, const VkcPlanRequest* r
 /* A VkcEmbeddingsInfo: all 0, but for struct_size. */
 #define VKC_EMBEDDINGS_INFO_INIT {sizeof(VkcEmbeddingsInfo), 0, 0, 0, 0}
 /* A VkcSequenceOptions: all 0, but for struct_size. */
-#define VKC_SEQUENCE_OPTIONS_INIT {sizeof(VkcSequenceOptions), 0, 0}
+#define VKC_SEQUENCE_OPTIONS_INIT {sizeof(VkcSequenceOptions), 0, 0, 0}
 /* A VkcPlanRequest: all 0, but for struct_size. */
 #define VKC_PLAN_REQUEST_INIT {sizeof(VkcPlanRequest), 0, 0, 0, 0, 0}
 /* A VkcMemoryPlan: all 0, but for struct_size. */

@@ -546,7 +546,7 @@ end
 -- ---- Diversity sequences -----------------------------------------------------------------------
 
 -- The order that options ask for, as the library takes it. Raises what the library would refuse, by its Lua names.
-local function sequence_options(options)
+local function sequence_options(options, planned)
   local order, lambda = orders.by_name[options.order or "centroid"], options.lambda
   if not order then raise("option order must be %s, but is %s", orders.any, arguments.describe(options.order)) end
   if lambda and not order.has_lambda then
@@ -560,7 +560,7 @@ local function sequence_options(options)
   end
   local settings = ffi.new("VkcSequenceOptions")
   settings.struct_size = ffi.sizeof(settings)
-  settings.order, settings.lambda = order.value, lambda or 0
+  settings.order, settings.lambda, settings.planned = order.value, lambda or 0, planned or 0
   return settings
 end
 
@@ -624,14 +624,16 @@ end
 -- @tparam {number,...} starts ids, which may repeat; or FFI `uint32_t[]` or `uint32_t*`
 -- @tparam[opt=n] number length ids of each sequence, 1 to n
 -- @tparam[opt] table options `count`: of the starts, how many from the first on (default: all; a pointer needs
--- it); `order`, `lambda`: see @{Context:compute_diversity_sequence}; `as`: "table" (default) or "view"; `into`
+-- it); `planned`: how many are wanted in all, where further calls are to follow: what suits so many is chosen;
+-- `order`, `lambda`: see @{Context:compute_diversity_sequence}; `as`: "table" (default) or "view"; `into`
 -- @treturn table for each start a table of length ids; or a view of #starts x length `uint32_t`
 -- @raise no embeddings; no such start; a length of 0 or above n; no such order; what does not fit
 function Context:compute_diversity_sequences(starts, length, options)
   local handle, lib = open(self)
   options = arguments.options(options, { as = "string", count = "number", into = "cdata", order = "string",
-    lambda = "number" })
-  local as_view, how = arguments.wants_view(options), sequence_options(options)
+    lambda = "number", planned = "number" })
+  local planned = options.planned and arguments.uint32(options.planned, "option planned")
+  local as_view, how = arguments.wants_view(options), sequence_options(options, planned)
   length = length == nil and embeddings_info(handle, lib).num_embeddings
     or arguments.uint32(length, "length")
   local ids, count = read_ids(starts, "starts", options.count and arguments.uint32(options.count, "option count"))
@@ -742,6 +744,7 @@ function Context:compute_all_diversity_sequences(options)
   while wanted and done < total do
     local count = math.min(recommended_batch(handle, lib, length, how), total - done)
     local rows = on_batch and batch_memory(count)
+    how.planned = total - done
     local result = call(self, lib.vkc_compute_diversity_sequences_with, starts + done, count, length, how,
       rows and rows.data or all + done * length)
     if check_unless_stopped(lib, result) == STOPPED then break end

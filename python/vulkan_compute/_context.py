@@ -624,6 +624,7 @@ class Context:
 
         def compute(done: int, left: int) -> int:
             count = min(self._recommended(*recommended), left)
+            options.planned = left
             self._call(
                 "vkc_compute_diversity_sequences_with",
                 ids[done:].ctypes.data,

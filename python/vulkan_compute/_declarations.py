@@ -140,6 +140,7 @@ class SequenceOptions(_Sized):
         ("struct_size", c_uint32),
         ("order", c_uint32),
         ("lambda", c_float),
+        ("planned", c_uint32),
     ]
 
 

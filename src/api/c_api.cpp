@@ -324,7 +324,7 @@ VkcResult vkc_compute_diversity_sequence(VkComputeContext* ctx, uint32_t start,
     const uint32_t n = context.require_embeddings();
     require_pointer(output_sequence, "output_sequence");
     require_item(start, n, "start");
-    context.diversity_sequences({&start, 1}, n, {}, output_sequence);
+    context.diversity_sequences({&start, 1}, n, {}, 1, output_sequence);
   });
 }
 
@@ -338,14 +338,16 @@ VkcResult vkc_compute_diversity_sequences_with(VkComputeContext* ctx, const uint
                                                const VkcSequenceOptions* options,
                                                uint32_t* output) {
   return on_context(ctx, [&](VkComputeContext& context) {
-    const vkc::Order order = vkc::make_order(vkc::read_options(options));
+    const VkcSequenceOptions given = vkc::read_options(options);
+    const vkc::Order order = vkc::make_order(given);
     const uint32_t n = context.require_embeddings();
     require_length(length, n);
     if (count == 0) return;
     require_pointer(starts, "starts");
     require_pointer(output, "output");
     require_items(starts, count, n, "starts");
-    context.diversity_sequences({starts, count}, length, order, output);
+    context.diversity_sequences({starts, count}, length, order, std::max(count, given.planned),
+                                output);
   });
 }
 

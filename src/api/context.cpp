@@ -71,15 +71,17 @@ void VkComputeContext::pair_similarities(const uint32_t* first, const uint32_t* 
 }
 
 void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uint32_t length,
-                                           const vkc::Order& order, uint32_t* output) {
+                                           const vkc::Order& order, uint32_t planned,
+                                           uint32_t* output) {
   const uint64_t steps = uint64_t{length - 1} * starts.size();
   Phase phase(device_.progress(), VKC_PHASE_WALKS, steps);
   const vkc::DeviceEmbeddings& embeddings = resident_->embeddings;
   const vkc::WalkRequest request{embeddings.n, embeddings.d, starts.size(), length};
-  const vkc::WalkMemory memory{resident_->rows.has_whole(), resident_->rows.available_bytes()};
-  const vkc::WalkWay way = vkc::choose_walk_way(device_, request, memory);
-  const bool is_ready =
-      way == vkc::WalkWay::kMatrix ? memory.has_matrix : resident_->filter_walks != nullptr;
+  const vkc::WalkMemory memory{resident_->rows.has_whole(), resident_->filter_walks != nullptr,
+                               resident_->rows.available_bytes()};
+  const vkc::WalkWay way =
+      vkc::choose_walk_way(device_, {embeddings.n, embeddings.d, planned, length}, memory);
+  const bool is_ready = way == vkc::WalkWay::kMatrix ? memory.has_matrix : memory.has_filter;
   // Checked first: a matrix can take minutes, in vain if it leaves no room for the walks.
   if (!is_ready) vkc::require_walks_fit(device_, request, way, memory.available);
   const double seconds = seconds_of([&] {

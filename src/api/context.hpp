@@ -44,7 +44,7 @@ struct VkComputeContext {
   void pair_similarities(const uint32_t* first, const uint32_t* second, uint64_t count,
                          float* output);
   void diversity_sequences(std::span<const uint32_t> starts, uint32_t length,
-                           const vkc::Order& order, uint32_t* output);
+                           const vkc::Order& order, uint32_t planned, uint32_t* output);
   [[nodiscard]] uint32_t recommended_batch(uint32_t length, const vkc::Order& order) const;
   void nearest_neighbors(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
                          float* similarities);

@@ -80,7 +80,7 @@ WorkMemory work_memory(const Device& device, uint32_t n, uint32_t d, const Work&
     }
     case VKC_WORK_DIVERSITY: {
       const WalkRequest request{n, d, work.count, work.length};
-      const WalkWay way = choose_walk_way(device, request, {false, available});
+      const WalkWay way = choose_walk_way(device, request, {false, false, available});
       WorkMemory walks =
           way == WalkWay::kMatrix
               ? matrix_walks_memory(device, n, work.count, work.length, available)

@@ -55,7 +55,9 @@ double expected_neighbor_seconds(const Device& device, const NeighborWork& work,
     return selecting + elements * static_cast<double>(round_up(work.count, kTile)) / rates.exact;
   }
   const double rate = way == NeighborWay::kFilter ? rates.floats : rates.matrices;
-  return rates.filter_seconds + (halves_bytes > 0 ? elements / rates.halves : 0) +
+  // What float16 takes once, several calls share.
+  const double share = work.count / static_cast<double>(work.before + work.count);
+  return rates.filter_seconds + (halves_bytes > 0 ? share * elements / rates.halves : 0) +
          work.count * rates.filter_row +
          elements * static_cast<double>(round_up(work.count, FILTER_TILE_SIDE)) / rate;
 }
@@ -90,8 +92,10 @@ void NeighborSearch::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* 
   const DeviceEmbeddings& embeddings = rows_.embeddings();
   const uint64_t halves_bytes =
       halves_.are_there() ? 0 : HalfVectors::bytes(embeddings.n, embeddings.d);
-  const NeighborWay way = choose_way(staging_.device(), {embeddings.n, embeddings.d, count, k},
-                                     rows_.has_whole(), halves_bytes, rows_.available_bytes());
+  const NeighborWay way =
+      choose_way(staging_.device(), {embeddings.n, embeddings.d, count, k, found_},
+                 rows_.has_whole(), halves_bytes, rows_.available_bytes());
+  found_ += count;
   if (way == NeighborWay::kRows) {
     by_rows_.find(first, count, k, ids, similarities);
     return;

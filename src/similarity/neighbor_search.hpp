@@ -25,6 +25,7 @@ struct NeighborWork {
   uint32_t d;
   uint32_t count;  // items or queries
   uint32_t k;
+  uint64_t before = 0;  // how many were found by earlier calls, as if these were parts of one
 };
 
 // The way that is estimated to be the fastest of those that fit. matrix_is_there: the similarity
@@ -52,6 +53,7 @@ class NeighborSearch {
   RowSource& rows_;
   const Buffer& units_;
   ItemHalves& halves_;
+  uint64_t found_ = 0;  // items whose neighbours were searched for
   Neighbors by_rows_;
   NeighborWay filter_way_ = NeighborWay::kRows;   // that of the filter below
   std::unique_ptr<FilteredNeighbors> by_filter_;  // made when first needed

@@ -15,16 +15,19 @@ namespace {
 
 struct WalkRates {
   double products;      // multiply-adds of the matrix a second
+  double matrix_bytes;  // bytes of the matrix that are allocated a second
   double additions;     // of walks over the matrix
   double fewest_walks;  // over the matrix: fewer at a time take as long
   double matrix_step;   // seconds that a step over the matrix takes at least
   double read;  // elements of items a second, which the filter reads for one walk or for many
   double filter_item;  // seconds of each item and walk, whatever d is
+  double conversion;   // elements a second that are made ready for the filter
   double filter_step;  // seconds that a step by the filter takes at least
+  double filter;       // seconds that the filter takes to be there, however few items there are
 };
 
-constexpr WalkRates kGpuWalks{1.4e13, 1e12, 1, 1.5e-6, 1.3e12, 0, 3e-5};
-constexpr WalkRates kCpuWalks{1.2e10, 1.2e9, 2, 1e-5, 3.2e9, 9e-9, 2e-4};
+constexpr WalkRates kGpuWalks{1.4e13, 9e10, 1e12, 1, 1.5e-6, 1.3e12, 0, 1e10, 3e-5, 5e-3};
+constexpr WalkRates kCpuWalks{1.2e10, 4e9, 1.2e9, 2, 1e-5, 3.2e9, 9e-9, 6e7, 2e-4, 1e-2};
 
 // Multiply-adds of the filter a second, for as many walks as keep its kernel busy.
 double filter_products(const Device& device) {
@@ -53,19 +56,21 @@ bool matrix_fits(const Device& device, uint32_t n, uint64_t available) {
 }  // namespace
 
 double expected_walk_seconds(const Device& device, const WalkRequest& request, WalkWay way,
-                             bool has_matrix) {
+                             bool is_ready) {
   const WalkRates& rates = device.limits().is_cpu ? kCpuWalks : kGpuWalks;
   const double n = request.n;
   const auto count = static_cast<double>(request.count);
   const double steps = static_cast<double>(request.length) - 1;
   if (way == WalkWay::kMatrix) {
-    const double matrix = has_matrix ? 0 : n * n * request.d / rates.products;
+    const double matrix =
+        is_ready ? 0 : n * n * request.d / rates.products + 4 * n * n / rates.matrix_bytes;
     const double walks = std::max(count, rates.fewest_walks);
     return matrix + steps * std::max(rates.matrix_step, walks * n / rates.additions);
   }
+  const double units = is_ready ? 0 : rates.filter + n * request.d / rates.conversion;
   const double of_item = std::max(
       request.d / rates.read, count * (request.d / filter_products(device) + rates.filter_item));
-  return steps * (rates.filter_step + n * of_item);
+  return units + steps * (rates.filter_step + n * of_item);
 }
 
 WalkWay choose_walk_way(const Device& device, const WalkRequest& request,
@@ -84,7 +89,8 @@ WalkWay choose_walk_way(const Device& device, const WalkRequest& request,
   if (!readable) return WalkWay::kMatrix;
   if (!matrix_fits(device, request.n, memory.available)) return WalkWay::kFilter;
   const double by_matrix = expected_walk_seconds(device, request, WalkWay::kMatrix, false);
-  const double by_filter = expected_walk_seconds(device, request, WalkWay::kFilter, false);
+  const double by_filter =
+      expected_walk_seconds(device, request, WalkWay::kFilter, memory.has_filter);
   return by_filter < kClearly * by_matrix ? WalkWay::kFilter : WalkWay::kMatrix;
 }
 

@@ -23,7 +23,8 @@ struct WalkRequest {
 // What there is already, and what is free.
 struct WalkMemory {
   bool has_matrix;
-  uint64_t available;  // bytes, beside the matrix if it is there
+  bool has_filter;
+  uint64_t available;  // bytes, beside what is there
 };
 
 // The way that fits and is faster for the whole of what is asked. With about the same times it is
@@ -33,7 +34,8 @@ struct WalkMemory {
 WalkWay choose_walk_way(const Device& device, const WalkRequest& request, const WalkMemory& memory);
 
 // Seconds to expect, from rates measured on an H100 and, for CPUs, on two cores of a Xeon.
+// is_ready: the matrix, or the filter, is there.
 double expected_walk_seconds(const Device& device, const WalkRequest& request, WalkWay way,
-                             bool has_matrix);
+                             bool is_ready);
 
 }  // namespace vkc

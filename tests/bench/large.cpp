@@ -111,7 +111,7 @@ class Large : Measuring {
   Figure away_walks(const WalkSize& size, const Figure& centroid) {
     const std::vector<uint32_t> starts = spread_starts(items_.n, size.count);
     std::vector<uint32_t> ours(std::size_t{size.count} * size.length);
-    const VkcSequenceOptions order{sizeof order, VKC_ORDER_AWAY, kLambda};
+    const VkcSequenceOptions order{sizeof order, VKC_ORDER_AWAY, kLambda, 0};
     const auto walk = [&] {
       require(vkc_compute_diversity_sequences_with(ctx_, starts.data(), size.count, size.length,
                                                    &order, ours.data()));

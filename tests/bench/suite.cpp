@@ -319,7 +319,7 @@ class Measurement : Measuring {
     const auto add = [&](const std::string& name, uint32_t count, uint32_t length) {
       const std::vector<uint32_t> starts = spread_starts(n_, count);
       std::vector<uint32_t> output(std::size_t{count} * length);
-      const VkcSequenceOptions options{sizeof options, VKC_ORDER_AWAY, kLambda};
+      const VkcSequenceOptions options{sizeof options, VKC_ORDER_AWAY, kLambda, 0};
       const auto walk = [&] {
         require(vkc_compute_diversity_sequences_with(ctx_, starts.data(), count, length, &options,
                                                      output.data()));

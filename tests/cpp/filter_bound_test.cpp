@@ -219,7 +219,7 @@ class FilterBound : public testing::Test {
 };
 
 vkc::Order order_of(VkcOrder rule, float lambda) {
-  const VkcSequenceOptions options{sizeof options, static_cast<uint32_t>(rule), lambda};
+  const VkcSequenceOptions options{sizeof options, static_cast<uint32_t>(rule), lambda, 0};
   return vkc::make_order(options);
 }
 

@@ -45,7 +45,7 @@ std::vector<uint32_t> expected_sequence(const reference::Results& results,
 }
 
 vkc::Order order_of(VkcOrder rule, float lambda) {
-  const VkcSequenceOptions options{sizeof options, static_cast<uint32_t>(rule), lambda};
+  const VkcSequenceOptions options{sizeof options, static_cast<uint32_t>(rule), lambda, 0};
   return vkc::make_order(options);
 }
 

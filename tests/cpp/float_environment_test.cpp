@@ -207,7 +207,7 @@ const std::map<std::string, std::function<void(Call&)>>& functions() {
        }},
       {"vkc_compute_diversity_sequences_with",
        [](Call& call) {
-         const VkcSequenceOptions options = {sizeof options, VKC_ORDER_AWAY, 0.123456789F};
+         const VkcSequenceOptions options = {sizeof options, VKC_ORDER_AWAY, 0.123456789F, 0};
          call.fill<uint32_t>(kStarts.size() * kN, [&](uint32_t* sequences) {
            return vkc_compute_diversity_sequences_with(call.ctx, kStarts.data(), kStarts.size(), kN,
                                                        &options, sequences);

@@ -27,7 +27,7 @@ constexpr VkcOrder kOrders[] = {VKC_ORDER_AWAY, VKC_ORDER_TOWARD};
 
 std::vector<uint32_t> sequences(VkComputeContext* ctx, const std::vector<uint32_t>& starts,
                                 uint32_t length, VkcOrder order, float lambda) {
-  const VkcSequenceOptions options{sizeof options, static_cast<uint32_t>(order), lambda};
+  const VkcSequenceOptions options{sizeof options, static_cast<uint32_t>(order), lambda, 0};
   checks::Guarded<uint32_t> output(starts.size() * length);
   EXPECT_TRUE(succeeded(vkc_compute_diversity_sequences_with(
       ctx, starts.data(), static_cast<uint32_t>(starts.size()), length, &options, output.data())));
@@ -265,7 +265,7 @@ TEST(Calls, ABatchIsRecommendedForEachOrder) {
   VkComputeContext* const ctx = checks::shared_context();
   checks::upload(ctx, generators::unequal_norms(300, 9, 22));
   for (const VkcOrder order : kOrders) {
-    const VkcSequenceOptions options{sizeof options, static_cast<uint32_t>(order), 0.5F};
+    const VkcSequenceOptions options{sizeof options, static_cast<uint32_t>(order), 0.5F, 0};
     uint32_t count = 0;
     ASSERT_TRUE(succeeded(vkc_recommended_batch_with(ctx, 300, &options, &count)));
     EXPECT_GE(count, 1U);
@@ -282,7 +282,7 @@ TEST(Refused, LambdasAndOrdersThatDoNotExist) {
   std::vector<uint32_t> output(5, 77);
   const auto refuse = [&](uint32_t order, float lambda,
                           std::initializer_list<const char*> patterns) {
-    const VkcSequenceOptions options{sizeof options, order, lambda};
+    const VkcSequenceOptions options{sizeof options, order, lambda, 0};
     EXPECT_TRUE(
         failed(vkc_compute_diversity_sequences_with(ctx, &start, 1, 5, &options, output.data()),
                VKC_ERROR_INVALID_ARGUMENT, patterns));
@@ -308,7 +308,7 @@ TEST(Refused, LambdasAndOrdersThatDoNotExist) {
 // Before embeddings are looked for.
 TEST(Refused, BeforeAnyWork) {
   const checks::Context ctx = checks::make_context();
-  const VkcSequenceOptions options{sizeof options, VKC_ORDER_AWAY, 2};
+  const VkcSequenceOptions options{sizeof options, VKC_ORDER_AWAY, 2, 0};
   const uint32_t start = 0;
   uint32_t item = 0;
   EXPECT_TRUE(failed(vkc_compute_diversity_sequences_with(ctx.get(), &start, 1, 1, &options, &item),

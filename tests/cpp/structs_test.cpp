@@ -273,7 +273,7 @@ TEST(SequenceOptions, ThatDoNotExistAreRefused) {
   const uint32_t start = 0;
   std::array<uint32_t, kN> output{};
   const auto call = [&](uint32_t order, float lambda) {
-    const VkcSequenceOptions options{sizeof options, order, lambda};
+    const VkcSequenceOptions options{sizeof options, order, lambda, 0};
     return vkc_compute_diversity_sequences_with(ctx, &start, 1, kN, &options, output.data());
   };
   for (const uint32_t order : {77U, UINT32_MAX}) {

@@ -152,6 +152,36 @@ describe("compute_all_diversity_sequences", function()
     assert.are.same(expected, context:compute_all_diversity_sequences())
   end)
 
+  it("go the way that suits all that are planned", function()
+    local many, dim, length = 3000, 64, 10
+    local other = helper.new()
+    local data = helper.kinds["unit norms"](many, dim)
+    local function way(count)
+      return other:plan_memory({ n = many, d = dim, work = "diversity", count = count, length = length }).way
+    end
+    assert.are.same({ "filter", "matrix" }, { way(1), way(many) })
+    -- Whether a call builds the matrix.
+    local has_matrix
+    other:set_progress(function(phase) has_matrix = has_matrix or phase == "matrix" end)
+    local function walk(options)
+      has_matrix = false
+      other:upload_embeddings(data, many, dim)
+      return other:compute_diversity_sequences({ 3 }, length, options)
+    end
+    local expected_one = walk()
+    assert.is_false(has_matrix)
+    assert.are.same(expected_one, walk({ planned = many }))
+    assert.is_true(has_matrix)
+    has_matrix = false
+    other:upload_embeddings(data, many, dim)
+    local first
+    other:compute_all_diversity_sequences({ length = length, progress = function() return not first end,
+      on_batch = function(_, _, rows) first = rows:totable()[4] end })
+    assert.is_true(has_matrix)
+    assert.are.same(expected_one[1], first)
+    other:shutdown()
+  end)
+
   it("refuses callbacks that take its embeddings away", function()
     local other = helper.new()
     other:upload_embeddings({ { 1, 2 }, { 2, 1 } })

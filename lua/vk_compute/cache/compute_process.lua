@@ -38,6 +38,9 @@ local SLOTS = 2
 local SLOT_BYTES = 64 * 1024 * 1024
 -- How long a process that was told to finish may take to free its device.
 local FINISH_MS = 5000
+-- How long one that was killed is waited for: seconds. A driver that has much memory to free takes longer, and needs
+-- nobody for that.
+local KILL_SECONDS = 0.2
 
 -- ---- The computing side --------------------------------------------------------------------------
 
@@ -107,10 +110,10 @@ local function serve(self, job, requests, replies)
   while true do
     local line = read_line(requests)
     if not line then break end
-    local slot, count = line:match("^(%d+) (%d+)$")
+    local slot, count, planned = line:match("^(%d+) (%d+) (%d+)$")
     slot, count = tonumber(slot), tonumber(count)
-    count = kind.compute(context, self.starts[slot], count, what, self.rows[slot], self.ids_of,
-      embeddings.queries)
+    count = kind.compute(context, self.starts[slot], count, what, self.rows[slot],
+      { ids_of = self.ids_of, queries = embeddings.queries, planned = tonumber(planned) })
     send(replies, { slot = slot, count = count })
   end
   context:shutdown()
@@ -212,12 +215,12 @@ end
 -- @tparam number slot 0 or 1: where the rows are to lie
 -- @tparam {number,...} rows their numbers
 -- @tparam number first place in the list to begin at, from 1
--- @tparam[opt] number last place to end at: at most `capacity` of them (default: the list's)
-function Process:request(slot, rows, first, last)
-  local count = math.min(self.capacity, (last or #rows) - first + 1)
+-- @tparam number planned how many rows are wanted of this process in all, these and further ones
+function Process:request(slot, rows, first, planned)
+  local count = math.min(self.capacity, #rows - first + 1)
   for k = 0, count - 1 do self.starts[slot][k] = rows[first + k] end
   -- A failure shows at the next wait: the other end is gone.
-  unistd.write(self.requests, ("%d %.0f\n"):format(slot, count))
+  unistd.write(self.requests, ("%d %.0f %.0f\n"):format(slot, count, planned))
 end
 
 -- What is to be said of a process that has ended by itself.
@@ -286,8 +289,13 @@ function Process:stop()
   if self.pid then
     if self.requests or poll.rpoll(self.replies, FINISH_MS) ~= 1 then
       signal.kill(self.pid, signal.SIGKILL)
+      local killed = clock.monotonic()
+      while wait.wait(self.pid, wait.WNOHANG) ~= self.pid and clock.monotonic() - killed < KILL_SECONDS do
+        poll.poll({}, 5)
+      end
+    else
+      wait.wait(self.pid)
     end
-    wait.wait(self.pid)
     self.pid = nil
   end
   self:close()

@@ -12,9 +12,9 @@
 -- - `descr`: of the elements, as NumPy writes it: "<u4" (default) or "<f4"
 -- - `has_queries`: whether rows are of queries, which come as `queries` of the embeddings
 -- - `is_twin`: whether its rows are computed from those of another cache, see twin.lua
--- - `compute`: function (context, rows, count, what, output, ids_of, queries) -> how many of the rows it computed, at
---   least one, in about half a second; rows and output are `uint32_t*`, `what` is the identity, ids_of is of a twin,
---   queries are those of the embeddings
+-- - `compute`: function (context, rows, count, what, output, more) -> how many of the rows it computed, at least one,
+--   in about half a second; rows and output are `uint32_t*`, `what` is the identity; `more`: `ids_of` of a twin,
+--   `queries`, those of the embeddings, and `planned`, how many rows are wanted in all, these and further ones
 -- @module vk_compute.cache.kinds
 
 local ffi = require("ffi")
@@ -35,11 +35,11 @@ kinds.diversity = {
   surplus = "%s %.0f is more than the %.0f embeddings there are",
   first_pick = 1,
   new_check = row_check.walk,
-  compute = function(context, rows, count, what, output)
+  compute = function(context, rows, count, what, output, more)
     local order, lambda = what.order, what.lambda
     count = math.min(count, context:recommended_batch(what.length, { order = order, lambda = lambda }))
     context:compute_diversity_sequences(rows, what.length,
-      { count = count, into = output, order = order, lambda = lambda })
+      { count = count, into = output, order = order, lambda = lambda, planned = more.planned })
     return count
   end,
 }
@@ -81,7 +81,8 @@ kinds.nearest = {
   surplus = kinds.diversity.surplus,
   new_check = row_check.nearest,
   has_queries = true,
-  compute = function(context, rows, count, what, output, _, queries)
+  compute = function(context, rows, count, what, output, more)
+    local queries = more.queries
     -- It follows the speed, not the number of neighbours.
     local most = math.min(count, what.n > 1 and context:recommended_neighbors_batch(1) or count)
     local run = 1
@@ -109,12 +110,12 @@ kinds.similarities = {
   new_check = row_check.similarities,
   descr = "<f4",
   is_twin = true,
-  compute = function(context, rows, count, what, output, ids_of)
+  compute = function(context, rows, count, what, output, more)
     local k = what.length
     count = math.max(1, math.min(count, math.floor(PAIRS_AT_ONCE / k)))
     local first, second = ffi.new("uint32_t[?]", count * k), ffi.new("uint32_t[?]", count * k)
     for r = 0, count - 1 do
-      ffi.copy(second + r * k, ids_of(rows[r]), 4 * k)
+      ffi.copy(second + r * k, more.ids_of(rows[r]), 4 * k)
       for place = r * k, r * k + k - 1 do first[place] = rows[r] end
     end
     context:compute_pair_similarities(first, second, { into = ffi.cast("float *", output), as = "view" })

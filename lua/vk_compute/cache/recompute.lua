@@ -25,13 +25,13 @@ return function(job, what, list, visit)
       if message and message.device and job.opened then job.opened(message.device, message.device_type) end
       if message and message.ready then
         ready = true
-        process:request(0, list, first)
+        process:request(0, list, first, #list)
       elseif message and message.count then
         for k = 0, message.count - 1 do
           visit(list[first + k], process.rows[0] + k * what.length)
         end
         first = first + message.count
-        if first <= #list then process:request(0, list, first) end
+        if first <= #list then process:request(0, list, first, #list) end
       end
       job.report(ready and "computing" or "starting", first - 1, #list, process.call)
       -- With all rows there, what the caller does with them comes before a stop.

@@ -100,7 +100,7 @@ local function lend(self, worker, places)
     rows[k] = self.rows[place]
   end
   worker.leases[#worker.leases + 1] = { slot = slot, places = places, since = clock.monotonic() }
-  worker.process:request(slot, rows, 1)
+  worker.process:request(slot, rows, 1, math.ceil(self.left / #self.list))
 end
 
 -- How many rows a worker should be asked for.

@@ -127,6 +127,7 @@ typedef struct VkcSequenceOptions {
   uint32_t struct_size;
   uint32_t order;
   float lambda;
+  uint32_t planned;
 } VkcSequenceOptions;
 
 VkcResult vkc_compute_diversity_sequences_with(VkComputeContext* ctx,
