@@ -1,8 +1,8 @@
 --- The processes that compute the rows of a run, one for each device, and what each has in hand.
 --
--- Rows wait in one queue. A lease is a number of them that a process was asked for: about half a second's work, so
--- that devices of different speed end together. A process that has answered once is asked for the next lease before
--- it has done the one in hand, and so never waits for the writer. What becomes of leases:
+-- Rows wait in one queue. A lease is a number of them that a process was asked for: half a second's work at most,
+-- and at the end what is left for each where all are to end together. A process that has answered once is asked for
+-- the next lease before it has done the one in hand, and so never waits for the writer. What becomes of leases:
 --
 -- - A process may do only the first part of one. The rest goes back to the queue.
 -- - A process that ends or fails loses its leases to the others.
@@ -18,8 +18,8 @@ local row_queue = require("vk_compute.cache.row_queue")
 
 local workers = {}
 
--- Shorter leases leave GPUs partly idle.
-local FEWEST_SECONDS = 0.1
+-- What a lease should take. Shorter ones leave GPUs partly idle; of longer ones processes do the first part.
+local FEWEST_SECONDS, MOST_SECONDS = 0.1, 0.5
 local SLOTS = 2
 
 local Workers = {}
@@ -103,16 +103,35 @@ local function lend(self, worker, places)
   worker.process:request(slot, rows, 1, math.ceil(self.left / #self.list))
 end
 
--- How many rows a worker should be asked for.
+-- Rows of its leases that a worker has not done yet, by its speed.
+local function rows_in_hand(worker, now)
+  local first, rows = worker.leases[1], 0
+  if not first then return 0 end
+  for _, lease in ipairs(worker.leases) do rows = rows + #lease.places end
+  local since = math.max(first.since, worker.answered or 0)
+  return math.max(0, rows - math.min(#first.places, (now - since) * worker.rate))
+end
+
+-- How many rows a worker has still to be asked for, so that all end at the same time, by what is known of their speed.
+local function allotment(self, worker)
+  local now, together, left = clock.monotonic(), 0, self.queue.left
+  for _, other in ipairs(self.list) do
+    if other.rate then together, left = together + other.rate, left + rows_in_hand(other, now) end
+  end
+  return left * worker.rate / together - rows_in_hand(worker, now)
+end
+
+-- How many rows a worker should be asked for; 0 for none yet.
 local function lease_rows(self, worker)
   local capacity, waiting = worker.process.capacity, self.queue.left
   if #self.list == 1 then return capacity end
   if not worker.rate then return math.min(capacity, math.ceil(waiting / (2 * #self.list))) end
-  local together = 0
-  for _, other in ipairs(self.list) do together = together + (other.rate or worker.rate) end
-  local share = math.max(waiting * worker.rate / (2 * together), FEWEST_SECONDS * worker.rate)
-  -- Of what takes longer than half a second only a part would come.
-  return math.max(1, math.min(capacity, 2 * worker.most, math.ceil(share)))
+  -- Equal leases, as long as there may be: what takes longer comes only in part.
+  local most = math.max(1, math.min(capacity, math.ceil(MOST_SECONDS * worker.rate)))
+  local fewest = math.ceil(FEWEST_SECONDS * worker.rate)
+  local share = math.ceil(allotment(self, worker))
+  if share < fewest then return worker.leases[1] and 0 or math.min(fewest, most) end
+  return math.ceil(share / math.ceil(share / most))
 end
 
 -- What is left of a lease of another one, where this one would have done it long before: places, or none.
@@ -198,7 +217,7 @@ local function take_answer(self, worker, message)
   local lease = table.remove(worker.leases, 1)
   local now = clock.monotonic()
   worker.rate = message.count / math.max(now - math.max(lease.since, worker.answered or 0), 1e-4)
-  worker.answered, worker.most = now, math.max(worker.most or 0, message.count)
+  worker.answered = now
   local batch = { worker = worker, slot = lease.slot, base = worker.process.rows[lease.slot], rows = {}, places = {} }
   for k = 1, message.count do
     local place = lease.places[k]
