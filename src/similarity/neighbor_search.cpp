@@ -19,13 +19,15 @@ struct NeighborRates {
   double matrices;        // by cooperative matrices
   double halves;          // elements a second that are made float16
   double selected;        // elements of rows a second, from which neighbours are selected
+  double matrix_bytes;    // bytes of the matrix that are allocated a second
   double filter_row;      // seconds of each row, however long: raising thresholds and deciding
   double filter_seconds;  // what the filter takes however few items there are
+  double rows_seconds;    // the same of rows
 };
 
 // Of an H100, and of two cores of a Xeon.
-constexpr NeighborRates kGpuNeighbors{6e12, 2e13, 8e13, 1e11, 1e15, 0, 2e-3};
-constexpr NeighborRates kCpuNeighbors{7e9, 2e10, 2e10, 8e7, 9e7, 7e-4, 2e-3};
+constexpr NeighborRates kGpuNeighbors{6e12, 2e13, 6e13, 1e11, 1e15, 9e10, 0, 8e-3, 2.5e-3};
+constexpr NeighborRates kCpuNeighbors{7e9, 2e10, 2e10, 8e7, 9e7, 4e9, 7e-4, 2e-3, 0};
 
 bool filter_fits(const NeighborWork& work, uint64_t halves_bytes, uint64_t available,
                  const Device& device) {
@@ -46,11 +48,12 @@ double expected_neighbor_seconds(const Device& device, const NeighborWork& work,
   const NeighborRates& rates = device.limits().is_cpu ? kCpuNeighbors : kGpuNeighbors;
   const double elements = static_cast<double>(work.n) * work.d;
   if (way == NeighborWay::kRows) {
-    const double selecting = static_cast<double>(work.n) * work.count / rates.selected;
+    const double n = work.n;
+    const double selecting = rates.rows_seconds + n * work.count / rates.selected;
     if (matrix_is_there) return selecting;
     // With the whole matrix, each pair is multiplied once.
     if (RowSource::choose(device, work.n, work.count, available).whole) {
-      return selecting + elements * work.n / 2 / rates.exact;
+      return selecting + elements * n / 2 / rates.exact + 4 * n * n / rates.matrix_bytes;
     }
     return selecting + elements * static_cast<double>(round_up(work.count, kTile)) / rates.exact;
   }

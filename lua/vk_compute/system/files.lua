@@ -13,9 +13,10 @@ local fail = require("vk_compute.system.fail")
 local C = require("vk_compute.system.libc")
 
 local PROT_READ, PROT_WRITE = 1, 2
-local MAP_SHARED, MAP_PRIVATE, MAP_ANONYMOUS, MAP_NORESERVE = 0x01, 0x02, 0x20, 0x4000
+local MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_NORESERVE = 0x01, 0x02, 0x10, 0x20, 0x4000
 local MADV_HUGEPAGE = 14
 local LEAST_FOR_LARGE_PAGES = 16 * 1024 * 1024  -- bytes
+local SHARED_PIECE = 64 * 1024 * 1024  -- bytes
 local PERMISSIONS = tonumber("777", 8)
 -- What LuaJIT can hold in a string, about.
 local MAX_CONTENTS = 2 ^ 31 - 2 ^ 20
@@ -310,11 +311,16 @@ function files.replace(path, text)
   files.replace_with(path, function(put) put(text, #text) end)
 end
 
-local function map(bytes, protection, flags, fd, what)
-  local address = C.mmap(nil, bytes, protection, flags, fd, 0)
+local function map_at(address, bytes, protection, flags, fd, what)
+  address = C.mmap(address, bytes, protection, flags, fd, 0)
   if ffi.cast("intptr_t", address) == -1 then
     fail("cannot map %.0f bytes of %s: %s", bytes, what, reason(ffi.errno()))
   end
+  return address
+end
+
+local function map(bytes, protection, flags, fd, what)
+  local address = map_at(nil, bytes, protection, flags, fd, what)
   return ffi.gc(address, function(pointer) C.munmap(pointer, bytes) end)
 end
 
@@ -331,6 +337,11 @@ end
 function files.memory(bytes, shared)
   local flags = MAP_ANONYMOUS + MAP_NORESERVE + (shared and MAP_SHARED or MAP_PRIVATE)
   local memory = map(bytes, PROT_READ + PROT_WRITE, flags, -1, "memory")
+  -- In pieces: where several processes fill it, the system would have them wait for each other at every page of one.
+  for offset = SHARED_PIECE, shared and bytes - 1 or 0, SHARED_PIECE do
+    map_at(ffi.cast("char *", memory) + offset, math.min(SHARED_PIECE, bytes - offset), PROT_READ + PROT_WRITE,
+      flags + MAP_FIXED, -1, "memory")
+  end
   -- To get much memory page by page takes longer than to read a file into it. Systems may refuse.
   if not shared and bytes >= LEAST_FOR_LARGE_PAGES then C.madvise(memory, bytes, MADV_HUGEPAGE) end
   return memory
