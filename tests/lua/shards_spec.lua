@@ -3,7 +3,10 @@
 
 local cache_helper = require("cache_helper")
 local cjson = require("cjson")
+local ffi = require("ffi")
 local helper = require("helper")
+local walks_in_order = require("walks_in_order")
+local writer = require("vk_compute.cache.writer")
 
 local PROGRAM = helper.ROOT .. "/bin/vulkan-compute"
 local N, D = 11, 5
@@ -62,18 +65,19 @@ describe("shards", function()
     return paths
   end
 
+  local COUNTS = { 1, 2, 3, 7, N }
   local KINDS = {
-    { "cache", "--length", "6", "--center", counts = { 1, 2, 3, 7, N } },
-    { "cache", "--order", "away", "--lambda", "0.5", counts = { 1, 3, 7 } },
-    { "cache", "--order", "toward", "--lambda", "0.25", counts = { 2, N } },
-    { "neighbors", "--k", "4", "--similarities", counts = { 1, 2, 3, 7, N } },
+    { "cache", "--length", "6", "--center" },
+    { "cache", "--order", "away", "--lambda", "0.5" },
+    { "cache", "--order", "toward", "--lambda", "0.25" },
+    { "neighbors", "--k", "4", "--similarities" },
   }
   for place, words in ipairs(KINDS) do
     it("of " .. table.concat(words, " ") .. " merge into the file of one run", function()
       local whole = ("%s/whole.%d.npy"):format(folder, place)
       local text, code = run(words[1], input, whole, unpack(words, 2))
       assert.are.equal(0, code, text)
-      for _, count in ipairs(words.counts) do
+      for _, count in ipairs(COUNTS) do
         local name = "kind" .. place
         local paths = make(name, count, unpack(words))
         -- In any order.
@@ -293,5 +297,34 @@ describe("shards", function()
       assert_same_cache(whole, out)
       assert.is_false(cache_helper.exists(out .. ".journal"))
     end)
+  end)
+
+  it("merge in memory that is less than any of them", function()
+    local n, count = 4000, 4
+    local data = ffi.new("float[?]", n, 1)
+    local words = {}
+    for index = 0, count - 1 do
+      words[index + 1] = ("%s/large.%d.npy"):format(folder, index)
+      writer.run({
+        path = words[index + 1], embeddings = { data = data, n = n, d = 1, bytes = 4 * n, path = folder .. "/none" },
+        vk = walks_in_order(n, 100), shard = ("%d/%d"):format(index, count), report = function() end,
+        plan = function() end, notice = function() end, stop = function() return 0 end,
+      })
+    end
+    local text, code = helper.run_script(([[
+      package.path = %q .. package.path
+      local merge = require("vk_compute.cache.merge")
+      local shards = {}
+      for index = 0, %d do shards[index + 1] = ("%%s/large.%%d.npy"):format(%q, index) end
+      print(merge.run({ path = %q, shards = shards, report = function() end, stop = function() return 0 end }).outcome)
+      for line in io.lines("/proc/self/status") do print(line) end]]):format(helper.ROOT .. "/lua/?.lua;", count - 1,
+      folder, folder .. "/large.npy"), {})
+    assert.are.equal(0, code, text)
+    assert.is_truthy(text:find("merged\n", 1, true), text)
+    local most = tonumber(text:match("VmHWM:%s*(%d+) kB")) * 1024
+    local shard_bytes = #cache_helper.contents(words[1])
+    print(("\nmerging %d shards of %.0f MB took %.1f MB at most"):format(count, shard_bytes / 1e6, most / 1e6))
+    assert.is_true(most < shard_bytes)
+    for _, path in ipairs({ folder .. "/large.npy", unpack(words) }) do cache_helper.remove(path) end
   end)
 end)
