@@ -368,10 +368,10 @@ typedef struct VkcSequenceOptions {
   uint32_t struct_size; /* set by the caller to sizeof(VkcSequenceOptions) */
   uint32_t order;       /* a VkcOrder */
   float lambda;         /* 0 to 1, how much the start counts; 0 for VKC_ORDER_CENTROID */
-  /* How many sequences are wanted in all, where calls go through them in parts: those of this call
-   * and of further ones. What suits so many is chosen, with a similarity matrix or without. 0, or
-   * fewer than this call's: those of this call. Results are the same. */
-  uint32_t planned;
+  uint32_t planned;     /* how many sequences are wanted in all, where calls go through them in
+                           parts: those of this call and of further ones. What suits so many is
+                           chosen, with a similarity matrix or without. 0, or fewer than this call's:
+                           those of this call. Results are the same */
 } VkcSequenceOptions;
 
 /* vkc_compute_diversity_sequences with options; options may be NULL. Further error:
