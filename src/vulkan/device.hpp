@@ -11,6 +11,7 @@
 #include "base/progress.hpp"
 #include "vulkan/instance.hpp"
 #include "vulkan/physical_devices.hpp"
+#include "vulkan/pipelines.hpp"
 #include "vulkan_compute.h"
 
 namespace vkc {
@@ -59,8 +60,9 @@ class Device {
   [[nodiscard]] const vk::raii::Device& handle() const { return device_; }
   [[nodiscard]] const vk::raii::Queue& queue() const { return queue_; }
   [[nodiscard]] const vk::raii::CommandPool& command_pool() const { return command_pool_; }
-  // So that a kernel made again, for other embeddings, is not compiled again.
+  // So that a pipeline that is made again is not compiled again.
   [[nodiscard]] const vk::raii::PipelineCache& pipeline_cache() const { return pipeline_cache_; }
+  [[nodiscard]] Pipelines& pipelines() const { return pipelines_; }
   [[nodiscard]] const VkcDeviceInfo& info() const { return chosen_.info; }
   [[nodiscard]] const DeviceLimits& limits() const { return chosen_.limits; }
   [[nodiscard]] const vk::PhysicalDeviceMemoryProperties& memory() const { return memory_; }
@@ -109,6 +111,7 @@ class Device {
   mutable uint64_t idle_since_ = 0;     // ticks
   mutable BufferMemory buffer_memory_;  // likewise
   mutable Progress progress_;           // likewise
+  mutable Pipelines pipelines_;         // likewise
 };
 
 }  // namespace vkc

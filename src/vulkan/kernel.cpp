@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <set>
+#include <utility>
 
 #include "base/error.hpp"
 #include "shaders/interface.h"
@@ -24,8 +25,10 @@ std::set<uint32_t> declared_constants(std::span<const uint32_t> spirv) {
   return ids;
 }
 
-vk::raii::Pipeline make_pipeline(const Device& device, const KernelVariant& variant,
-                                 vk::PipelineLayout layout) {
+constexpr vk::DescriptorType kTexelBuffers = vk::DescriptorType::eUniformTexelBuffer;
+
+vk::raii::Pipeline compile(const Device& device, const KernelVariant& variant,
+                           vk::PipelineLayout layout) {
   const std::span<const uint32_t> spirv = variant.code.spirv;
   const vk::raii::ShaderModule module(
       device.handle(), vk::ShaderModuleCreateInfo({}, spirv.size_bytes(), spirv.data()));
@@ -51,43 +54,61 @@ vk::raii::Pipeline make_pipeline(const Device& device, const KernelVariant& vari
           vk::ComputePipelineCreateInfo({}, stage, layout)};
 }
 
+std::shared_ptr<const Pipeline> make_pipeline(const Device& device, const KernelVariant& variant) {
+  const auto pipeline = std::make_shared<Pipeline>();
+  const vk::PushConstantRange push(vk::ShaderStageFlagBits::eCompute, 0, variant.code.push_bytes);
+  vk::PipelineLayoutCreateInfo layout_info({}, {}, push);
+  const auto count = static_cast<uint32_t>(variant.texel_buffers.size());
+  vk::DescriptorSetLayout set_layout;
+  if (count > 0) {
+    const vk::DescriptorSetLayoutBinding binding(0, kTexelBuffers, count,
+                                                 vk::ShaderStageFlagBits::eCompute);
+    pipeline->set_layout = {device.handle(), vk::DescriptorSetLayoutCreateInfo({}, binding)};
+    set_layout = *pipeline->set_layout;
+    layout_info.setSetLayouts(set_layout);
+  }
+  pipeline->layout = {device.handle(), layout_info};
+  pipeline->handle = compile(device, variant, *pipeline->layout);
+  return pipeline;
+}
+
 }  // namespace
+
+PipelineKey pipeline_key(const KernelVariant& variant) {
+  std::vector<std::pair<uint32_t, uint32_t>> constants;
+  constants.reserve(variant.constants.size());
+  for (const auto& [id, value] : variant.constants) constants.emplace_back(id, value);
+  return {variant.code.spirv.data(), std::move(constants), variant.texel_buffers.size()};
+}
 
 DeviceAddress::DeviceAddress(uint64_t address) : address_(address) {
   if (address == 0) fail(VKC_ERROR_INTERNAL, "a kernel was given the address of no buffer");
 }
 
-Kernel::Kernel(const Device& device, const KernelVariant& variant) {
-  const uint32_t push_bytes = variant.code.push_bytes;
-  const vk::PushConstantRange push(vk::ShaderStageFlagBits::eCompute, 0, push_bytes);
-  vk::PipelineLayoutCreateInfo layout_info({}, {}, push);
-
+Kernel::Kernel(const Device& device, const KernelVariant& variant)
+    : pipeline_(device.pipelines().find(pipeline_key(variant))) {
+  const bool is_new = pipeline_ == nullptr;
+  if (is_new) {
+    pipeline_ = make_pipeline(device, variant);
+    device.pipelines().add(pipeline_key(variant), pipeline_);
+  }
   const auto count = static_cast<uint32_t>(variant.texel_buffers.size());
   if (count > 0) {
-    constexpr auto kType = vk::DescriptorType::eUniformTexelBuffer;
-    const vk::DescriptorSetLayoutBinding binding(0, kType, count,
-                                                 vk::ShaderStageFlagBits::eCompute);
-    set_layout_ = {device.handle(), vk::DescriptorSetLayoutCreateInfo({}, binding)};
-    const vk::DescriptorPoolSize size(kType, count);
+    const vk::DescriptorPoolSize size(kTexelBuffers, count);
     descriptor_pool_ = {device.handle(), vk::DescriptorPoolCreateInfo({}, 1, size)};
-    const vk::DescriptorSetLayout set_layout = *set_layout_;
+    const vk::DescriptorSetLayout set_layout = *pipeline_->set_layout;
     set_ = (*device.handle())
                .allocateDescriptorSets({*descriptor_pool_, set_layout},
                                        *device.handle().getDispatcher())
                .front();
     read(device, variant.texel_buffers);
-    layout_info.setSetLayouts(set_layout);
-    layout_ = {device.handle(), layout_info};
-  } else {
-    layout_ = {device.handle(), layout_info};
   }
-  pipeline_ = make_pipeline(device, variant, *layout_);
-  if (!device.limits().is_cpu) return;
+  if (!is_new || !device.limits().is_cpu) return;
   // lavapipe compiles at the first dispatch. This one is empty and not timed; otherwise compiling
   // would count in a time by which later dispatches are sized.
   Submission compiling(device);
-  const std::vector<std::byte> push_constants(push_bytes);
-  record_bytes(compiling.begin_untimed(), push_constants.data(), push_bytes, 0);
+  const std::vector<std::byte> push(variant.code.push_bytes);
+  record_bytes(compiling.begin_untimed(), push.data(), variant.code.push_bytes, 0);
   compiling.submit();
   compiling.wait();
 }
@@ -104,17 +125,16 @@ void Kernel::read(const Device& device, std::span<const TexelRange> texel_buffer
     handles.push_back(*views_.back());
   }
   device.handle().updateDescriptorSets(
-      vk::WriteDescriptorSet(set_, 0, 0, vk::DescriptorType::eUniformTexelBuffer, {}, {}, handles),
-      {});
+      vk::WriteDescriptorSet(set_, 0, 0, kTexelBuffers, {}, {}, handles), {});
 }
 
 void Kernel::record_bytes(const vk::raii::CommandBuffer& commands, const void* push,
                           uint32_t push_bytes, uint32_t workgroups) const {
-  commands.bindPipeline(vk::PipelineBindPoint::eCompute, *pipeline_);
+  commands.bindPipeline(vk::PipelineBindPoint::eCompute, *pipeline_->handle);
   if (set_) {
-    commands.bindDescriptorSets(vk::PipelineBindPoint::eCompute, *layout_, 0, set_, {});
+    commands.bindDescriptorSets(vk::PipelineBindPoint::eCompute, *pipeline_->layout, 0, set_, {});
   }
-  commands.pushConstants<std::byte>(*layout_, vk::ShaderStageFlagBits::eCompute, 0,
+  commands.pushConstants<std::byte>(*pipeline_->layout, vk::ShaderStageFlagBits::eCompute, 0,
                                     {push_bytes, static_cast<const std::byte*>(push)});
   commands.dispatch(workgroups, 1, 1);
 }

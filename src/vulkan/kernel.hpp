@@ -1,13 +1,15 @@
-// A compute pipeline made from embedded SPIR-V.
+// A compute pipeline made from embedded SPIR-V, and the buffers that it reads as texels.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <type_traits>
 #include <vector>
 #include <vulkan/vulkan_raii.hpp>
 
 #include "vulkan/device.hpp"
+#include "vulkan/pipelines.hpp"
 
 namespace vkc {
 
@@ -37,6 +39,9 @@ struct KernelVariant {
 };
 // NOLINTEND(readability-redundant-member-init)
 
+// Of variants that have it in common, kernels share a pipeline.
+PipelineKey pipeline_key(const KernelVariant& variant);
+
 class Kernel {
  public:
   // Throws Error (INTERNAL) where the constants are not those that the code declares.
@@ -58,12 +63,10 @@ class Kernel {
   void record_bytes(const vk::raii::CommandBuffer& commands, const void* push, uint32_t push_bytes,
                     uint32_t workgroups) const;
 
-  vk::raii::DescriptorSetLayout set_layout_ = nullptr;
+  std::shared_ptr<const Pipeline> pipeline_;
   vk::raii::DescriptorPool descriptor_pool_ = nullptr;
   std::vector<vk::raii::BufferView> views_;
   vk::DescriptorSet set_;  // lives and dies with its pool
-  vk::raii::PipelineLayout layout_ = nullptr;
-  vk::raii::Pipeline pipeline_ = nullptr;
 };
 
 }  // namespace vkc

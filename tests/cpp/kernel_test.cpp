@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <memory>
+
 #include "base/error.hpp"
 #include "shaders/interface.h"
 #include "vulkan/buffer.hpp"
@@ -45,6 +47,25 @@ TEST(Kernel, HasAllConstantsThatItsCodeDeclaresAndNoOther) {
   EXPECT_EQ(make(vkc::kernels::neighbors, {{vkc::WORKGROUP_SIZE_ID, 8}}), VKC_SUCCESS);
   EXPECT_EQ(make(vkc::kernels::neighbors, {}), VKC_ERROR_INTERNAL);
   EXPECT_EQ(make(vkc::kernels::neighbors, {{vkc::ROUNDS_ID, 8}}), VKC_ERROR_INTERNAL);
+}
+
+TEST(Kernel, SharesItsPipelineWithOthersOfItsVariantAsLongAsOneIsThere) {
+  const vkc::Device device("", true);
+  const auto variant = [](uint32_t invocations) {
+    return vkc::KernelVariant{vkc::kernels::neighbors, {{vkc::WORKGROUP_SIZE_ID, invocations}}};
+  };
+  const auto pipeline = [&](uint32_t invocations) {
+    return device.pipelines().find(vkc::pipeline_key(variant(invocations))).get();
+  };
+  auto first = std::make_unique<vkc::Kernel>(device, variant(8));
+  const vkc::Pipeline* shared = pipeline(8);
+  EXPECT_NE(shared, nullptr);
+  auto second = std::make_unique<vkc::Kernel>(device, variant(8));
+  first.reset();
+  EXPECT_EQ(pipeline(8), shared);
+  EXPECT_EQ(pipeline(16), nullptr);
+  second.reset();
+  EXPECT_EQ(pipeline(8), nullptr);
 }
 
 TEST(Submission, BeginsAnewWhereARecordingWasCutOff) {
