@@ -77,13 +77,16 @@ void VkComputeContext::diversity_sequences(std::span<const uint32_t> starts, uin
   Phase phase(device_.progress(), VKC_PHASE_WALKS, steps);
   const vkc::DeviceEmbeddings& embeddings = resident_->embeddings;
   const vkc::WalkRequest request{embeddings.n, embeddings.d, starts.size(), length};
-  const vkc::WalkMemory memory{resident_->rows.has_whole(), resident_->filter_walks != nullptr,
-                               resident_->rows.available_bytes()};
+  const bool has_matrix = resident_->rows.has_whole();
+  const vkc::WalkMemory memory{has_matrix, resident_->filter_walks != nullptr,
+                               has_matrix ? 0 : resident_->rows.available_bytes()};
   const vkc::WalkWay way =
       vkc::choose_walk_way(device_, {embeddings.n, embeddings.d, planned, length}, memory);
   const bool is_ready = way == vkc::WalkWay::kMatrix ? memory.has_matrix : memory.has_filter;
   // Checked first: a matrix can take minutes, in vain if it leaves no room for the walks.
-  if (!is_ready) vkc::require_walks_fit(device_, request, way, memory.available);
+  if (!is_ready) {
+    vkc::require_walks_fit(device_, request, way, resident_->rows.available_bytes());
+  }
   const double seconds = seconds_of([&] {
     if (way == vkc::WalkWay::kMatrix) {
       walk_over_matrix(starts, length, order, output);

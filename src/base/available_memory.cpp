@@ -10,12 +10,14 @@
 #include <optional>
 #include <sstream>
 #include <string_view>
+#include <vector>
 
 namespace vkc {
 
 namespace {
 
 constexpr uint64_t kUnlimited = std::numeric_limits<uint64_t>::max();
+constexpr uint64_t kNoLimit = uint64_t{1} << 62;  // a control group's limit from here on
 
 uint64_t left_of(uint64_t limit, uint64_t used) { return limit - std::min(limit, used); }
 
@@ -41,7 +43,7 @@ std::optional<uint64_t> number_named(const std::string& path, std::string_view w
 struct Version {
   std::string_view file_system;
   std::string_view controller;  // in a mount's options, and in the list of a process's groups
-  const char* limit;
+  const char* limit;            // where there is none, a word or a number beyond any memory
   const char* used;
   const char* reclaimable;  // in memory.stat: of what is used, files that are given up first
 };
@@ -89,26 +91,45 @@ std::string group(const std::string& root, const Version& version) {
   return {};
 }
 
-uint64_t left_in_group(const std::string& folder, const Version& version) {
-  const auto limit = number_in(folder + "/" + version.limit);
-  const auto used = number_in(folder + "/" + version.used);
-  if (!limit || !used) return kUnlimited;
-  const uint64_t files = number_named(folder + "/memory.stat", version.reclaimable).value_or(0);
+// A group that this process is in.
+struct Group {
+  std::string folder;
+  const Version& version;
+};
+
+// A process's group and all those that it is in. A container may see its own group at the mount
+// point, and yet be told the path that it has outside.
+void find_groups(const std::string& root, const Version& version, std::vector<Group>& groups) {
+  const std::string mount = mount_point(root, version);
+  if (mount.empty()) return;
+  const std::string top = root + mount;
+  groups.push_back({top, version});
+  std::string folder = top + group(root, version);
+  while (folder.size() > top.size()) {
+    groups.push_back({folder, version});
+    folder.resize(std::max(folder.rfind('/'), top.size()));
+  }
+}
+
+std::vector<Group> find_groups(const std::string& root) {
+  std::vector<Group> groups;
+  for (const Version* version : {&kVersion1, &kVersion2}) find_groups(root, *version, groups);
+  return groups;
+}
+
+uint64_t left_in(const Group& group) {
+  const auto limit = number_in(group.folder + "/" + group.version.limit);
+  if (!limit || *limit >= kNoLimit) return kUnlimited;
+  const auto used = number_in(group.folder + "/" + group.version.used);
+  if (!used) return kUnlimited;
+  const uint64_t files =
+      number_named(group.folder + "/memory.stat", group.version.reclaimable).value_or(0);
   return left_of(*limit, left_of(*used, files));
 }
 
-// Of a process's group and all those that it is in. A container may see its own group at the mount
-// point, and yet be told the path that it has outside.
-uint64_t left_in_groups(const std::string& root, const Version& version) {
-  const std::string mount = mount_point(root, version);
-  if (mount.empty()) return kUnlimited;
-  const std::string top = root + mount;
-  std::string folder = top + group(root, version);
-  uint64_t least = left_in_group(top, version);
-  while (folder.size() > top.size()) {
-    least = std::min(least, left_in_group(folder, version));
-    folder.resize(std::max(folder.rfind('/'), top.size()));
-  }
+uint64_t left_in(const std::vector<Group>& groups) {
+  uint64_t least = kUnlimited;
+  for (const Group& group : groups) least = std::min(least, left_in(group));
   return least;
 }
 
@@ -139,24 +160,23 @@ uint64_t available_to_system(const std::string& root) {
   return kUnlimited;
 }
 
-uint64_t available_in_control_groups(const std::string& root) {
-  return std::min(left_in_groups(root, kVersion1), left_in_groups(root, kVersion2));
-}
+uint64_t available_in_control_groups(const std::string& root) { return left_in(find_groups(root)); }
 
 uint64_t available_in_resource_limits() {
-  const ProcessPages pages = process_pages();
   const auto page_bytes = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  const auto left = [&](auto resource, uint64_t used) {
+  const auto left = [&](auto resource, uint64_t ProcessPages::*used) {
     rlimit limit{};
     if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kUnlimited;
-    return left_of(limit.rlim_cur, used * page_bytes);
+    return left_of(limit.rlim_cur, process_pages().*used * page_bytes);
   };
-  return std::min(left(RLIMIT_AS, pages.total), left(RLIMIT_DATA, pages.data));
+  return std::min(left(RLIMIT_AS, &ProcessPages::total), left(RLIMIT_DATA, &ProcessPages::data));
 }
 
 uint64_t available_host_bytes() {
-  return std::min(
-      {available_to_system(), available_in_control_groups(), available_in_resource_limits()});
+  // Looked for once: processes are put into their groups when they begin, and a call for which this
+  // is asked may be over in less time than it takes.
+  static const std::vector<Group> groups = find_groups({});
+  return std::min({available_to_system(), left_in(groups), available_in_resource_limits()});
 }
 
 }  // namespace vkc

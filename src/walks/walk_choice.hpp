@@ -24,7 +24,7 @@ struct WalkRequest {
 struct WalkMemory {
   bool has_matrix;
   bool has_filter;
-  uint64_t available;  // bytes, beside what is there
+  uint64_t available;  // bytes, beside what is there; of no interest where the matrix is
 };
 
 // The way that fits and is faster for the whole of what is asked. With about the same times it is
