@@ -27,7 +27,7 @@ describe("devices", function()
       local began = math.max(now, device.free_at)
       local seconds = math.max(count, device.few or 0) / device.rate + (#device.calls == 0 and device.first or 0)
       device.free_at = began + seconds
-      device.pacer = math.floor(HALF_A_SECOND * count / seconds)
+      device.pacer = math.max(device.few or 1, math.floor(HALF_A_SECOND * count / seconds))
       device.calls[#device.calls + 1] = { began = began, ended = device.free_at, count = count }
       table.insert(device.queue, { at = device.free_at, message = { slot = slot, count = count } })
     end
@@ -136,6 +136,31 @@ describe("devices", function()
       assert.is_true(seconds < ideal + HALF_A_SECOND, ("%s: %.2f s, at best %.2f s"):format(table.concat(case, " and "),
         seconds, ideal))
     end
+  end)
+
+  it("that compute many rows in the time of one are asked for many", function()
+    -- Tiles of neighbours on a CPU; long walks on a GPU: more than half a second each.
+    for _, rate in ipairs({ 100, 20 }) do
+      local devices = {}
+      for k = 1, 2 do devices[k] = { opens = 0.1, first = 0.2, rate = rate, few = 128, guess = 128 } end
+      local count = 5000
+      local seconds, ideal = run(count, devices), 0.3 + count / 2 / rate
+      assert.is_true(seconds < ideal + 2 * 128 / rate, ("%.1f s, at best %.1f s"):format(seconds, ideal))
+    end
+  end)
+
+  it("that become slower are asked for less", function()
+    local device = { opens = 0.3, first = 0.2, rate = 2500 }
+    local devices = { { opens = 0.3, first = 0.2, rate = 2500 }, device }
+    local slower = setmetatable({}, { __index = function(_, name)
+      if name == "rate" then return now < 3 and 2500 or 250 end
+      return nil
+    end })
+    device.rate = nil
+    setmetatable(device, { __index = slower })
+    local ideal = 3 + (20000 - 2 * 2500 * 2.5) / 2750
+    local seconds = run(20000, devices)
+    assert.is_true(seconds < ideal + 2 * HALF_A_SECOND, ("%.1f s, at best %.1f s"):format(seconds, ideal))
   end)
 
   it("that are slow to begin do not hold up the others", function()

@@ -126,11 +126,12 @@ local function lease_rows(self, worker)
   local capacity, waiting = worker.process.capacity, self.queue.left
   if #self.list == 1 then return capacity end
   if not worker.rate then return math.min(capacity, math.ceil(waiting / (2 * #self.list))) end
-  -- Equal leases, as long as there may be: what takes longer comes only in part.
-  local most = math.max(1, math.min(capacity, math.ceil(MOST_SECONDS * worker.rate)))
-  local fewest = math.ceil(FEWEST_SECONDS * worker.rate)
+  local most = math.min(capacity, math.max(worker.most, math.ceil(MOST_SECONDS * worker.rate)))
+  local fewest = math.min(most, math.ceil(FEWEST_SECONDS * worker.rate))
   local share = math.ceil(allotment(self, worker))
-  if share < fewest then return worker.leases[1] and 0 or math.min(fewest, most) end
+  if share < fewest then return worker.leases[1] and 0 or fewest end
+  -- Of more than it can do only a part comes, by which it shows how much that is; at the end leases are equal.
+  if share > 4 * most then return math.min(capacity, 2 * most) end
   return math.ceil(share / math.ceil(share / most))
 end
 
@@ -216,7 +217,11 @@ end
 local function take_answer(self, worker, message)
   local lease = table.remove(worker.leases, 1)
   local now = clock.monotonic()
-  worker.rate = message.count / math.max(now - math.max(lease.since, worker.answered or 0), 1e-4)
+  -- A short lease may take as long as a longer one, and then tells nothing of the speed.
+  worker.most = math.max(worker.most or 0, message.count)
+  if not worker.rate or message.count < #lease.places or 2 * message.count >= worker.most then
+    worker.rate = message.count / math.max(now - math.max(lease.since, worker.answered or 0), 1e-4)
+  end
   worker.answered = now
   local batch = { worker = worker, slot = lease.slot, base = worker.process.rows[lease.slot], rows = {}, places = {} }
   for k = 1, message.count do
