@@ -53,4 +53,8 @@ UnitVector unit_vector(uint row) {
 // float16 times a power of two or in float32.
 uint64_t vectors_of_walks() { return state_of(push.walks); }
 
+bool is_chosen(uint walk, uint row) {
+  return (Uints(part_of(walk, push.at.chosen)).at[row / 32] >> (row % 32) & 1) != 0;
+}
+
 uint blocks_of_items() { return (push.n + FILTER_BLOCK - 1) / FILTER_BLOCK; }

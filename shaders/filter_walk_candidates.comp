@@ -1,6 +1,7 @@
 // The second kernel of a step: which items may come next. Those whose filtered values are within
-// twice the bound of the smallest; in the order `centroid` only those of them that are within that of
-// a sharper value, too. A workgroup for each walk.
+// twice the bound of the smallest. In the order `centroid` only the smallest value of each eight is
+// known, so all of its eight are listed, and of these stay the ones that are within the bound of a
+// sharper value. A workgroup for each walk.
 //
 // Of a crowded walk: as many more of its candidates as there is room for.
 #version 460
@@ -9,27 +10,32 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #extension GL_GOOGLE_include_directive : require
 #include "filter_walk.glsl"
+#include "filter_walk_score.glsl"
 
 layout(constant_id = WORKGROUP_SIZE_ID) const uint INVOCATIONS = 64;
 layout(constant_id = CANDIDATES_ID) const uint CANDIDATES = MOST_WALK_CANDIDATES;
 layout(local_size_x_id = WORKGROUP_SIZE_ID) in;
 
-const uint LISTED = 4 * CANDIDATES;
+const uint LISTED = LISTED_PER_CANDIDATE * CANDIDATES;
+
+// Invocations that work out a sharper value together.
+const uint REFINERS = 8;
 
 shared float least[INVOCATIONS];
 shared uint listed;
 shared uint list[MOST_LISTED];
 shared int64_t refined[MOST_LISTED];
+shared int64_t parts[INVOCATIONS];
 shared uint kept;
 
 // S . u_j of the order `centroid`, times 2^36, in integers: 24 bits of S after those above them,
-// so that no sum overflows. At most 1 too low.
-int64_t refined_value(uint walk, uint row) {
+// so that no sum overflows. A part of it, of every REFINERS-th 16 dimensions; at most 1 too low.
+int64_t refined_part(uint walk, uint row, uint part) {
   Longs sums = Longs(part_of(walk, push.at.sums));
   UnitVector unit = unit_vector(row);
   int64_t high = 0;
   int64_t low = 0;
-  for (uint v = 0; v < push.units_pitch / 4; v += 4) {
+  for (uint v = 4 * part; v < push.units_pitch / 4; v += 4 * REFINERS) {
     [[unroll]] for (uint i = 0; i < 4; ++i) {
       const ivec4 u = unit.at[v + i];
       [[unroll]] for (uint k = 0; k < 4; ++k) {
@@ -61,12 +67,30 @@ float smallest(uint walk) {
   return least[0];
 }
 
+// Works out a sharper value of each item of the list. All invocations come here.
+void refine(uint walk, uint count) {
+  const uint invocation = gl_LocalInvocationIndex;
+  const uint part = invocation % REFINERS;
+  for (uint first = 0; first < count; first += INVOCATIONS / REFINERS) {
+    const uint c = first + invocation / REFINERS;
+    if (c < count) parts[invocation] = refined_part(walk, list[c], part);
+    barrier();
+    if (c < count && part == 0) {
+      int64_t sum = parts[invocation];
+      for (uint p = 1; p < REFINERS; ++p) sum += parts[invocation + p];
+      refined[c] = sum;
+    }
+    barrier();
+  }
+}
+
 // Lists the candidates of a block; more than there is room for are only counted.
 void list_block(uint walk, uint block, float threshold, uint room) {
-  Floats scores = Floats(part_of(walk, push.at.scores));
-  for (uint i = 0; i < FILTER_BLOCK && listed <= room; ++i) {
-    const uint row = block * FILTER_BLOCK + i;
-    if (scores.at[row] <= threshold) {
+  Floats eights = Floats(part_of(walk, push.at.eights));
+  for (uint e = block * FILTER_BLOCK / 8; e < (block + 1) * FILTER_BLOCK / 8 && listed <= room; ++e) {
+    if (eights.at[e] > threshold) continue;
+    for (uint row = 8 * e; row < min(8 * e + 8, push.n); ++row) {
+      if (is_chosen(walk, row) || (SCORES && score_again(walk, row) > threshold)) continue;
       const uint place = atomicAdd(listed, 1);
       if (place < room) list[place] = row;
     }
@@ -114,11 +138,10 @@ void main() {
   bool crowded = count > LISTED;
   if (!crowded) {
     if (!SCORES && count > 1) {
-      for (uint c = invocation; c < count; c += INVOCATIONS) refined[c] = refined_value(walk, list[c]);
-      barrier();
+      refine(walk, count);
       int64_t most = refined[0];
       for (uint c = 1; c < count; ++c) most = min(most, refined[c]);
-      most += 2 * (int64_t(push.refined_of_pick) * int64_t(state.head.count) + 2);
+      most += 2 * (int64_t(push.refined_of_pick) * int64_t(state.head.count) + 1 + REFINERS);
       for (uint c = invocation; c < count; c += INVOCATIONS) {
         if (refined[c] <= most) {
           const uint place = atomicAdd(kept, 1);

@@ -10,7 +10,7 @@
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_memory_scope_semantics : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
+#extension GL_KHR_shader_subgroup_basic : require
 #extension GL_NV_cooperative_matrix : require
 #include "filter_walk.glsl"
 #include "filter_walk_score.glsl"
@@ -50,6 +50,15 @@ uvec4 loaded(uint64_t base, uint blocks, uint first_block, uint group, uint plac
 uint place_in_tile(uint place) {
   const uint item = place / (CHUNK * FILTER_BLOCK) * FILTER_BLOCK + place % FILTER_BLOCK;
   return item * STRIDE + place / FILTER_BLOCK % CHUNK;
+}
+
+void subgroup_barrier() {
+  controlBarrier(gl_ScopeSubgroup, gl_ScopeSubgroup, gl_StorageSemanticsShared, gl_SemanticsAcquireRelease);
+}
+
+float least_of_four(uint place) {
+  const vec4 four = uintBitsToFloat(tile[place]);
+  return min(min(four.x, four.y), min(four.z, four.w));
 }
 
 void main() {
@@ -121,13 +130,14 @@ void main() {
 
     // 32 items of 16 walks at a time go through shared memory, an invocation takes an item.
     const uint corner = gl_SubgroupID * SIDE * STRIDE;
-    const uint row = block * FILTER_BLOCK + side * 32 + lane;
-    const bool is_there = row < blocks * FILTER_BLOCK;
+    const uint first_row = block * FILTER_BLOCK + side * 32;
+    const uint row = first_row + lane;
+    const bool is_there = first_row < blocks * FILTER_BLOCK;
     [[unroll]] for (uint j = 0; j < ACROSS; ++j) {
       [[unroll]] for (uint i = 0; i < 2; ++i) {
         coopMatStoreNV(sums[i][j], tile, corner + i * 4, STRIDE, true);
       }
-      barrier();
+      subgroup_barrier();
       [[dont_unroll]] for (uint c = 0; c < SIDE; ++c) {
         const uint column = half_of_walks * SUBGROUP_WALKS + j * SIDE + c;
         const uint walk = first_walk + column;
@@ -139,12 +149,29 @@ void main() {
           score = score_of(walk, row, head.count, sum * head.scale * HALF_SCALE);
           if ((chosen[column][side] >> lane & 1) != 0) score = ABOVE_ALL;
         }
-        if (steps && is_there) Floats(part_of(walk, push.at.scores)).at[row] = score;
-        const float least = subgroupMin(score);
-        if (subgroupElect()) least_of_subgroups[side][column] = least;
+        tile[corner + c * STRIDE + lane / 4][lane % 4] = floatBitsToUint(score);
       }
-      barrier();
+      subgroup_barrier();
+      // The smallest of eight: four of each walk, two by each invocation.
+      [[unroll]] for (uint i = 0; i < 2; ++i) {
+        const uint c = i * 8 + lane / 4;
+        const uint eighth = lane % 4;
+        const uint column = half_of_walks * SUBGROUP_WALKS + j * SIDE + c;
+        const uint walk = first_walk + column;
+        const float least = min(least_of_four(corner + c * STRIDE + 2 * eighth),
+                                least_of_four(corner + c * STRIDE + 2 * eighth + 1));
+        if (walk < push.walks && heads[column].condition == WALK_STEPS && is_there) {
+          Floats(part_of(walk, push.at.eights)).at[first_row / 8 + eighth] = least;
+        }
+      }
+      if (lane < SIDE) {
+        float least = ABOVE_ALL;
+        [[unroll]] for (uint i = 0; i < 8; ++i) least = min(least, least_of_four(corner + lane * STRIDE + i));
+        least_of_subgroups[side][half_of_walks * SUBGROUP_WALKS + j * SIDE + lane] = least;
+      }
+      subgroup_barrier();
     }
+    barrier();
     if (invocation < 2 * WALKS) {
       const uint column = invocation % WALKS;
       const uint which = invocation / WALKS;

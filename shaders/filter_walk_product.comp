@@ -16,7 +16,7 @@ layout(local_size_x = 256) in;
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Groups {
   uvec4 at[];
 };
-layout(buffer_reference, std430, buffer_reference_align = 16) buffer Rows { vec4 at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 16) buffer Eights { vec4 at[]; };
 
 const uint TILE_ITEMS = 2 * FILTER_BLOCK;
 const uint CHUNK = 2;  // groups of dimensions that are in the tile at a time
@@ -143,7 +143,6 @@ void main() {
               const float score = score_of(walk, row + i, head.count, sum[i] * scale);
               scores[i] = (bits >> i & 1) != 0 ? ABOVE_ALL : score;
             }
-            Rows(part_of(walk, push.at.scores)).at[row / 4] = scores;
           }
         }
         least_of_rows[y][column] = min(min(scores.x, scores.y), min(scores.z, scores.w));
@@ -152,9 +151,16 @@ void main() {
       const uint walk = first_walk + invocation;
       if (invocation < WALKS && walk < push.walks && block + b < blocks &&
           Head(state_of(walk)).head.condition == WALK_STEPS) {
-        float least = least_of_rows[0][invocation];
-        for (uint i = 1; i < 16; ++i) least = min(least, least_of_rows[i][invocation]);
-        Floats(part_of(walk, push.at.minima)).at[block + b] = least;
+        vec4 eights[2];
+        [[unroll]] for (uint e = 0; e < 8; ++e) {
+          eights[e / 4][e % 4] = min(least_of_rows[2 * e][invocation], least_of_rows[2 * e + 1][invocation]);
+        }
+        Eights all = Eights(part_of(walk, push.at.eights));
+        all.at[(block + b) * 2] = eights[0];
+        all.at[(block + b) * 2 + 1] = eights[1];
+        const vec4 least = min(eights[0], eights[1]);
+        Floats(part_of(walk, push.at.minima)).at[block + b] =
+            min(min(least.x, least.y), min(least.z, least.w));
       }
       barrier();
     }

@@ -1,17 +1,18 @@
-// The first kernel of a step: filtered values of all items, and the smallest of each block. An
-// invocation for each item of a block, for WALKS walks.
+// The first kernel of a step: filtered values of all items, of which the smallest of each eight and of
+// each block are kept. An invocation for each item of a block, for WALKS walks.
 #version 460
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_control_flow_attributes : require
 #extension GL_EXT_shader_explicit_arithmetic_types_int64 : require
 #extension GL_GOOGLE_include_directive : require
-#extension GL_KHR_shader_subgroup_arithmetic : require
 #include "filter_walk.glsl"
 #include "filter_walk_score.glsl"
 
 layout(constant_id = HALF_ID) const bool HALF = true;
 layout(constant_id = WALKS_ID) const uint WALKS = 1;
 layout(local_size_x = FILTER_BLOCK) in;
+
+const uint EIGHTS = FILTER_BLOCK / 8;
 
 layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Groups {
   uvec4 at[];
@@ -20,7 +21,8 @@ layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Ve
   vec4 at[];
 };
 
-shared float least_of_subgroups[WALKS][FILTER_BLOCK];
+shared float scores[WALKS][FILTER_BLOCK];
+shared float eights[WALKS][EIGHTS];
 
 void main() {
   const uint invocation = gl_LocalInvocationIndex;
@@ -62,20 +64,27 @@ void main() {
       if (steps && row < push.n) {
         const float scale = HALF ? HALF_SCALE : 1.0;
         score = score_of(walk, row, head.count, products[w] * scale);
-        const uint bits = Uints(part_of(walk, push.at.chosen)).at[row / 32];
-        if ((bits >> (row % 32) & 1) != 0) score = ABOVE_ALL;
+        if (is_chosen(walk, row)) score = ABOVE_ALL;
       }
-      if (steps) Floats(part_of(walk, push.at.scores)).at[row] = score;
-      const float least = subgroupMin(score);
-      if (subgroupElect()) least_of_subgroups[w][gl_SubgroupID] = least;
+      scores[w][invocation] = score;
+    }
+    barrier();
+    if (invocation < WALKS * EIGHTS) {
+      const uint w = invocation / EIGHTS;
+      const uint eighth = invocation % EIGHTS;
+      float least = scores[w][8 * eighth];
+      for (uint i = 1; i < 8; ++i) least = min(least, scores[w][8 * eighth + i]);
+      eights[w][eighth] = least;
+      const uint walk = first_walk + w;
+      if (walk < push.walks && Head(state_of(walk)).head.condition == WALK_STEPS) {
+        Floats(part_of(walk, push.at.eights)).at[block * EIGHTS + eighth] = least;
+      }
     }
     barrier();
     if (invocation < WALKS && first_walk + invocation < push.walks) {
       const uint walk = first_walk + invocation;
-      float least = ABOVE_ALL;
-      for (uint s = 0; s < gl_NumSubgroups; ++s) {
-        least = min(least, least_of_subgroups[invocation][s]);
-      }
+      float least = eights[invocation][0];
+      for (uint e = 1; e < EIGHTS; ++e) least = min(least, eights[invocation][e]);
       if (Head(state_of(walk)).head.condition == WALK_STEPS) {
         Floats(part_of(walk, push.at.minima)).at[block] = least;
       }

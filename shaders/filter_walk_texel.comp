@@ -8,6 +8,7 @@
 #extension GL_GOOGLE_include_directive : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #extension GL_KHR_shader_subgroup_ballot : require
+#extension GL_KHR_shader_subgroup_basic : require
 #include "filter_walk.glsl"
 #include "filter_walk_score.glsl"
 
@@ -22,6 +23,8 @@ const uint TEXELS = LANES / WALKS < 4 ? LANES / WALKS : 4;
 
 // Filter units, and the states of walks.
 layout(set = 0, binding = 0) uniform isamplerBuffer buffers[2];
+
+shared float scores[FILTER_BLOCK];
 
 void main() {
   const uint lane = gl_LocalInvocationID.x;
@@ -60,8 +63,6 @@ void main() {
       if (first_walk + w == walk && state.head.condition == WALK_STEPS) {
         const uint count = state.head.count;
         Uints chosen = Uints(part_of(walk, push.at.chosen));
-        Floats scores = Floats(part_of(walk, push.at.scores));
-        float least = ABOVE_ALL;
         uint bits;
         [[unroll]] for (uint i = 0; i < ITEMS; ++i) {
           const uint first = block * FILTER_BLOCK + i * LANES;
@@ -69,9 +70,17 @@ void main() {
           if (i * LANES % 32 == 0) bits = chosen.at[first / 32];
           float score = score_of(walk, row, count, sums[w * ITEMS + i]);
           if (row >= push.n || (bits >> row % 32 & 1) != 0) score = ABOVE_ALL;
-          scores.at[row] = score;
-          least = min(least, score);
+          scores[i * LANES + lane] = score;
         }
+        subgroupBarrier();
+        float least = ABOVE_ALL;
+        for (uint eighth = lane; eighth < FILTER_BLOCK / 8; eighth += LANES) {
+          float of_eight = scores[8 * eighth];
+          for (uint i = 1; i < 8; ++i) of_eight = min(of_eight, scores[8 * eighth + i]);
+          Floats(part_of(walk, push.at.eights)).at[block * FILTER_BLOCK / 8 + eighth] = of_eight;
+          least = min(least, of_eight);
+        }
+        subgroupBarrier();
         least = subgroupMin(least);
         if (subgroupElect()) Floats(part_of(walk, push.at.minima)).at[block] = least;
       }

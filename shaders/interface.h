@@ -230,7 +230,8 @@ struct FilterUnitsPush {
 
 // Of walks by the filter: candidates that are decided exactly in one go, and parts of a walk.
 const uint MOST_WALK_CANDIDATES = 256;
-const uint MOST_LISTED = 4 * MOST_WALK_CANDIDATES;
+const uint LISTED_PER_CANDIDATE = 8;  // that a step has room for before it looks closer
+const uint MOST_LISTED = LISTED_PER_CANDIDATE * MOST_WALK_CANDIDATES;
 const uint MOST_PARTS = 64;
 
 // A walk is under way (0), has more candidates in this step than there is room for (1), or has
@@ -267,10 +268,11 @@ struct FilterWalkHead {
 struct FilterWalkPlaces {
   uint sums;      // int64 [units_pitch]: of the unit vectors chosen, each times its weight
   uint vector;    // float [units_pitch]: what filter units are multiplied with in the next step
-  uint scores;    // float [blocks][FILTER_BLOCK]: filtered values, above all others of chosen items
-  uint minima;    // float [blocks]: the smallest of each
+  uint eights;  // float [blocks][FILTER_BLOCK / 8]: the smallest filtered value of each eight items,
+                // those that are chosen left out
+  uint minima;  // float [blocks]: the smallest of each block
   uint chosen;    // uint: a bit for each item
-  uint greatest;  // float, as the scores: the filtered M_j, of orders that have one
+  uint greatest;  // float [blocks][FILTER_BLOCK]: the filtered M_j, of orders that have one
   uint with_start;  // likewise: S_j
   uint stride;      // from one walk's state to the next
 };

@@ -135,7 +135,7 @@ FilterWalkPlaces places_of(uint32_t n, uint32_t d, bool scores) {
   at.vector = place(pitch * sizeof(float));
   at.chosen = place(items / 8);
   // Up to here is cleared before a walk.
-  at.scores = place(items * sizeof(float));
+  at.eights = place(items / 8 * sizeof(float));
   at.minima = place(items / FILTER_BLOCK * sizeof(float));
   at.greatest = place(scores ? items * sizeof(float) : 0);
   at.with_start = place(scores ? items * sizeof(float) : 0);
@@ -255,10 +255,10 @@ FilterProduct FilterWalks::fastest_product(const Device& device, FilterPrecision
 
 uint32_t FilterWalks::room_for_candidates(const Device& device, uint32_t d) {
   if (!device.limits().is_cpu) return MOST_WALK_CANDIDATES;
-  // filter_walk_candidates.comp refines four times as many, an invocation some of them.
+  // filter_walk_candidates.comp refines so many more, an invocation some of them.
   const uint64_t refined = kMostCpuIterations / 2 / loops_of_product(d) * kCpuWalkInvocations;
   return static_cast<uint32_t>(
-      std::clamp<uint64_t>(refined / 4, FILTER_BLOCK, MOST_WALK_CANDIDATES));
+      std::clamp<uint64_t>(refined / LISTED_PER_CANDIDATE, FILTER_BLOCK, MOST_WALK_CANDIDATES));
 }
 
 FilterWalks::Kernels& FilterWalks::kernels_for(bool scores, FilterProduct product,
@@ -467,7 +467,7 @@ void FilterWalks::advance(std::span<const uint32_t> starts, const Job& job, uint
     }
     const vk::raii::CommandBuffer& commands = submission.begin();
     for (uint32_t w = 0; w < walks; ++w) {
-      commands.fillBuffer(states.handle(), w * job.sizes.state_bytes, uint64_t{push.at.scores} * 16,
+      commands.fillBuffer(states.handle(), w * job.sizes.state_bytes, uint64_t{push.at.eights} * 16,
                           0);
     }
     commands.copyBuffer(staging.handle(), chosen.handle(), regions);
