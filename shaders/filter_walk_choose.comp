@@ -33,6 +33,12 @@ uint place_of_pair(uint walk, uint k) {
   return (group * FILTER_GROUP + k % FILTER_GROUP) / 2;
 }
 
+// A float16 that is 0 or normal: by its bits, since compilers may take a conversion there and back away.
+float value_of_half(uint half_bits) {
+  const uint size = half_bits & 0x7fffu;
+  return size == 0 ? 0 : uintBitsToFloat((half_bits & 0x8000u) << 16 | (size << 13) + (112u << 23));
+}
+
 // Writes a vector of this length in float16, times a power of two by which its length is about 2^14.
 // What is then too small to be normal is 0. Returns the length of what rounding took away, and
 // what products with it are to be multiplied with.
@@ -46,7 +52,7 @@ float write_halves(uint walk, Floats vector, float size, out float scale) {
     vec2 pair = vec2(vector.at[k], vector.at[k + 1]) * factor;
     const vec2 normal = mix(pair, vec2(0), lessThan(abs(pair), vec2(1.0 / 16384)));
     const uint bits = packHalf2x16(normal);
-    pair -= unpackHalf2x16(bits);
+    pair -= vec2(value_of_half(bits & 0xffffu), value_of_half(bits >> 16));
     square += dot(pair, pair);
     halves.at[place_of_pair(walk, k)] = bits;
   }

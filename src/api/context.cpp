@@ -122,7 +122,7 @@ void VkComputeContext::walk_by_filter(std::span<const uint32_t> starts, uint32_t
     resident_->filter_walks = std::make_unique<vkc::FilterWalks>(
         device_, resident_->embeddings, *resident_->filter_units,
         vkc::FilterWalks::room_for_candidates(device_, resident_->embeddings.d),
-        vkc::FilterWalks::fastest_product(device_, resident_->filter_units->precision()));
+        vkc::choose_filter_product(device_));
   }
   resident_->filter_walks->walk(starts, length, order, output);
 }

@@ -364,7 +364,7 @@ void FilterWalks::walk(std::span<const uint32_t> starts, uint32_t length, const 
 
 FilteredValues FilterWalks::filtered(std::span<const uint32_t> starts, uint32_t chosen,
                                      const Order& order) {
-  const Job job = make_job(starts.size(), chosen + 1, order);
+  const Job job = make_job(starts.size(), chosen, order);
   if (job.sizes.walks < starts.size()) {
     fail(VKC_ERROR_INTERNAL, starts.size(), " walks are more than are under way together");
   }
@@ -525,34 +525,67 @@ void FilterWalks::read_chosen(const Job& job, std::size_t walks, uint32_t* outpu
                  [this](uint32_t row) { return embeddings_.order.id_in(row); });
 }
 
+// Only the smallest value of each eight items is kept, of those not chosen: so of each eight one
+// item at a time is left as not chosen. What a walk has chosen is lost.
 FilteredValues FilterWalks::read_filtered(const Job& job, uint32_t walks,
                                           const std::vector<uint32_t>& rows) const {
   const FilterWalkPush push = push_for(job, walks);
+  const uint64_t chosen_bytes = uint64_t{filter_blocks(embeddings_.n)} * FILTER_BLOCK / 8;
   const uint64_t heads_at = uint64_t{walks} * rows.size() * sizeof(float);
   const Buffer host(device_, heads_at + walks * sizeof(FilterWalkHead), MemoryUse::kStaging);
-  std::vector<vk::BufferCopy> regions;
-  for (uint32_t w = 0; w < walks; ++w) {
-    const uint64_t state = w * job.sizes.state_bytes;
-    regions.emplace_back(state, heads_at + w * sizeof(FilterWalkHead), sizeof(FilterWalkHead));
-    for (std::size_t i = 0; i < rows.size();) {
-      std::size_t end = i + 1;
-      while (end < rows.size() && rows[end] == rows[end - 1] + 1) ++end;
-      regions.emplace_back(state + uint64_t{push.at.scores} * 16 + rows[i] * sizeof(float),
-                           (w * rows.size() + i) * sizeof(float), (end - i) * sizeof(float));
-      i = end;
-    }
-  }
+  // In the order in which they are read: places in `rows`.
+  std::vector<std::size_t> places(rows.size());
+  std::iota(places.begin(), places.end(), std::size_t{0});
+  std::stable_sort(places.begin(), places.end(),
+                   [&](std::size_t a, std::size_t b) { return rows[a] % 8 < rows[b] % 8; });
   Submission submission(device_);
   const vk::raii::CommandBuffer& commands = submission.begin();
-  record(commands, job.kernels.scores, push, scoring_workgroups(job, walks));
-  commands.copyBuffer(job.states.handle(), host.handle(), regions);
+  for (std::size_t begin = 0; begin < places.size();) {
+    const uint32_t eighth = rows[places[begin]] % 8;
+    std::vector<vk::BufferCopy> regions;
+    std::size_t end = begin;
+    while (end < places.size() && rows[places[end]] % 8 == eighth) {
+      const std::size_t first = end++;
+      while (end < places.size() && rows[places[end]] == rows[places[end - 1]] + 8) ++end;
+      for (uint32_t w = 0; w < walks; ++w) {
+        regions.emplace_back(w * job.sizes.state_bytes + uint64_t{push.at.eights} * 16 +
+                                 rows[places[first]] / 8 * sizeof(float),
+                             (w * rows.size() + first) * sizeof(float),
+                             (end - first) * sizeof(float));
+      }
+    }
+    for (uint32_t w = 0; w < walks; ++w) {
+      const uint64_t state = w * job.sizes.state_bytes;
+      commands.fillBuffer(job.states.handle(), state + uint64_t{push.at.chosen} * 16, chosen_bytes,
+                          ~(0x01010101U << eighth));
+      commands.fillBuffer(job.states.handle(), state + offsetof(FilterWalkHead, condition),
+                          sizeof(FilterWalkHead::condition), WALK_STEPS);
+    }
+    full_barrier(commands);
+    record(commands, job.kernels.scores, push, scoring_workgroups(job, walks));
+    commands.copyBuffer(job.states.handle(), host.handle(), regions);
+    full_barrier(commands);
+    begin = end;
+  }
+  std::vector<vk::BufferCopy> heads_regions;
+  for (uint32_t w = 0; w < walks; ++w) {
+    heads_regions.emplace_back(w * job.sizes.state_bytes, heads_at + w * sizeof(FilterWalkHead),
+                               sizeof(FilterWalkHead));
+  }
+  commands.copyBuffer(job.states.handle(), host.handle(), heads_regions);
   submission.submit();
   submission.wait();
   const auto* values = host.mapped_as<float>();
   const auto* heads =
       reinterpret_cast<const FilterWalkHead*>(host.mapped_as<std::byte>() + heads_at);
-  FilteredValues filtered{.values = {values, values + walks * rows.size()}, .bounds = {}};
-  for (uint32_t w = 0; w < walks; ++w) filtered.bounds.push_back(heads[w].bound);
+  FilteredValues filtered{.values = std::vector<float>(uint64_t{walks} * rows.size()),
+                          .bounds = {}};
+  for (uint32_t w = 0; w < walks; ++w) {
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      filtered.values[w * rows.size() + places[i]] = values[w * rows.size() + i];
+    }
+    filtered.bounds.push_back(heads[w].bound);
+  }
   return filtered;
 }
 

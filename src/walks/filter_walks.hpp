@@ -1,7 +1,7 @@
 // Diversity sequences without a similarity matrix. A step filters all items by the products of
 // their unit vectors with one vector, in floating point, and decides among the few candidates left
 // by the definition: the sequences are those of Walks. It costs n d multiply-adds, and memory of
-// about 4 n bytes a walk.
+// about 0.7 n bytes a walk, in orders that compare pairs 8 n more.
 #pragma once
 
 #include <cstdint>
@@ -66,8 +66,8 @@ class FilterWalks {
   void walk(std::span<const uint32_t> starts, uint32_t length, const Order& order,
             uint32_t* output);
 
-  // What walks filter by once each has chosen so many items; of items chosen it is above all
-  // others. For tests, of as many walks as are under way together.
+  // What walks filter by once each has chosen so many items. For tests, of as many walks as are
+  // under way together.
   FilteredValues filtered(std::span<const uint32_t> starts, uint32_t chosen, const Order& order);
 
   // Steps that were taken in several pieces, since the start.
@@ -90,7 +90,7 @@ class FilterWalks {
   // kernels do nothing.
   void advance(std::span<const uint32_t> starts, const Job& job, uint32_t items);
   void read_chosen(const Job& job, std::size_t walks, uint32_t* output) const;
-  // Filters once more, and reads what these rows have.
+  // Filters once more, and reads what these rows have. The walks cannot go on.
   [[nodiscard]] FilteredValues read_filtered(const Job& job, uint32_t walks,
                                              const std::vector<uint32_t>& rows) const;
   // Filters what the host knows similarities of. Throws Error (WRONG_RESULT) where a value is

@@ -7,7 +7,6 @@
 #include "base/error.hpp"
 #include "similarity/device_matrix.hpp"
 #include "similarity/filter_units.hpp"
-#include "walks/filter_walks.hpp"
 
 namespace vkc {
 
@@ -29,9 +28,17 @@ struct WalkRates {
 constexpr WalkRates kGpuWalks{1.4e13, 9e10, 1e12, 1, 1.5e-6, 1.3e12, 0, 1e10, 3e-5, 5e-3};
 constexpr WalkRates kCpuWalks{1.2e10, 4e9, 1.2e9, 2, 1e-5, 3.2e9, 9e-9, 6e7, 2e-4, 1e-2};
 
+constexpr std::string_view kFloatFilter = "filter-float32";
+
+// What the environment names; empty where it names nothing.
+std::string_view named_way() {
+  const char* named = std::getenv("VKC_WALKS");
+  return named == nullptr ? "" : named;
+}
+
 // Multiply-adds of the filter a second, for as many walks as keep its kernel busy.
 double filter_products(const Device& device) {
-  switch (FilterWalks::fastest_product(device, filter_precision(device))) {
+  switch (choose_filter_product(device)) {
     case FilterProduct::kTexels:
       return 1.3e10;
     case FilterProduct::kTiles:
@@ -75,13 +82,12 @@ double expected_walk_seconds(const Device& device, const WalkRequest& request, W
 
 WalkWay choose_walk_way(const Device& device, const WalkRequest& request,
                         const WalkMemory& memory) {
-  const char* named = std::getenv("VKC_WALKS");
-  if (named != nullptr && *named != '\0') {
-    const std::string_view name(named);
-    if (name == "matrix") return WalkWay::kMatrix;
-    if (name == "filter") return WalkWay::kFilter;
-    fail(VKC_ERROR_INVALID_ARGUMENT, "the environment variable VKC_WALKS is '", named,
-         "' and must be matrix or filter, or not set");
+  const std::string_view name = named_way();
+  if (name == "matrix") return WalkWay::kMatrix;
+  if (name == "filter" || name == kFloatFilter) return WalkWay::kFilter;
+  if (!name.empty()) {
+    fail(VKC_ERROR_INVALID_ARGUMENT, "the environment variable VKC_WALKS is '", name,
+         "' and must be matrix, filter or filter-float32, or not set");
   }
   if (memory.has_matrix) return WalkWay::kMatrix;
   const bool readable =
@@ -92,6 +98,13 @@ WalkWay choose_walk_way(const Device& device, const WalkRequest& request,
   const double by_filter =
       expected_walk_seconds(device, request, WalkWay::kFilter, memory.has_filter);
   return by_filter < kClearly * by_matrix ? WalkWay::kFilter : WalkWay::kMatrix;
+}
+
+FilterProduct choose_filter_product(const Device& device) {
+  const FilterProduct fastest = FilterWalks::fastest_product(device, filter_precision(device));
+  return fastest == FilterProduct::kCooperative && named_way() == kFloatFilter
+             ? FilterProduct::kTiles
+             : fastest;
 }
 
 }  // namespace vkc

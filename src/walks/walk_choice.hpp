@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "vulkan/device.hpp"
+#include "walks/filter_walks.hpp"
 
 namespace vkc {
 
@@ -28,10 +29,14 @@ struct WalkMemory {
 };
 
 // The way that fits and is faster for the whole of what is asked. With about the same times it is
-// the matrix, which later calls use again. The environment variable VKC_WALKS, "matrix" or
-// "filter", names the way instead, for tests and measurements. Throws Error (INVALID_ARGUMENT)
-// where it is another.
+// the matrix, which later calls use again. The environment variable VKC_WALKS, "matrix", "filter"
+// or "filter-float32", names the way instead, for tests and measurements. Throws Error
+// (INVALID_ARGUMENT) where it is another.
 WalkWay choose_walk_way(const Device& device, const WalkRequest& request, const WalkMemory& memory);
+
+// The fastest that the device can do; without cooperative matrices where VKC_WALKS is
+// "filter-float32".
+FilterProduct choose_filter_product(const Device& device);
 
 // Seconds to expect, from rates measured on an H100 and, for CPUs, on two cores of a Xeon.
 // is_ready: the matrix, or the filter, is there.
