@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "checks.hpp"
+#include "fault_layer.hpp"
 #include "generators.hpp"
 
 namespace {
@@ -21,7 +22,7 @@ constexpr bool kCenter = true;
 TEST(WalkWays, AreNamedInTheEnvironment) {
   const Embeddings embeddings = generators::unequal_norms(150, 20, 1);
   const reference::Results expected(embeddings, kCenter);
-  for (const char* way : {"matrix", "filter"}) {
+  for (const char* way : {"matrix", "filter", "filter-float32"}) {
     const ScopedEnvironment named("VKC_WALKS", way);
     const auto context = checks::make_context();
     checks::upload(context.get(), embeddings, kCenter);
@@ -39,7 +40,8 @@ TEST(WalkWays, OthersAreRefused) {
     const ScopedEnvironment named("VKC_WALKS", "fast");
     std::vector<uint32_t> output(50);
     EXPECT_TRUE(failed(vkc_compute_diversity_sequence(context.get(), 0, output.data()),
-                       VKC_ERROR_INVALID_ARGUMENT, {"VKC_WALKS is 'fast'", "matrix or filter"}));
+                       VKC_ERROR_INVALID_ARGUMENT,
+                       {"VKC_WALKS is 'fast'", "matrix, filter or filter-float32"}));
     const VkcPlanRequest request{sizeof request, VKC_WORK_DIVERSITY, 50, 5, 1, 50};
     VkcMemoryPlan plan = VKC_MEMORY_PLAN_INIT;
     EXPECT_TRUE(failed(vkc_plan_memory(context.get(), &request, &plan), VKC_ERROR_INVALID_ARGUMENT,
