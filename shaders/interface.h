@@ -268,9 +268,8 @@ struct FilterWalkHead {
 struct FilterWalkPlaces {
   uint sums;      // int64 [units_pitch]: of the unit vectors chosen, each times its weight
   uint vector;    // float [units_pitch]: what filter units are multiplied with in the next step
-  uint eights;  // float [blocks][FILTER_BLOCK / 8]: the smallest filtered value of each eight items,
-                // those that are chosen left out
-  uint minima;  // float [blocks]: the smallest of each block
+  uint eights;    // float [blocks][FILTER_BLOCK / 8]: the least of eight items that are not chosen
+  uint minima;    // float [blocks]: the smallest of each block
   uint chosen;    // uint: a bit for each item
   uint greatest;  // float [blocks][FILTER_BLOCK]: the filtered M_j, of orders that have one
   uint with_start;  // likewise: S_j
