@@ -1,8 +1,8 @@
 --- The processes that compute the rows of a run, one for each device, and what each has in hand.
 --
--- Rows wait in one queue. A lease is a number of them that a process was asked for: half a second's work at most,
--- and at the end what is left for each where all are to end together. A process that has answered once is asked for
--- the next lease before it has done the one in hand, and so never waits for the writer. What becomes of leases:
+-- Rows wait in one queue. A lease is a number of them that a process was asked for: about half a second's work, and at
+-- the end what is left for each where all are to end together. A process that has answered once is asked for the next
+-- lease before it has done the one in hand, and so never waits for the writer. What becomes of leases:
 --
 -- - A process may do only the first part of one. The rest goes back to the queue.
 -- - A process that ends or fails loses its leases to the others.
@@ -18,7 +18,8 @@ local row_queue = require("vk_compute.cache.row_queue")
 
 local workers = {}
 
--- What a lease should take. Shorter ones leave GPUs partly idle; of longer ones processes do the first part.
+-- What a lease should take, where a device can do as little. Shorter ones leave GPUs partly idle; of longer ones
+-- processes do the first part.
 local FEWEST_SECONDS, MOST_SECONDS = 0.1, 0.5
 local SLOTS = 2
 
