@@ -13,6 +13,7 @@
 #include "similarity/device_embeddings.hpp"
 #include "similarity/filtered_neighbors.hpp"
 #include "similarity/half_vectors.hpp"
+#include "similarity/neighbor_search.hpp"
 #include "similarity/row_source.hpp"
 #include "vulkan/device.hpp"
 
@@ -88,6 +89,20 @@ TEST_P(Filter, ManyEqualRows) {
 
 INSTANTIATE_TEST_SUITE_P(Devices, Filter, testing::ValuesIn(filter_device_variants),
                          [](const auto& test) { return test.param.name; });
+
+// What float16 takes once is not worth it for a few items, but for those of many calls.
+TEST(NeighborWays, FollowEarlierCalls) {
+  const vkc::Device device("llvmpipe", true);  // the numbers are those of a CPU
+  constexpr uint32_t kItems = 20000;
+  constexpr uint32_t kDimension = 768;
+  const uint64_t halves = vkc::HalfVectors::bytes(kItems, kDimension);
+  const auto way = [&](uint64_t before) {
+    return vkc::choose_way(device, {kItems, kDimension, 128, 100, before}, false, halves,
+                           uint64_t{1} << 30);
+  };
+  EXPECT_EQ(way(0), vkc::NeighborWay::kRows);
+  EXPECT_EQ(way(1024), vkc::NeighborWay::kFilter);
+}
 
 // By the C API, where all ways give the same.
 TEST(NeighborWays, AreNamedInTheEnvironment) {
