@@ -34,8 +34,8 @@ end
 local function instant_process(job)
   local process = { rows = {}, told = 0, replies = {}, capacity = job.batch or N }
   for slot = 0, 1 do process.rows[slot] = ffi.new("uint32_t[?]", N * LENGTH) end
-  function process:request(slot, list, first, last)
-    local count = math.min(self.capacity, (last or #list) - first + 1)
+  function process:request(slot, list, first)
+    local count = math.min(self.capacity, #list - first + 1)
     for k = 0, count - 1 do
       for place, id in ipairs(row_of(job.what, list[first + k])) do
         self.rows[slot][k * LENGTH + place - 1] = id
