@@ -16,6 +16,7 @@
 #include "similarity/spot_check.hpp"
 #include "similarity/tiles.hpp"
 #include "vulkan/kernel_table.hpp"
+#include "vulkan/pacer.hpp"
 #include "vulkan/submission.hpp"
 
 namespace vkc {
@@ -212,6 +213,7 @@ struct FilterWalks::Kernels {
   Kernel judge;
   Kernel choose;
   FilterWalkJudging judging;
+  Pacer pacer;              // multiply-adds, of which many walks at a time do more a second
   bool is_checked = false;  // see FilterWalks::check_known
 };
 
@@ -233,8 +235,7 @@ FilterWalks::FilterWalks(const Device& device, const DeviceEmbeddings& embedding
       embeddings_(embeddings),
       units_(units),
       candidates_(candidates),
-      product_(product),
-      pacer_(kSubmissionSeconds, device.limits().is_cpu ? kCpuFilterRate : kGpuFilterRate) {}
+      product_(product) {}
 
 FilterWalks::~FilterWalks() = default;
 
@@ -310,7 +311,8 @@ FilterWalks::Kernels& FilterWalks::kernels_for(bool scores, FilterProduct produc
        {.code = kernels::filter_walk_judge, .constants = {of_order, invocations, parts, judges}}},
       {device_,
        {.code = kernels::filter_walk_choose, .constants = {of_order, invocations, parts, vectors}}},
-      judging});
+      judging,
+      {kSubmissionSeconds, device_.limits().is_cpu ? kCpuFilterRate : kGpuFilterRate}});
   return *made;
 }
 
@@ -476,9 +478,10 @@ void FilterWalks::advance(std::span<const uint32_t> starts, const Job& job, uint
     finish(commands);
   }
 
-  // What a step of all these walks costs: items are read once for walks side by side.
-  const uint64_t step_work =
-      uint64_t{filter_blocks(embeddings_.n)} * FILTER_BLOCK * embeddings_.units_pitch * walks;
+  // Of a step of all these walks: the kernel takes as long for fewer than go side by side.
+  const uint64_t step_work = uint64_t{filter_blocks(embeddings_.n)} * FILTER_BLOCK *
+                             embeddings_.units_pitch * round_up(walks, job.side_by_side);
+  Pacer& pacer = job.kernels.pacer;
   const auto next_standing = [&](const Standing& before) {
     const Standing after({heads, walks});
     if (after.is_as(before)) fail_as_idle();
@@ -502,13 +505,13 @@ void FilterWalks::advance(std::span<const uint32_t> starts, const Job& job, uint
     }
     const uint64_t most = std::min(items - standing.least, kMostSteps);
     const auto steps = static_cast<uint32_t>(
-        std::clamp<uint64_t>(pacer_.next(most * step_work) / step_work, 1, most));
+        std::clamp<uint64_t>(pacer.next(most * step_work) / step_work, 1, most));
     const vk::raii::CommandBuffer& commands = submission.begin();
     for (uint32_t s = 0; s < steps; ++s) {
       record(commands, job.kernels.scores, push, scoring_workgroups(job, walks));
       record_choice(commands);
     }
-    pacer_.measured(finish(commands), steps * step_work);
+    pacer.measured(finish(commands), steps * step_work);
     standing = next_standing(standing);
   }
 }

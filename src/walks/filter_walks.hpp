@@ -16,7 +16,6 @@
 #include "similarity/filter_units.hpp"
 #include "vulkan/buffer.hpp"
 #include "vulkan/kernel.hpp"
-#include "vulkan/pacer.hpp"
 #include "walks/orders.hpp"
 
 namespace vkc {
@@ -103,7 +102,6 @@ class FilterWalks {
   uint32_t candidates_;
   FilterProduct product_;
   std::map<std::pair<bool, uint32_t>, std::unique_ptr<Kernels>> kernels_;
-  Pacer pacer_;  // multiply-adds
   uint64_t crowded_steps_ = 0;
 };
 
