@@ -8,6 +8,7 @@ local files = require("vk_compute.system.files")
 local helper = require("helper")
 local parallel = require("vk_compute.system.parallel")
 local unistd = require("posix.unistd")
+local vk = require("vk_compute")
 
 local function children()
   local pid = unistd.getpid()
@@ -92,6 +93,21 @@ describe("a large file", function()
     assert.are.equal(ffi.string(data, 4 * n * d), ffi.string(embeddings.data, 4 * n * d))
     assert.are.same({}, embeddings.zero_rows)
     assert.is_true(told == nil or told[1] <= told[2])
+  end)
+
+  it("is read beside contexts, which go on as before", function()
+    local context = helper.new()
+    context:upload_embeddings({ { 1, 0 }, { 0.9, 0.1 }, { -1, 0.2 } })
+    local expected = context:compute_diversity_sequence(0)
+    for _ = 1, 3 do
+      -- A forgotten one, for the collector to find.
+      helper.new()
+      assert.are.equal(n, vk.read_embeddings(path).n)
+      assert.are.same(expected, context:compute_diversity_sequence(0))
+    end
+    collectgarbage()
+    context:shutdown()
+    helper.assert_no_validation_messages()
   end)
 
   it("that is damaged is refused by the first place, wherever it is", function()
