@@ -42,11 +42,12 @@ merge() { "$program" merge "$work/out.npy" "${shards[@]}" --quiet 2>&1; }
 touch "$work/kill1"
 node2=$(<"$folder/run/node2.pid")
 job=$(submit 0-3)
-# Its tasks run: there is a shard, finished or not, of each that is not killed at once.
-for ((k = 0; k < 100; k++)); do
-  if [[ -n $(squeue -h -j "$job" -t R -w node2 -o %i 2>/dev/null) ]]; then break; fi
+# The task has been killed, and the other node runs one.
+for ((k = 0; k < 400; k++)); do
+  if [[ ! -e $work/kill1 && -n $(squeue -h -j "$job" -t R -w node2 -o %i 2>/dev/null) ]]; then break; fi
   sleep 0.05
 done
+[[ ! -e $work/kill1 ]] || fail "no task was killed"
 kill -KILL "$node2"
 scancel "$job"
 finish "$job"
