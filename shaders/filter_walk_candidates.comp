@@ -23,8 +23,8 @@ const uint REFINERS = 8;
 
 shared float least[INVOCATIONS];
 shared uint listed;
-shared uint list[MOST_LISTED];
-shared int64_t refined[MOST_LISTED];
+shared uint list[LISTED];
+shared int64_t refined[LISTED];
 shared int64_t parts[INVOCATIONS];
 shared uint kept;
 

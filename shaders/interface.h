@@ -231,7 +231,6 @@ struct FilterUnitsPush {
 // Of walks by the filter: candidates that are decided exactly in one go, and parts of a walk.
 const uint MOST_WALK_CANDIDATES = 256;
 const uint LISTED_PER_CANDIDATE = 8;  // that a step has room for before it looks closer
-const uint MOST_LISTED = LISTED_PER_CANDIDATE * MOST_WALK_CANDIDATES;
 const uint MOST_PARTS = 64;
 
 // A walk is under way (0), has more candidates in this step than there is room for (1), or has

@@ -255,11 +255,21 @@ FilterProduct FilterWalks::fastest_product(const Device& device, FilterPrecision
 }
 
 uint32_t FilterWalks::room_for_candidates(const Device& device, uint32_t d) {
-  if (!device.limits().is_cpu) return MOST_WALK_CANDIDATES;
-  // filter_walk_candidates.comp refines so many more, an invocation some of them.
-  const uint64_t refined = kMostCpuIterations / 2 / loops_of_product(d) * kCpuWalkInvocations;
+  const DeviceLimits& limits = device.limits();
+  // Shared memory of filter_walk_candidates.comp: the row and a sharper value of each item that it
+  // lists, and two values of each invocation.
+  constexpr uint64_t kListedBytes = sizeof(uint32_t) + sizeof(int64_t);
+  constexpr uint64_t kInvocationBytes = sizeof(float) + sizeof(int64_t);
+  constexpr uint64_t kOtherBytes = 64;
+  const uint64_t taken = walk_invocations_for(device) * kInvocationBytes + kOtherBytes;
+  uint64_t listed = (limits.max_shared_bytes - taken) / kListedBytes;
+  if (limits.is_cpu) {
+    // An invocation refines some of them.
+    const uint64_t refined = kMostCpuIterations / 2 / loops_of_product(d) * kCpuWalkInvocations;
+    listed = std::min(listed, refined);
+  }
   return static_cast<uint32_t>(
-      std::clamp<uint64_t>(refined / LISTED_PER_CANDIDATE, FILTER_BLOCK, MOST_WALK_CANDIDATES));
+      std::clamp<uint64_t>(listed / LISTED_PER_CANDIDATE, FILTER_BLOCK, MOST_WALK_CANDIDATES));
 }
 
 FilterWalks::Kernels& FilterWalks::kernels_for(bool scores, FilterProduct product,

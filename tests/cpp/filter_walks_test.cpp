@@ -177,7 +177,7 @@ TEST_P(FilterVariants, ManyDimensions) {
 
 // More equal candidates than there is room for, in the first list and in the second.
 TEST_P(FilterVariants, ManyEqualRows) {
-  const uint32_t n = is_slow() ? vkc::MOST_LISTED + 76 : 3000;
+  const uint32_t n = is_slow() ? vkc::LISTED_PER_CANDIDATE * GetParam().candidates + 76 : 3000;
   EXPECT_GT(expect_walks(generators::equal_rows(n, 3, 1), false, 4), 0U);
 }
 
