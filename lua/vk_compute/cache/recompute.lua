@@ -31,7 +31,7 @@ return function(job, what, list, visit)
           visit(list[first + k], process.rows[0] + k * what.length)
         end
         first = first + message.count
-        if first <= #list then process:request(0, list, first, #list) end
+        if first <= #list then process:request(0, list, first, #list - first + 1) end
       end
       job.report(ready and "computing" or "starting", first - 1, #list, process.call)
       -- With all rows there, what the caller does with them comes before a stop.

@@ -59,9 +59,10 @@ local function await(workers, tell)
   local fds, open = {}, #workers
   for _, worker in ipairs(workers) do fds[worker.fd] = { events = { IN = true } } end
   while open > 0 do
-    poll.poll(fds, TELL_MS)
+    -- At the end of the time, and at signals, it leaves what was found before.
+    local is_new = (poll.poll(fds, TELL_MS) or 0) > 0
     for _, worker in ipairs(workers) do
-      local entry = fds[worker.fd]
+      local entry = is_new and fds[worker.fd]
       local events = entry and entry.revents
       if events and (events.IN or events.HUP or events.ERR) then
         local text = unistd.read(worker.fd, 4096)
