@@ -44,7 +44,7 @@ double filter_products(const Device& device) {
     case FilterProduct::kTiles:
       return 2e13;
     case FilterProduct::kCooperative:
-      return 3.6e13;
+      return 5.6e13;
     case FilterProduct::kStream:
       break;
   }
