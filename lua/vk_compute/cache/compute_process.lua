@@ -280,7 +280,9 @@ end
 
 --- Begins to end the computing process: stop waits for that, which can take a driver a while.
 function Process:kill()
-  if self.pid then signal.kill(self.pid, signal.SIGKILL) end
+  if not self.pid then return end
+  signal.kill(self.pid, signal.SIGKILL)
+  self.killed = self.killed or clock.monotonic()
 end
 
 --- Ends the computing process: one that was told to finish gets the time for it (drivers keep what
@@ -288,9 +290,8 @@ end
 function Process:stop()
   if self.pid then
     if self.requests or poll.rpoll(self.replies, FINISH_MS) ~= 1 then
-      signal.kill(self.pid, signal.SIGKILL)
-      local killed = clock.monotonic()
-      while wait.wait(self.pid, wait.WNOHANG) ~= self.pid and clock.monotonic() - killed < KILL_SECONDS do
+      self:kill()
+      while wait.wait(self.pid, wait.WNOHANG) ~= self.pid and clock.monotonic() - self.killed < KILL_SECONDS do
         poll.poll({}, 5)
       end
     else

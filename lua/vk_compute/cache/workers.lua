@@ -335,6 +335,10 @@ end
 
 --- Ends all. Of those not told to finish, what they have in hand is lost.
 function Workers:stop()
+  -- All at once, so that they end together. Those told to finish have no requests any more.
+  for _, worker in ipairs(self.started) do
+    if worker.process.requests then worker.process:kill() end
+  end
   for _, worker in ipairs(self.started) do worker.process:stop() end
   self.list = {}
 end
