@@ -478,7 +478,7 @@ print(one.tolist(), a.dtype.str, a.shape, (a == a.T).all(), (a.diagonal() == 1).
     text = succeed("plan", "--rows", 40000, "--dim", 512)
     -- By the matrix or without it, as the driver has room.
     assert.is_truthy(text:find("; about %d+ [hd]%l+s of computing, an estimate\n$"), text)
-    local output, code = run("plan", "--rows", 20000000, "--dim", 8)
+    local output, code = run("plan", "--rows", 20000000, "--dim", 4096)
     assert.are.equal(1, code)
     assert.is_truthy(output:find("does not fit", 1, true), output)
   end)
