@@ -33,6 +33,11 @@ describe("the lock", function()
     assert.is_false(cache_helper.exists(path))
   end)
 
+  it("is none where its holder has removed the file since it was seen", function()
+    assert.is_true(lock.begins(folder .. "/removed.lock"))
+    assert.has_error(function() lock.begins(folder) end)
+  end)
+
   it("keeps this process out too", function()
     local held = assert(lock.acquire(path))
     assert.are.same({ nil, { pid = unistd.getpid() } }, { lock.acquire(path) })

@@ -6,6 +6,7 @@ local stat = require("posix.sys.stat")
 local unistd = require("posix.unistd")
 local cache_helper = require("cache_helper")
 local helper = require("helper")
+local check_target = require("vk_compute.cache.target").check
 
 local contents, write = cache_helper.contents, cache_helper.write
 
@@ -220,6 +221,20 @@ describe("the target of", function()
       end
     end)
   end
+
+  it("a result: a file that another process removes meanwhile is in nobody's way", function()
+    local path = folder .. "/result"
+    cache_helper.write(path, "something")
+    local function check(is_removed)
+      check_target(path, { what = "a result", example = "result", inputs = {}, files = { { path = path,
+        is_earlier = function()
+          if is_removed then os.remove(path) end
+          error("cannot open " .. path, 0)
+        end } } })
+    end
+    assert.has_error(check, "cannot open " .. path)
+    check(true)
+  end)
 
   it("several exports at once holds one of them whole", function()
     local target = folder .. "/target.json"

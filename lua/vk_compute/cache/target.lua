@@ -73,7 +73,9 @@ end
 local function check_contents(file, how)
   local info = files.link_stat(file.path)
   if not info or how.force or info.st_size == 0 then return end
-  local is_earlier, problem = file.is_earlier(file.path)
+  local was_read, is_earlier, problem = pcall(file.is_earlier, file.path)
+  if not files.link_stat(file.path) then return end  -- another process has removed it
+  if not was_read then error(is_earlier, 0) end
   if not is_earlier then
     fail("%s exists, and %s: name another file, or %s", file.path,
       problem or ("is %s, not %s"):format(file_kind.of(file.path), how.what),

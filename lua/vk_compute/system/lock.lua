@@ -101,11 +101,15 @@ local function try(path)
   if not ok then error(is_own, 0) end
 end
 
---- Whether a file is one of a lock: it holds a process id, and what follows it. After a loss of power it may hold
--- zeros, and parts of what several processes wrote.
+--- Whether a file is one of a lock, or is gone: it holds a process id, and what follows it. After a loss of power it
+-- may hold zeros, and parts of what several processes wrote.
 function lock.begins(path)
   if held_here[name_of(path)] then return true end
-  local text = files.head(path, MOST_BYTES)
+  local opened, text = pcall(files.head, path, MOST_BYTES)
+  if not opened then
+    if not files.stat(path) then return true end  -- its holder has removed it
+    error(text, 0)
+  end
   return #text < MOST_BYTES
     and (text:find("^%d*\n?$") or text:find("^%d+ [%w._ \n-]*$") or text:find("^[%w._ \n-]*%z[%w%z._ \n-]*$")) ~= nil
 end
