@@ -164,7 +164,7 @@ uint64_t available_in_control_groups(const std::string& root) { return left_in(f
 
 uint64_t available_in_resource_limits() {
   const auto page_bytes = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
-  const auto left = [&](auto resource, uint64_t ProcessPages::*used) {
+  const auto left = [&](auto resource, auto used) {
     rlimit limit{};
     if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return kUnlimited;
     return left_of(limit.rlim_cur, process_pages().*used * page_bytes);
