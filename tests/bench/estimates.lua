@@ -9,12 +9,13 @@
 -- which kernels are compiled.
 
 local ROOT = arg[0]:match("^(.*)/[^/]*$") .. "/../.."
-package.path = ROOT .. "/lua/?.lua;" .. package.path
+package.path = ROOT .. "/lua/?.lua;" .. ROOT .. "/tests/lua/?.lua;" .. package.path
 
 local ffi = require("ffi")
 local stdlib = require("posix.stdlib")
 local clock = require("vk_compute.system.clock")
 local files = require("vk_compute.system.files")
+local random_rows = require("random_rows")
 local vk = require("vk_compute")
 
 local limit, sizes, d = tonumber(arg[1]), {}, 768
@@ -26,24 +27,10 @@ for k = 2, #arg do
   sizes[#sizes + 1] = tonumber(arg[k])
 end
 
--- Sums of two parts of a table of random numbers, begun anywhere.
 local function random_embeddings(n)
-  local entries = 2 ^ 20
-  local random, state = ffi.new("float[?]", entries + d), 4711
-  local function draw()
-    state = state * 16807 % 2147483647
-    return state
-  end
-  for k = 0, entries + d - 1 do
-    local u = draw() / 2147483647
-    random[k] = math.sqrt(-2 * math.log(u)) * math.cos(2 * math.pi * draw() / 2147483647)
-  end
   local memory = files.memory(4 * n * d)
-  local data = ffi.cast("float *", memory)
-  for row = 0, n - 1 do
-    local one, other, to = random + draw() % entries, random + draw() % entries, data + row * d
-    for k = 0, d - 1 do to[k] = one[k] + other[k] end
-  end
+  local data, write_row = ffi.cast("float *", memory), random_rows(d)
+  for row = 0, n - 1 do write_row(data + row * d) end
   return data, memory
 end
 

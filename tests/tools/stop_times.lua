@@ -13,6 +13,7 @@ local ROOT = arg[0]:match("^(.*)/[^/]*$") .. "/../.."
 package.path = ROOT .. "/lua/?.lua;" .. ROOT .. "/tests/lua/?.lua;" .. package.path
 
 local ffi = require("ffi")
+local random_rows = require("random_rows")
 local terminal = require("terminal_helper")
 local npy_header = require("vk_compute.formats.npy_header")
 
@@ -31,24 +32,13 @@ local function exists(name) return os.execute("test -e '" .. path(name) .. "'") 
 
 -- ---- What commands need --------------------------------------------------------------------------
 
--- Sums of two parts of a table of random numbers, begun anywhere: like random numbers to a device, and quickly made.
 local function write_embeddings(name, count)
-  local entries, state = 2 ^ 20, 4711
-  local random, sums = ffi.new("float[?]", entries + d), ffi.new("float[?]", d)
-  local function draw()
-    state = state * 16807 % 2147483647
-    return state
-  end
-  for k = 0, entries + d - 1 do
-    local u = draw() / 2147483647
-    random[k] = math.sqrt(-2 * math.log(u)) * math.cos(2 * math.pi * draw() / 2147483647) / math.sqrt(2 * d)
-  end
+  local row, write_row = ffi.new("float[?]", d), random_rows(d)
   local file = assert(io.open(path(name), "wb"))
   file:write(npy_header.float32_header(count, d))
   for _ = 1, count do
-    local one, other = random + draw() % entries, random + draw() % entries
-    for k = 0, d - 1 do sums[k] = one[k] + other[k] end
-    file:write(ffi.string(sums, 4 * d))
+    write_row(row)
+    file:write(ffi.string(row, 4 * d))
   end
   file:close()
 end
