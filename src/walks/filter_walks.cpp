@@ -440,6 +440,17 @@ void FilterWalks::record(const vk::raii::CommandBuffer& commands, const Kernel& 
   full_barrier(commands);
 }
 
+void FilterWalks::record_heads(const vk::raii::CommandBuffer& commands, const Job& job,
+                               uint32_t walks, const Buffer& to, uint64_t place) {
+  std::vector<vk::BufferCopy> regions;
+  regions.reserve(walks);
+  for (uint32_t w = 0; w < walks; ++w) {
+    regions.emplace_back(w * job.sizes.state_bytes, place + w * sizeof(FilterWalkHead),
+                         sizeof(FilterWalkHead));
+  }
+  commands.copyBuffer(job.states.handle(), to.handle(), regions);
+}
+
 void FilterWalks::advance(std::span<const uint32_t> starts, const Job& job, uint32_t items) {
   const auto walks = static_cast<uint32_t>(starts.size());
   const uint64_t chosen_bytes = walks * job.sizes.chosen_bytes;
@@ -458,13 +469,7 @@ void FilterWalks::advance(std::span<const uint32_t> starts, const Job& job, uint
     record(commands, job.kernels.choose, push, walks);
   };
   const auto finish = [&](const vk::raii::CommandBuffer& commands) {
-    std::vector<vk::BufferCopy> regions;
-    regions.reserve(walks);
-    for (uint32_t w = 0; w < walks; ++w) {
-      regions.emplace_back(w * job.sizes.state_bytes, chosen_bytes + w * sizeof(FilterWalkHead),
-                           sizeof(FilterWalkHead));
-    }
-    commands.copyBuffer(states.handle(), staging.handle(), regions);
+    record_heads(commands, job, walks, staging, chosen_bytes);
     submission.submit();
     return submission.wait();
   };
@@ -580,12 +585,7 @@ FilteredValues FilterWalks::read_filtered(const Job& job, uint32_t walks,
     full_barrier(commands);
     begin = end;
   }
-  std::vector<vk::BufferCopy> heads_regions;
-  for (uint32_t w = 0; w < walks; ++w) {
-    heads_regions.emplace_back(w * job.sizes.state_bytes, heads_at + w * sizeof(FilterWalkHead),
-                               sizeof(FilterWalkHead));
-  }
-  commands.copyBuffer(job.states.handle(), host.handle(), heads_regions);
+  record_heads(commands, job, walks, host, heads_at);
   submission.submit();
   submission.wait();
   const auto* values = host.mapped_as<float>();

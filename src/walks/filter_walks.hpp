@@ -85,6 +85,10 @@ class FilterWalks {
   void record(const vk::raii::CommandBuffer& commands, const Kernel& kernel,
               const FilterWalkPush& push, uint64_t workgroups) const;
 
+  // Copies the heads of walks to a place in a buffer, in bytes.
+  static void record_heads(const vk::raii::CommandBuffer& commands, const Job& job, uint32_t walks,
+                           const Buffer& to, uint64_t place);
+
   // Walks from the starts until each has chosen so many items. Throws Error (WRONG_RESULT) where
   // kernels do nothing.
   void advance(std::span<const uint32_t> starts, const Job& job, uint32_t items);
