@@ -5,6 +5,7 @@ local cache_helper = require("cache_helper")
 local clock = require("vk_compute.system.clock")
 local helper = require("helper")
 local signal = require("posix.signal")
+local stdlib = require("posix.stdlib")
 
 local KILLS = tonumber(os.getenv("VKC_DEVICE_KILLS") or 50)
 local N, D = 150, 16
@@ -57,28 +58,74 @@ describe("several devices", function()
     assert.is_true(cache_helper.contents(path) == cache_helper.contents(ids))
   end)
 
-  it("are all there are, which the process of the first finds out", function()
+  describe("that are all there are", function()
+    local drivers
+
     -- A driver is there twice where two manifests name it.
-    local manifest = cache_helper.shell("ls /usr/share/vulkan/icd.d/lvp_icd*.json"):match("[^\n]+")
-    cache_helper.copy(manifest, place.folder .. "/again.json")
-    local environment = { VK_ADD_DRIVER_FILES = place.folder .. "/again.json" }
-    -- So many calls that the second is there before the first has done all.
-    local whole = place.folder .. "/whole.npy"
-    cache_helper.must_compute(cache_helper.PSALMS, whole, "--length", "5")
-    local text, code = cache_helper.compute(environment, cache_helper.PSALMS, path, "--length", "5", "--devices",
-      "all", "--batch", "1")
-    assert.are.equal(0, code, text)
-    assert.is_true(cache_helper.contents(path) == cache_helper.contents(whole))
-    local shares = {}
-    for rows in text:match("\n  device       ([^\n]*)"):gmatch("%((%d+) rows%)") do shares[#shares + 1] = rows end
-    assert.are.equal(2, #shares, text)
-    assert.are.equal(2461, shares[1] + shares[2])
-    -- Where there is none: no process but that one is started, and its reason is the run's.
-    cache_helper.remove(path)
-    text, code = cache_helper.compute({ VK_DRIVER_FILES = "/nowhere.json" }, place.input, path, "--devices", "all")
-    assert.are.equal(2, code, text)
-    assert.is_truthy(text:find("error: no Vulkan driver is found", 1, true), text)
-    assert.is_false(cache_helper.exists(path) or cache_helper.exists(path .. ".partial"))
+    setup(function()
+      local manifest = cache_helper.shell("ls /usr/share/vulkan/icd.d/lvp_icd*.json"):match("[^\n]+")
+      cache_helper.copy(manifest, place.folder .. "/again.json")
+      drivers = os.getenv("VK_ADD_DRIVER_FILES")
+      stdlib.setenv("VK_ADD_DRIVER_FILES", place.folder .. "/again.json")
+    end)
+    teardown(function() stdlib.setenv("VK_ADD_DRIVER_FILES", drivers) end)
+
+    local function shares_in(text)
+      local shares = {}
+      for rows in text:match("\n  device       ([^\n]*)"):gmatch("%((%d+) rows%)") do shares[#shares + 1] = rows end
+      return shares
+    end
+
+    it("share what takes one of them long", function()
+      local whole, words = place.folder .. "/whole.npy", { "--length", "500" }
+      cache_helper.must_compute(cache_helper.PSALMS, whole, unpack(words))
+      local text = cache_helper.must_compute(cache_helper.PSALMS, path, "--devices", "all", unpack(words))
+      assert.is_true(cache_helper.contents(path) == cache_helper.contents(whole))
+      local shares = shares_in(text)
+      assert.are.equal(2, #shares, text)
+      assert.are.equal(2461, shares[1] + shares[2])
+    end)
+
+    it("leave to one what it soon has done", function()
+      local text = cache_helper.must_compute(place.input, path, "--devices", "all", "--batch", "1")
+      assert.is_true(cache_helper.contents(path) == place.expected)
+      assert.are.same({}, shares_in(text))
+    end)
+
+    -- Ends the process of the first of a short run.
+    local function end_first()
+      local pid = cache_helper.start(output, place.input, path, "--batch", "1", "--devices", "all")
+      cache_helper.await(function() return cache_helper.journalled(path) >= 5 end, "rows")
+      cache_helper.kill(children_of(pid)[1])
+      local how, code = cache_helper.wait(pid)
+      assert.are.equal("exited", how)
+      return code, cache_helper.contents(output)
+    end
+
+    it("are opened where that one is lost", function()
+      local code, text = end_first()
+      assert.are.equal(0, code, text)
+      assert.is_truthy(text:find("the computing process ended (killed 9). Its rows go to the other", 1, true), text)
+      assert.is_true(cache_helper.contents(path) == place.expected)
+    end)
+
+    it("end the run where there was but that one", function()
+      stdlib.setenv("VK_ADD_DRIVER_FILES", drivers)
+      local code, text = end_first()
+      stdlib.setenv("VK_ADD_DRIVER_FILES", place.folder .. "/again.json")
+      assert.are.equal(2, code, text)
+      assert.is_truthy(text:find("the computing process ended (killed 9); rows reported done are kept", 1, true), text)
+      assert.is_nil(text:find("Its rows go to", 1, true), text)
+      assert_goes_on(cache_helper.journalled(path))
+    end)
+
+    it("are told by a reason where there is none", function()
+      local text, code = cache_helper.compute({ VK_DRIVER_FILES = "/nowhere.json" }, place.input, path, "--devices",
+        "all")
+      assert.are.equal(2, code, text)
+      assert.is_truthy(text:find("error: no Vulkan driver is found", 1, true), text)
+      assert.is_false(cache_helper.exists(path) or cache_helper.exists(path .. ".partial"))
+    end)
   end)
 
   it("that are not there, or are told wrongly, are named", function()

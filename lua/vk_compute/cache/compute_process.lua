@@ -15,6 +15,7 @@ local ffi = require("ffi")
 local errno = require("posix.errno")
 local poll = require("posix.poll")
 local signal = require("posix.signal")
+local stdlib = require("posix.stdlib")
 local unistd = require("posix.unistd")
 local wait = require("posix.sys.wait")
 local clock = require("vk_compute.system.clock")
@@ -79,19 +80,35 @@ local function new_teller(replies)
   end
 end
 
--- Opens the device: where that is the first of all, they are told before.
+-- Opens the device. Where the others of all were asked for, they are told, and the first of them is opened: nil where
+-- there is none.
 local function open_device(job, replies)
   local device = job.device
-  if job.is_first_of_all then
-    local devices = device_list(job.vk)
-    send(replies, { devices = devices })
-    device = devices[1]
+  if job.others_than then
+    local others = device_list(job.vk)
+    for k = #others, 1, -1 do
+      if tonumber(others[k]) == job.others_than then table.remove(others, k) end
+    end
+    send(replies, { others = others })
+    device = others[1]
+    if not device then return nil end
   end
+  -- Of all, the first is the default whatever the user's variable names.
+  if not device and job.is_of_all then stdlib.setenv("VKC_DEVICE", nil) end
   return job.vk.new({ device = device })
+end
+
+-- Seconds that all rows would take this device, where an estimate is known.
+local function seconds_of_all(context, kind, what)
+  local _, rows = identity.rows(what)
+  return context:plan_memory({
+    n = what.n, d = what.d, work = kind.work, count = rows, length = what.length, k = what.length,
+  }).seconds
 end
 
 local function serve(self, job, requests, replies)
   local context = open_device(job, replies)
+  if not context then return end
   context:set_progress(new_teller(replies))
   local embeddings, what = job.embeddings, job.what
   local kind = kinds[what.kind]
@@ -102,7 +119,10 @@ local function serve(self, job, requests, replies)
     n = what.n, d = what.d, work = kind.work, count = self.capacity, length = what.length, k = what.length,
   })
   local info = context:device_info()
-  send(replies, { device = info.name, device_type = info.type, index = info.index, plan = plan })
+  send(replies, {
+    device = info.name, device_type = info.type, index = info.index, plan = plan,
+    seconds_of_all = seconds_of_all(context, kind, what),
+  })
   if not plan.fits then fail("%s", plan_text(plan)) end
   context:upload_embeddings(embeddings.data, embeddings.n, embeddings.d, { center = what.centered })
   send(replies, { ready = true })
@@ -153,8 +173,8 @@ end
 
 --- Starts a computing process.
 -- @tparam table job `vk` (the module vk_compute), `path` (the cache), `what` (its identity), `embeddings` (`data`,
--- `n`, `d`), `device` (or nil), `is_first_of_all` (whether it takes the first of all devices, and tells which these
--- are), `batch` (rows a request at most, or nil)
+-- `n`, `d`), `device` (or nil for the default), `others_than` (nil, or the index of a device: it tells all others, and
+-- takes the first of them), `is_of_all` (whether all devices were asked for), `batch` (rows a request at most, or nil)
 -- @treturn Process
 function compute_process.start(job)
   local row_bytes = job.what.length * 4
@@ -248,12 +268,12 @@ end
 
 --- Waits for the computing process to say something.
 -- @tparam number milliseconds at most
--- @treturn table `devices` (all there are: see device_list.lua); `device`, `device_type` and `index` (its name, type
--- and place in the device list: the device is open) and `plan` (as from Context:plan_memory); `ready` (the embeddings
--- are on it); `slot` and `count` (so many rows of the request lie in the slot); or `failure`, a text: nothing more will
--- come; `is_over` where it ended without a word. Nil after the time, at a signal, or where there is but news of the
--- call that is under way: the member `call` of the process is then `phase`, `done` and `total`, as
--- Context:set_progress tells them
+-- @treturn table `others` (the devices that were asked for: see device_list.lua); `device`, `device_type` and `index`
+-- (its name, type and place in the device list: the device is open), `plan` (as from Context:plan_memory) and
+-- `seconds_of_all` (what all rows would take it, or nil); `ready` (the embeddings are on it); `slot` and `count` (so
+-- many rows of the request lie in the slot); or `failure`, a text: nothing more will come; `is_over` where it ended
+-- without a word. Nil after the time, at a signal, or where there is but news of the call that is under way: the member
+-- `call` of the process is then `phase`, `done` and `total`, as Context:set_progress tells them
 function Process:wait(milliseconds)
   local message = next_message(self)
   if message then return message end

@@ -1,4 +1,5 @@
---- What `all` devices are: every usable GPU; where there is none, every other usable device.
+--- What `all` devices are: every usable GPU; where there is none, every other usable device. The one that is opened
+-- where none is named is among them.
 --
 -- It is for a computing process: the one that owns the files must not open any, see compute_process.lua.
 -- @module vk_compute.cache.device_list

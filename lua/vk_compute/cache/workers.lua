@@ -14,6 +14,7 @@ local ffi = require("ffi")
 local clock = require("vk_compute.system.clock")
 local compute_process = require("vk_compute.cache.compute_process")
 local fail = require("vk_compute.system.fail")
+local identity = require("vk_compute.cache.identity")
 local row_queue = require("vk_compute.cache.row_queue")
 
 local workers = {}
@@ -22,14 +23,19 @@ local workers = {}
 -- processes do the first part.
 local FEWEST_SECONDS, MOST_SECONDS = 0.1, 0.5
 local SLOTS = 2
+-- Of all devices, the others are opened where the first would take longer than this. Drivers open one after another,
+-- which also holds up the one that computes, and so they give memory back.
+local WORTH_SECONDS = 2
 
 local Workers = {}
 Workers.__index = Workers
 
--- Starts a process for a device: an index, a UUID or part of a name, or nil for the default.
-local function start(self, device, is_first_of_all)
-  local process = compute_process.start(setmetatable({ device = device, is_first_of_all = is_first_of_all },
-    { __index = self.job }))
+-- Starts a process for a device: an index, a UUID or part of a name, or nil for the default. others_than: see
+-- compute_process.start.
+local function start(self, device, others_than)
+  local process = compute_process.start(setmetatable({
+    device = device, others_than = others_than, is_of_all = self.job.devices == "all",
+  }, { __index = self.job }))
   local worker = { process = process, wanted = device, leases = {}, slots = {}, share = { rows = 0 } }
   for slot = 0, SLOTS - 1 do worker.slots[slot + 1] = slot end
   self.list[#self.list + 1], self.started[#self.started + 1] = worker, worker
@@ -40,20 +46,31 @@ end
 -- @tparam table job as for compute_process.start, and
 --
 -- - `devices`: what to open, each an index, a UUID or part of a name, or false for the default; or "all". Of all, the
---   process of the first tells which they are: to list them takes a driver about as long as to open one. The run then
---   goes on without those that cannot be opened or are too small
+--   default is opened first; the others where that one would take long, or is lost. The process of the second tells
+--   which they are: to list them takes a driver about as long as to open one. The run goes on without those that
+--   cannot be opened or are too small
 -- - `opened`: function (name, type, plan), told of each device that is opened
 -- - `joined`: function (names), told when one more can compute: the names of all that can
 -- - `notice`: function (text), told of each process that is lost
 -- @treturn Workers `left`: rows still to come; `shares`: `{name=, index=, rows=}` of each device that computed
 function workers.start(job)
   local self = setmetatable({ job = job, list = {}, started = {}, shares = {}, left = 0 }, Workers)
-  if job.devices == "all" then
-    start(self, nil, true)
-  else
-    for _, device in ipairs(job.devices) do start(self, device or nil) end
-  end
+  self.others_wait = job.devices == "all"
+  for _, device in ipairs(self.others_wait and { false } or job.devices) do start(self, device or nil) end
   return self
+end
+
+-- Starts the others of all.
+local function start_others(self)
+  self.others_wait = false
+  start(self, nil, self.shares[1].index)
+end
+
+-- Starts them where that pays.
+local function start_others_if_worth(self)
+  if not (self.others_wait and self.seconds_of_all) then return end
+  local _, all = identity.rows(self.job.what)
+  if self.seconds_of_all * self.left / all > WORTH_SECONDS then start_others(self) end
 end
 
 --- Begins with rows that are to be computed.
@@ -187,17 +204,45 @@ local function remove(self, worker)
   for _, lease in ipairs(worker.leases) do release(self, lease) end
 end
 
+-- Raises what ends the run when the last worker is lost.
+local function end_with(self, worker, message)
+  if message.is_over then fail("%s; rows reported done are kept", message.failure) end
+  if #self.started == 1 then fail("%s", message.failure) end
+  fail("%s: %s", label(worker), message.failure)
+end
+
+local function tell_lost(self, worker, message)
+  self.job.notice(("%s: %s. Its rows go to the other devices"):format(label(worker), message.failure))
+end
+
 -- A worker is lost. Raises where that ends the run: it was the last, or it is not what the user took it for.
 local function lose(self, worker, message)
   remove(self, worker)
   worker.process:stop()
-  local is_last = not self.list[1]
-  if is_last and message.is_over then fail("%s; rows reported done are kept", message.failure) end
-  if is_last and #self.started == 1 then fail("%s", message.failure) end
-  if is_last or not (worker.is_ready or message.is_over or self.job.devices == "all") then
-    fail("%s: %s", label(worker), message.failure)
+  if self.list[1] then
+    if not (worker.is_ready or message.is_over or self.job.devices == "all") then
+      fail("%s: %s", label(worker), message.failure)
+    end
+    return tell_lost(self, worker, message)
   end
-  self.job.notice(("%s: %s. Its rows go to the other devices"):format(label(worker), message.failure))
+  if not (self.others_wait and worker.share.index) then end_with(self, worker, message) end
+  -- Whether there are others is not known yet.
+  self.lost_first = { worker, message }
+  start_others(self)
+end
+
+-- What the others of all are: the worker that tells it opens the first of them. False where there is none.
+local function take_others(self, worker, others)
+  worker.wanted = others[1]
+  if others[1] then
+    if self.lost_first then tell_lost(self, unpack(self.lost_first)) end
+    for k = 2, #others do start(self, others[k]) end
+    return true
+  end
+  remove(self, worker)
+  table.remove(self.shares)
+  if self.lost_first then end_with(self, unpack(self.lost_first)) end
+  return false
 end
 
 -- The names of all that can compute: "A", "2 x A, B".
@@ -244,11 +289,11 @@ local function hear(self, worker, batches)
   local message = worker.process:wait(0)
   while message do
     if message.failure then return lose(self, worker, message) end
-    if message.devices then
-      worker.wanted = message.devices[1]
-      for k = 2, #message.devices do start(self, message.devices[k]) end
+    if message.others then
+      if not take_others(self, worker, message.others) then return end
     elseif message.device then
       worker.share.name, worker.share.index = message.device, message.index
+      self.seconds_of_all = self.seconds_of_all or message.seconds_of_all
       self.job.opened(message.device, message.device_type, message.plan)
     elseif message.ready then
       worker.is_ready = true
@@ -267,7 +312,10 @@ end
 -- there, in rows). They are valid until given to workers.written
 -- @raise what ends the run: the last process was lost, or a device that was asked for cannot compute this
 function Workers:wait(milliseconds, goes_on)
-  if goes_on then feed_all(self) end
+  if goes_on then
+    start_others_if_worth(self)
+    feed_all(self)
+  end
   local processes, of = {}, {}
   for k, worker in ipairs(self.list) do
     processes[k] = worker.process

@@ -80,8 +80,8 @@ end
 
 --- Adds --devices.
 function options.devices(parser)
-  parser:option("--devices", "compute on several devices: all, which are all GPUs, or a list of what --device takes,"
-    .. " such as 0,1,3"):argname("LIST"):convert(device_list)
+  parser:option("--devices", "compute on several devices: all, which are all GPUs (only the first for work of a"
+    .. " second or two), or a list of what --device takes, such as 0,1,3"):argname("LIST"):convert(device_list)
 end
 
 local function shard_of(text)
