@@ -54,6 +54,8 @@ class Progress {
 
   // What was done of the phase does not hold, and is done anew.
   void begin_anew() { current_.done = 0; }
+  // The same of so many units.
+  void take_back(uint64_t units) { current_.done -= units; }
 
   // Tells where the caller has heard nothing for long. Throws Stopped.
   void tell_if_due();

@@ -67,18 +67,6 @@ bool texels_do(const Device& device, uint32_t pitch) {
   return device.limits().is_cpu && pieces * (pitch / 8 + kColumns + 3) <= kMostCpuIterations;
 }
 
-// Ranges of what is true of some rows, and what is to be done with them.
-template <typename IsOf, typename Do>
-void for_runs(uint32_t count, const IsOf& is_of, const Do& act) {
-  for (uint32_t begin = 0; begin < count; ++begin) {
-    if (!is_of(begin)) continue;
-    uint32_t end = begin + 1;
-    while (end < count && is_of(end)) ++end;
-    act(begin, end - begin);
-    begin = end;
-  }
-}
-
 }  // namespace
 
 Kernel make_filter_product(const Device& device, FilterArithmetic arithmetic,
@@ -171,7 +159,7 @@ void FilteredNeighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_
   Staging::Loan halves = staging_.borrow(sizes.keys_bytes(k));
   const uint32_t id_bits = bits_of_ids(embeddings_.n);
   HostThreads threads;
-  std::vector<char> overflow(count, 0);
+  std::vector<bool> overflow(count, false);
   overflowed_ = 0;
   const auto begin_piece = [&](std::size_t which, const Piece<uint32_t>& piece) {
     double error = items_.error();
@@ -193,7 +181,7 @@ void FilteredNeighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_
     uint32_t found = piece.count;
     for (uint32_t i = 0; i < piece.count; ++i) {
       if (keys[uint64_t{i} * k] != kNoKey) continue;
-      overflow[piece.first + i] = 1;
+      overflow[piece.first + i] = true;
       ++overflowed_;
       --found;
     }
@@ -210,13 +198,27 @@ void FilteredNeighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_
     for (Submission& piece : pieces_) piece.abandon();
     throw;
   }
-  for_runs(
-      count, [&](uint32_t i) { return overflow[i] != 0; },
-      [&](uint32_t begin_row, uint32_t rows) {
-        const std::size_t place = std::size_t{begin_row} * k;
-        exact_.find(first + begin_row, rows, k, ids + place,
-                    similarities == nullptr ? nullptr : similarities + place);
-      });
+  find_overflowed(overflow, first, k, ids, similarities);
+}
+
+void FilteredNeighbors::find_overflowed(const std::vector<bool>& overflow, uint32_t first,
+                                        uint32_t k, uint32_t* ids, float* similarities) {
+  const auto count = static_cast<uint32_t>(overflow.size());
+  for (uint32_t begin = 0; begin < count; ++begin) {
+    if (!overflow[begin]) continue;
+    // Rows of the matrix are computed by whole tiles: what lies between two of these rows costs
+    // less than a tile for each.
+    uint32_t end = begin + 1;
+    for (uint32_t i = end; i < count && i < end + kTile; ++i) {
+      if (overflow[i]) end = i + 1;
+    }
+    const auto found = std::count(overflow.begin() + begin, overflow.begin() + end, false);
+    device_.progress().take_back(static_cast<uint64_t>(found));
+    const std::size_t place = std::size_t{begin} * k;
+    exact_.find(first + begin, end - begin, k, ids + place,
+                similarities == nullptr ? nullptr : similarities + place);
+    begin = end;
+  }
 }
 
 void FilteredNeighbors::begin(const Batch& batch, Staging::Half& half) {

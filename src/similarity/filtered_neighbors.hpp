@@ -6,6 +6,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "similarity/device_embeddings.hpp"
 #include "similarity/half_vectors.hpp"
@@ -94,6 +95,9 @@ class FilteredNeighbors {
                        uint32_t first_column, uint32_t columns) const;
   void record_thresholds(const vk::raii::CommandBuffer& commands, const Batch& batch) const;
   void record_decision(const vk::raii::CommandBuffer& commands, const Batch& batch) const;
+  // Finds the neighbours of rows that overflowed, of those that begin with the id `first`.
+  void find_overflowed(const std::vector<bool>& overflow, uint32_t first, uint32_t k, uint32_t* ids,
+                       float* similarities);
 
   [[nodiscard]] vk::DeviceAddress table(uint32_t which) const;
 

@@ -87,6 +87,27 @@ TEST_P(Filter, ManyEqualRows) {
   expect_as_exact(staging_, generators::near_ties(1600, 16, 2), false, {20}, true);
 }
 
+// Every other row: one by one they would take as many tiles of the matrix as there are rows.
+TEST_P(Filter, RowsBetweenOthersAreDoneAgainTogether) {
+  constexpr uint32_t kItems = 2400;
+  constexpr uint32_t kNeighbors = 5;
+  const Embeddings embeddings = many_equal(kItems, kItems / 2, 4, 3);
+  const vkc::Device& device = staging_.device();
+  const vkc::DeviceEmbeddings on_device(staging_, embeddings.values.data(), kItems, 4, false);
+  vkc::RowSource rows(staging_, on_device);
+  vkc::Neighbors exact(staging_, rows);
+  vkc::HalfVectors halves(device, on_device, kItems);
+  halves.fill();
+  vkc::FilteredNeighbors filtered(staging_, on_device, halves, on_device.units, exact,
+                                  FilterArithmetic::kFloat);
+  std::vector<uint32_t> ids(size_t{kItems} * kNeighbors);
+  device.take_work();
+  filtered.find(0, kItems, kNeighbors, ids.data(), nullptr);
+  EXPECT_LT(device.take_work().submissions, 200U);
+  EXPECT_GE(filtered.overflowed(), kItems / 2);
+  EXPECT_EQ(ids, reference::Neighbors(embeddings, false).lists(0, kItems, kNeighbors).ids);
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, Filter, testing::ValuesIn(filter_device_variants),
                          [](const auto& test) { return test.param.name; });
 
