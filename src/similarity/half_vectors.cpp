@@ -7,6 +7,7 @@
 #include "similarity/fixed_point.hpp"
 #include "similarity/tiles.hpp"
 #include "vulkan/kernel_table.hpp"
+#include "vulkan/pacer.hpp"
 #include "vulkan/submission.hpp"
 
 namespace vkc {
@@ -15,6 +16,10 @@ namespace {
 
 constexpr uint32_t kInvocations = 64;
 constexpr uint64_t kHalfBytes = 2;
+
+// Elements a second that a slow device of its kind converts.
+constexpr double kCpuConversionRate = 5e7;
+constexpr double kGpuConversionRate = 1e9;
 
 Kernel make_kernel(const Device& device) {
   const uint32_t invocations =
@@ -47,38 +52,54 @@ void HalfVectors::fill() {
 }
 
 void HalfVectors::fill(const Buffer& units, uint32_t first, uint32_t count) {
+  const double rate = device_.limits().is_cpu ? kCpuConversionRate : kGpuConversionRate;
+  Pacer pacer(kSubmissionSeconds, rate / pitch());
   Submission submission(device_);
-  const vk::raii::CommandBuffer& commands = submission.begin_untimed();
-  full_barrier(commands);  // behind what reads the halves that are there
-  commands.fillBuffer(device_error_.handle(), 0, sizeof(float), 0);
-  full_barrier(commands);
-  record(commands, units, first, count);
-  full_barrier(commands);
-  commands.copyBuffer(device_error_.handle(), host_error_.handle(),
-                      vk::BufferCopy(0, 0, sizeof(float)));
-  submission.submit();
-  submission.wait();
+  const uint32_t rows = rows_with_zeros(count);
+  for (uint32_t row = 0; row < rows;) {
+    const uint64_t most = std::min(rows - row, device_.limits().max_workgroup_count);
+    const auto at_once = static_cast<uint32_t>(pacer.next(most));
+    const vk::raii::CommandBuffer& commands = submission.begin();
+    if (row == 0) {
+      full_barrier(commands);  // behind what reads the halves that are there
+      commands.fillBuffer(device_error_.handle(), 0, sizeof(float), 0);
+      full_barrier(commands);
+    }
+    record_rows(commands, units, first, count, {row, at_once});
+    row += at_once;
+    if (row == rows) {
+      full_barrier(commands);
+      commands.copyBuffer(device_error_.handle(), host_error_.handle(),
+                          vk::BufferCopy(0, 0, sizeof(float)));
+    }
+    submission.submit();
+    pacer.measured(submission.wait(), at_once);
+  }
   error_ = *host_error_.mapped_as<float>() / kFixedPointOne;
 }
 
 void HalfVectors::record(const vk::raii::CommandBuffer& commands, const Buffer& units,
                          uint32_t first, uint32_t count) const {
-  const uint32_t most = device_.limits().max_workgroup_count;
-  const auto rows =
-      static_cast<uint32_t>(std::min<uint64_t>(round_up(count, FILTER_TILE_SIDE), rows_));
-  for (uint32_t row = 0; row < rows; row += std::min(most, rows - row)) {
-    kernel_.record(commands,
-                   HalvePush{.units = units.address(),
-                             .units_rows = embeddings_.order.rows(),
-                             .halves = halves_.address(),
-                             .error = device_error_.address(),
-                             .units_pitch = embeddings_.units_pitch,
-                             .halves_pitch = pitch(),
-                             .first_item = first,
-                             .count = count,
-                             .first_row = row},
-                   std::min(most, rows - row));
-  }
+  record_rows(commands, units, first, count, {0, rows_with_zeros(count)});
+}
+
+uint32_t HalfVectors::rows_with_zeros(uint32_t count) const {
+  return static_cast<uint32_t>(std::min<uint64_t>(round_up(count, FILTER_TILE_SIDE), rows_));
+}
+
+void HalfVectors::record_rows(const vk::raii::CommandBuffer& commands, const Buffer& units,
+                              uint32_t first, uint32_t count, const Piece<uint32_t>& rows) const {
+  kernel_.record(commands,
+                 HalvePush{.units = units.address(),
+                           .units_rows = embeddings_.order.rows(),
+                           .halves = halves_.address(),
+                           .error = device_error_.address(),
+                           .units_pitch = embeddings_.units_pitch,
+                           .halves_pitch = pitch(),
+                           .first_item = first,
+                           .count = count,
+                           .first_row = rows.first},
+                 rows.count);
 }
 
 const HalfVectors& ItemHalves::get() {

@@ -8,6 +8,7 @@
 #include "vulkan/buffer.hpp"
 #include "vulkan/device.hpp"
 #include "vulkan/kernel.hpp"
+#include "vulkan/staging.hpp"
 
 namespace vkc {
 
@@ -23,9 +24,10 @@ class HalfVectors {
   void fill();
 
   // Those of items first .. first + count - 1, or of queries (ids from FIRST_QUERY on), whose unit
-  // vectors are in `units`; and zeros behind, to whole tiles. record() only records that: the
-  // commands are to be waited for before error() is asked for.
+  // vectors are in `units`; and zeros behind, to whole tiles.
   void fill(const Buffer& units, uint32_t first, uint32_t count);
+  // Records the same, in one piece: of no more rows than a dispatch may have workgroups. error() is
+  // then not known.
   void record(const vk::raii::CommandBuffer& commands, const Buffer& units, uint32_t first,
               uint32_t count) const;
 
@@ -38,6 +40,10 @@ class HalfVectors {
   [[nodiscard]] double error() const { return error_; }
 
  private:
+  [[nodiscard]] uint32_t rows_with_zeros(uint32_t count) const;
+  void record_rows(const vk::raii::CommandBuffer& commands, const Buffer& units, uint32_t first,
+                   uint32_t count, const Piece<uint32_t>& rows) const;
+
   const Device& device_;
   const DeviceEmbeddings& embeddings_;
   uint32_t rows_;

@@ -108,6 +108,20 @@ TEST_P(Filter, RowsBetweenOthersAreDoneAgainTogether) {
   EXPECT_EQ(ids, reference::Neighbors(embeddings, false).lists(0, kItems, kNeighbors).ids);
 }
 
+// So that a device is never kept for long, and a caller may stop it.
+TEST_P(Filter, UnitVectorsAreConvertedInPieces) {
+  constexpr uint32_t kItems = 12000;
+  constexpr uint32_t kDimension = 256;
+  const Embeddings embeddings = generators::unequal_norms(kItems, kDimension, 1);
+  const vkc::DeviceEmbeddings on_device(staging_, embeddings.values.data(), kItems, kDimension,
+                                        false);
+  const vkc::Device& device = staging_.device();
+  vkc::HalfVectors halves(device, on_device, kItems);
+  device.take_work();
+  halves.fill();
+  EXPECT_GE(device.take_work().submissions, device.limits().is_cpu ? 2U : 1U);
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, Filter, testing::ValuesIn(filter_device_variants),
                          [](const auto& test) { return test.param.name; });
 
