@@ -64,7 +64,7 @@ void main() {
   barrier();
   if (gl_LocalInvocationIndex != 0) return;
   for (uint i = 1; i < INVOCATIONS; ++i) sum += squares[i];
-  // Rounded up: a conversion and a root are off by some 2^-22 at most. Bits of positive floats are in the
-  // order of these.
+  // Rounded up: the conversion, the root and this product are off by less than 2^-20 together, as Vulkan demands of
+  // them. Bits of positive floats are in the order of these.
   atomicMax(Error(push.error).bits, floatBitsToUint(sqrt(float(sum)) * (1.0 + 1.0 / 1048576.0)));
 }

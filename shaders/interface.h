@@ -38,8 +38,8 @@ const uint SCORES_ID = 11;           // bool: walks in the orders `away` and `to
 const uint WALKS_ID = 12;            // walks that an invocation works on side by side
 const uint CANDIDATES_ID = 13;       // that a step has room for: at most MOST_WALK_CANDIDATES
 const uint PARTS_ID = 14;            // of a walk: a candidate is judged apart for each
-const uint VECTORS_ID = 16;          // VECTORS_OWN, ...
 const uint JUDGES_ID = 15;           // workgroups that share the candidates of a walk
+const uint VECTORS_ID = 16;          // VECTORS_OWN, ...
 
 const uint FIXED_POINT_BITS = 30;
 
@@ -68,8 +68,7 @@ const uint DIGIT_GROUPS = 32;
 const uint MOST_SORTED = 1024;
 
 // Ids from here on are those of queries, vectors that are not among the items: query i has
-// FIRST_QUERY
-// + i. No device holds so many items.
+// FIRST_QUERY + i. No device holds so many items.
 const uint FIRST_QUERY = 1u << 31;
 
 struct SimilarityPush {
@@ -220,10 +219,10 @@ const uint FILTER_GROUP = 8;
 
 struct FilterUnitsPush {
   DeviceAddress units;  // int32 [rows][units_pitch]
-  DeviceAddress
-      filter_units;  // out: [blocks][units_pitch / FILTER_GROUP][FILTER_BLOCK][FILTER_GROUP]
-  DeviceAddress
-      distances;  // uint64 [blocks]: out, the largest square of |u - v| in a block, times 2^60
+  // Out: [blocks][units_pitch / FILTER_GROUP][FILTER_BLOCK][FILTER_GROUP], and
+  DeviceAddress filter_units;
+  // uint64 [blocks], the largest square of |u - v| in a block, times 2^60.
+  DeviceAddress distances;
   uint units_pitch;
   uint first_block;  // of this dispatch
 };

@@ -19,19 +19,17 @@ inline constexpr double kMatrixUnit = 0x1p-22;
 // v the one in float16.
 //
 // 1. u is off a vector of length 1, or 0, by 2^-31 in each component: |u| <= U = 1 + sqrt(d) 2^-31.
-// 2. C * 2^-30 is u . u', rounded, which changes it by 2^-31 at most, and clamped to [-1, 1]: that
-// changes it by
-//    U^2 - 1 at most, below sqrt(d) 2^-29.
+// 2. C * 2^-30 is u . u', rounded, which changes it by 2^-31 at most, and clamped to [-1, 1], which
+//    changes it by U^2 - 1 at most, about sqrt(d) 2^-30.
 // 3. u . u' - v . v' = (u - v) . u' + v . (u' - v'): at most E U + (U + E) E', by Cauchy and
 // Schwarz.
-// 4. Products of two float16 are exact in float32. To add m of them up in any order takes m
-// additions, one of
-//    them to zero; each partial sum is at most the sum of |v_k v'_k|, (U + E)(U + E') at most. An
-//    addition is off by `unit` of the greatest of its terms and its result, so all by g = m unit /
-//    (1 - m unit) of that.
-// 5. Components of v below what is normal in float16 may count as zeros: they are 2^-30 at most,
-// and so all of
-//    them together below sqrt(d) 2^-29.
+// 4. Products of two float16 are exact in float32. To add m of them up takes m additions, in any
+//    order, one of them to zero. Each partial sum is at most the sum of |v_k v'_k|, which is
+//    (U + E)(U + E') at most. An addition is off by `unit` of the greatest of its terms and its
+//    result, so all of them by g = m unit / (1 - m unit) of that.
+// 5. Components of v below what is normal in float16 may count as zeros. They are 2^-30 at most:
+//    that changes the product by at most (|v| + |v'|) sqrt(d) 2^-30.
+// The clamping of 2 and all of 5 are below sqrt(d) 2^-28 together.
 inline double filter_bound(uint32_t d, uint32_t pitch, double first_error, double second_error,
                            double unit) {
   const double root = std::sqrt(static_cast<double>(d));
@@ -66,8 +64,8 @@ inline double filter_bound_of_length(double distance, uint32_t d, double unit) {
 // A cosine C_ij of the definition is a sum of products rounded to 2^-31, and then clamped to 1,
 // which u_i . u_j exceeds by at most sqrt(d) 2^-30. Its product with a weight is rounded to 2^-31
 // again. x, in the order `centroid` the sum of w_i u_i, has each term rounded to 2^-31 in each
-// dimension, which changes x . u_j by at most sqrt(d) 2^-31. In all, for each item chosen, at most
-// this:
+// dimension, which changes x . u_j by at most sqrt(d) 2^-31. In all that is at most, for each item
+// chosen:
 inline double filter_bound_of_pick(uint32_t d) {
   constexpr double kUnit = 1.0 / (1U << 30);
   return (2 + 2 * std::sqrt(d)) * kUnit * 1.01;
@@ -81,8 +79,8 @@ inline double filter_bound_of_score(double distance, uint32_t d, double unit) {
          8 * kFloatUnit;
 }
 
-// In units of 2^-36, for each item chosen: the same as filter_bound_of_pick of a value worked out
-// in integers.
+// filter_bound_of_pick in units of 2^-36: for values that are worked out in integers, which have no
+// other error.
 inline uint32_t refined_bound_of_pick(uint32_t d) {
   return static_cast<uint32_t>(std::ceil(filter_bound_of_pick(d) * 0x1p36)) + 1;
 }
