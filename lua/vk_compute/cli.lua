@@ -77,9 +77,9 @@ local function new_parser()
     .. "Results go to standard output: text, or with --json one JSON document. Progress, notes and errors go to"
     .. " standard error. A file that is there is replaced only where it is an earlier result of the same kind, or with"
     .. " --force.\n\nExit codes: 0 done; 1 what was looked at is damaged, missing or does not fit; 2 the command"
-    .. " failed, or was called wrongly; 130 stopped with Ctrl-C (143: by SIGTERM); 141 nobody read the output any more."
-    .. "\n\nEnvironment: VKC_DEVICE, the device where --device is not given; VKC_LIBRARY, the path of"
-    .. " libvulkan_compute.so.")
+    .. " failed, or was called wrongly; 130 stopped with Ctrl-C (143: by SIGTERM; 129: by the end of its"
+    .. " terminal); 141 nobody read the output any more.\n\nEnvironment: VKC_DEVICE, the device where --device is not"
+    .. " given; VKC_LIBRARY, the path of libvulkan_compute.so.")
   parser:help_max_width(90)
   parser:flag("--version", "print the version"):action(print_version)
   parser:command_target("command")

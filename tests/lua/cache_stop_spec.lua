@@ -19,7 +19,7 @@ describe("a run that is stopped", function()
     assert.is_true(cache_helper.contents(path) == place.expected)
   end
 
-  for name, number in pairs({ SIGINT = signal.SIGINT, SIGTERM = signal.SIGTERM }) do
+  for name, number in pairs({ SIGINT = signal.SIGINT, SIGTERM = signal.SIGTERM, SIGHUP = signal.SIGHUP }) do
     it("by " .. name .. " finishes its batch, keeps all and says how to go on", function()
       local pid = cache_helper.start(output, place.input, path, "--batch", "1")
       cache_helper.await(function() return cache_helper.journalled(path) >= 5 end, "rows")
@@ -36,17 +36,29 @@ describe("a run that is stopped", function()
     end)
   end
 
-  it("with all the processes of its group, as batch systems do, is stopped as by Ctrl-C", function()
-    local pid = cache_helper.start_script(output, "-e", "require('posix.unistd').setpid('p', 0, 0)\n"
+  for name, number in pairs({ ["as batch systems do"] = signal.SIGTERM, ["as terminals do"] = signal.SIGHUP }) do
+    it("with all the processes of its group, " .. name .. ", is stopped as by Ctrl-C", function()
+      local pid = cache_helper.start_script(output, "-e", "require('posix.unistd').setpid('p', 0, 0)\n"
+        .. "arg = { [0] = table.remove(arg, 1), unpack(arg) }\ndofile(arg[0])", "-",
+        cache_helper.COMPUTE, place.input, path, "--batch", "1")
+      cache_helper.await(function() return cache_helper.journalled(path) >= 5 end, "rows")
+      assert.are.equal(0, signal.killpg(pid, number))
+      assert.are.same({ "exited", 128 + number }, { cache_helper.wait(pid) })
+      local done = cache_helper.journalled(path)
+      local text = cache_helper.contents(output)
+      assert.is_truthy(text:find(("stopped: %d of %d rows are kept"):format(done, n), 1, true), text)
+      assert_goes_on(done)
+    end)
+  end
+
+  it("goes on where nohup says so", function()
+    local pid = cache_helper.start_script(output, "-e", "require('posix.signal').signal(1, 'SIG_IGN')\n"
       .. "arg = { [0] = table.remove(arg, 1), unpack(arg) }\ndofile(arg[0])", "-",
       cache_helper.COMPUTE, place.input, path, "--batch", "1")
     cache_helper.await(function() return cache_helper.journalled(path) >= 5 end, "rows")
-    assert.are.equal(0, signal.killpg(pid, signal.SIGTERM))
-    assert.are.same({ "exited", 143 }, { cache_helper.wait(pid) })
-    local done = cache_helper.journalled(path)
-    local text = cache_helper.contents(output)
-    assert.is_truthy(text:find(("stopped: %d of %d rows are kept"):format(done, n), 1, true), text)
-    assert_goes_on(done)
+    cache_helper.kill(pid, signal.SIGHUP)
+    assert.are.same({ "exited", 0 }, { cache_helper.wait(pid) })
+    assert.is_true(cache_helper.contents(path) == place.expected)
   end)
 
   it("by kill -9 in the middle of starting over leaves no reserved space beside the finished cache", function()

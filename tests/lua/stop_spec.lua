@@ -21,7 +21,7 @@ describe("being asked to stop", function()
     print(seen >= 5 and "counted" or "not counted", stop.exit_code())
   ]]
 
-  for name, code in pairs({ INT = 130, TERM = 143 }) do
+  for name, code in pairs({ INT = 130, TERM = 143, HUP = 129 }) do
     it("by SIG" .. name .. " is counted, and disturbs nothing else", function()
       assert.are.same({ "counted\t" .. code .. "\n", 0 },
         { helper.run_script(INTERRUPTED:format(helper.ROOT, name), {}) })

@@ -142,10 +142,11 @@ end
 local function be_computing_process(self, job, requests, replies, parent)
   libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
   if unistd.getppid() ~= parent then unistd._exit(1) end
-  -- Ctrl-C goes to all processes of a terminal, and batch systems end all of a job: it is the other one that
-  -- decides what follows.
+  -- Ctrl-C and its end go to all processes of a terminal, and batch systems end all of a job: it is the other one
+  -- that decides what follows.
   signal.signal(signal.SIGINT, signal.SIG_IGN)
   signal.signal(signal.SIGTERM, signal.SIG_IGN)
+  signal.signal(signal.SIGHUP, signal.SIG_IGN)
   signals.unblock()
   local ok, problem = pcall(serve, self, job, requests, replies)
   if not ok then

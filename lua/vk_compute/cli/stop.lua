@@ -9,12 +9,14 @@ local stop = {}
 local count, last = 0, nil
 local next_signal = function() return nil end
 
---- From here on Ctrl-C (SIGINT) and SIGTERM are only counted.
+--- From here on Ctrl-C (SIGINT), SIGTERM and the end of the terminal (SIGHUP) are only counted.
 function stop.catch()
-  next_signal = signals.block({ signal.SIGINT, signal.SIGTERM })
+  local numbers = { signal.SIGINT, signal.SIGTERM }
+  -- nohup has it ignored.
+  if signal.signal(signal.SIGHUP, signal.SIG_IGN) ~= signal.SIG_IGN then numbers[3] = signal.SIGHUP end
+  next_signal = signals.block(numbers)
   -- What is ignored does not wait either.
-  signal.signal(signal.SIGINT, signal.SIG_DFL)
-  signal.signal(signal.SIGTERM, signal.SIG_DFL)
+  for _, number in ipairs(numbers) do signal.signal(number, signal.SIG_DFL) end
   -- A file size limit then is an error like a full disk.
   signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 end
