@@ -1,5 +1,6 @@
 #include "vulkan/instance.hpp"
 
+#include <dlfcn.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -43,8 +44,10 @@ vk::raii::Context load_vulkan() {
   try {
     return {};
   } catch (const std::runtime_error&) {
-    fail(VKC_ERROR_NO_VULKAN_LOADER,
-         "the Vulkan loader (libvulkan.so.1) cannot be loaded: install it (Debian: libvulkan1)");
+    const char* reason = dlerror();
+    fail(VKC_ERROR_NO_VULKAN_LOADER, "the Vulkan loader cannot be loaded (",
+         reason != nullptr ? reason : "libvulkan.so.1",
+         "): where it is not there, install it (Debian: libvulkan1)");
   }
 }
 
@@ -54,8 +57,12 @@ vk::raii::Context load_vulkan() {
     fail(VKC_ERROR_NO_VULKAN_DRIVER, what, ", where the environment says which drivers there are (",
          variables, "): unset that, or name the manifest of an installed driver there");
   }
+  const std::string limit = address_limit();
   fail(VKC_ERROR_NO_VULKAN_DRIVER, what,
-       ": install your GPU's driver, or lavapipe to run on the CPU (Debian: mesa-vulkan-drivers)");
+       limit.empty() ? ": "
+                     : ", where a process may map at most " + limit +
+                           ": raise that limit, for which drivers may be too large, or ",
+       "install your GPU's driver, or lavapipe to run on the CPU (Debian: mesa-vulkan-drivers)");
 }
 
 // The loader says so also where it cannot read a manifest.

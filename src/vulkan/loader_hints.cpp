@@ -1,5 +1,8 @@
 #include "vulkan/loader_hints.hpp"
 
+#include <sys/resource.h>
+
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -97,6 +100,13 @@ std::string driver_variables() {
       append(list, name + ("='" + std::string(value) + "'"));
   }
   return list;
+}
+
+std::string address_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return "";
+  constexpr uint64_t kMega = 1'000'000;
+  return std::to_string(limit.rlim_cur / kMega) + " MB (ulimit -v)";
 }
 
 std::string broken_manifests() {

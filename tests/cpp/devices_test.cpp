@@ -245,7 +245,8 @@ TEST(Environment, NoVulkanLoader) {
   }
   const auto result = probe("LD_LIBRARY_PATH='" + directory.string() + "'");
   std::filesystem::remove_all(directory);
-  EXPECT_TRUE(probe_failed(result, VKC_ERROR_NO_VULKAN_LOADER, {"libvulkan", "install"}));
+  EXPECT_TRUE(probe_failed(result, VKC_ERROR_NO_VULKAN_LOADER,
+                           {"libvulkan.so.1: file too short", "install"}));
 }
 
 // Whatever hides the drivers is named.
@@ -262,6 +263,22 @@ TEST(Environment, NoVulkanDriver) {
     EXPECT_TRUE(probe_failed(result, VKC_ERROR_NO_VULKAN_DRIVER,
                              {"driver", "unset", (name + "='").c_str()}));
   }
+}
+
+// So is a limit under which drivers may not be loaded. Here they are not found, whatever it is.
+TEST(Environment, NoVulkanDriverUnderALimit) {
+  std::error_code none_there;
+  if (std::filesystem::directory_iterator("/etc/vulkan/icd.d", none_there) !=
+      std::filesystem::directory_iterator()) {
+    return;  // found in any case
+  }
+  const std::string hidden =
+      "env -u VK_DRIVER_FILES -u VK_ICD_FILENAMES HOME=/nonexistent "
+      "XDG_DATA_HOME=/nonexistent XDG_DATA_DIRS=/nonexistent";
+  const auto result = probe("ulimit -v 1000000000000; " + hidden);
+  EXPECT_TRUE(probe_failed(result, VKC_ERROR_NO_VULKAN_DRIVER,
+                           {"driver", "1024000000 MB", "ulimit -v", "raise", "install"}));
+  EXPECT_EQ(probe(hidden).output.find("ulimit"), std::string::npos);
 }
 
 // A file of some other program, written half. Where the loader reads on, so does the library.
