@@ -109,6 +109,34 @@ describe("several devices", function()
       assert.is_true(cache_helper.contents(path) == place.expected)
     end)
 
+    -- Of two devices the one that is opened first, which fails each time: another program may have it for itself.
+    it("are opened where that one cannot be", function()
+      local script = [[
+        package.path = %q .. package.path
+        local vk, cache = require("vk_compute"), require("vk_compute.cache")
+        local broken = setmetatable({ new = function(options)
+          if %s then error("taken", 0) end
+          return vk.new(options)
+        end }, { __index = vk })
+        local ok, result = pcall(cache.compute, { vk = broken, path = %q, embeddings = vk.read_embeddings(%q),
+          devices = "all", report = function() end, plan = function() end, notice = print,
+          stop = function() return 0 end })
+        print(ok and result.outcome .. " by " .. #result.devices or result)]]
+      local function run(condition)
+        local text, code = helper.run_script(script:format(helper.ROOT .. "/lua/?.lua;", condition, path, place.input),
+          {})
+        assert.are.equal(0, code, text)
+        return text
+      end
+      assert.are.equal("device 0: taken. Its rows go to the other devices\nfinished\n",
+        (run("not options.device or options.device == '0'"):gsub(" by %d", "")))
+      assert.is_true(cache_helper.contents(path) == place.expected)
+      cache_helper.remove(path)
+      local text = run("true")
+      assert.is_truthy(text:find("device [01]: taken\n$"), text)
+      assert.is_false(cache_helper.exists(path .. ".partial"))
+    end)
+
     it("end the run where there was but that one", function()
       stdlib.setenv("VK_ADD_DRIVER_FILES", drivers)
       local code, text = end_first()

@@ -84,7 +84,7 @@ end
 -- there is none.
 local function open_device(job, replies)
   local device = job.device
-  if job.others_than then
+  if job.others_than ~= nil then
     local others = device_list(job.vk)
     for k = #others, 1, -1 do
       if tonumber(others[k]) == job.others_than then table.remove(others, k) end
@@ -174,8 +174,9 @@ end
 
 --- Starts a computing process.
 -- @tparam table job `vk` (the module vk_compute), `path` (the cache), `what` (its identity), `embeddings` (`data`,
--- `n`, `d`), `device` (or nil for the default), `others_than` (nil, or the index of a device: it tells all others, and
--- takes the first of them), `is_of_all` (whether all devices were asked for), `batch` (rows a request at most, or nil)
+-- `n`, `d`), `device` (or nil for the default), `others_than` (nil, or the index of a device, false for none: it tells
+-- all others, and takes the first of them), `is_of_all` (whether all devices were asked for), `batch` (rows a request
+-- at most, or nil)
 -- @treturn Process
 function compute_process.start(job)
   local row_bytes = job.what.length * 4

@@ -60,10 +60,10 @@ function workers.start(job)
   return self
 end
 
--- Starts the others of all.
+-- Starts the others of all. Of a first one that could not be opened it is not known which it is: then all are tried.
 local function start_others(self)
   self.others_wait = false
-  start(self, nil, self.shares[1].index)
+  start(self, nil, self.shares[1].index or false)
 end
 
 -- Starts them where that pays.
@@ -207,7 +207,7 @@ end
 -- Raises what ends the run when the last worker is lost.
 local function end_with(self, worker, message)
   if message.is_over then fail("%s; rows reported done are kept", message.failure) end
-  if #self.started == 1 then fail("%s", message.failure) end
+  if #self.started == 1 or not (worker.wanted or worker.share.index) then fail("%s", message.failure) end
   fail("%s: %s", label(worker), message.failure)
 end
 
@@ -225,7 +225,9 @@ local function lose(self, worker, message)
     end
     return tell_lost(self, worker, message)
   end
-  if not (self.others_wait and worker.share.index) then end_with(self, worker, message) end
+  -- Where the others cannot even be listed, the first one's reason is told.
+  if self.lost_first and not worker.wanted then end_with(self, unpack(self.lost_first)) end
+  if not self.others_wait then end_with(self, worker, message) end
   -- Whether there are others is not known yet.
   self.lost_first = { worker, message }
   start_others(self)
@@ -235,7 +237,9 @@ end
 local function take_others(self, worker, others)
   worker.wanted = others[1]
   if others[1] then
-    if self.lost_first then tell_lost(self, unpack(self.lost_first)) end
+    -- One that could not be opened is among these, and is told of when it fails again.
+    local first = self.lost_first
+    if first and first[1].share.index then tell_lost(self, unpack(first)) end
     for k = 2, #others do start(self, others[k]) end
     return true
   end
