@@ -264,6 +264,36 @@ describe("shards", function()
       end
     end)
 
+    it("that are computed anew meanwhile, of something else or not yet finished, are refused", function()
+      local merge = require("vk_compute.cache.merge")
+      local out, last, kept, other = folder .. "/meanwhile.npy", paths[#paths], folder .. "/kept.npy", folder .. "/else"
+      cache_helper.copy(last, kept)
+      cache_helper.write_embeddings(other, helper.kinds["duplicates"](N, D), N, D)
+      local function becomes_other()
+        local words = { "--length", "6", "--shard", ("%d/%d"):format(#paths - 1, #paths), "--force" }
+        local text, code = run("cache", other, last, unpack(words))
+        assert.are.equal(0, code, text)
+      end
+      local function becomes_unfinished()
+        local fields = require("vk_compute.cache.metadata").read(last .. ".json")
+        os.rename(last, last .. ".partial")
+        os.remove(last .. ".json")
+        require("vk_compute.cache.journal").create(last .. ".journal", fields, {}):close()
+      end
+      for _, change in ipairs({ becomes_other, becomes_unfinished }) do
+        local changed
+        local ok, problem = pcall(merge.run, { path = out, shards = paths, stop = function() return 0 end,
+          report = function()
+            if not changed then change() end
+            changed = true
+          end })
+        assert.is_true(changed and not ok)
+        assert.is_truthy(problem:find(last .. " is computed anew meanwhile", 1, true), problem)
+        assert.is_false(cache_helper.exists(out) or cache_helper.exists(out .. ".partial"))
+        cache_helper.copy(kept, last)
+      end
+    end)
+
     it("do not replace what is no such cache", function()
       local text, code = run("merge", paths[1], unpack(paths))
       assert.are.equal(2, code)

@@ -162,6 +162,9 @@ end
 -- Looks at every row of a piece. Returns their checksums, one after another; each block of rows goes to `put`.
 function Merge:read(piece, put)
   local from = source.open(piece.path)
+  if not (from.finished and identity.key(from.what) == identity.key(piece.what)) then
+    fail("%s is computed anew meanwhile: when that is finished, merge again", piece.path)
+  end
   local place = from.place
   local checksums, damaged, block = {}, {}, nil
   local written = place.first
