@@ -119,14 +119,17 @@ function parallel.each(count, least, body, progress)
   end)
   for _, worker in ipairs(workers) do
     if not ok then signal.kill(worker.pid, signal.SIGKILL) end
-    wait.wait(worker.pid)
+    local _, how, status = wait.wait(worker.pid)
+    worker.ending = ("%s %s"):format(how, status)
     unistd.close(worker.fd)
   end
   files.unmap(memory, 8 * wanted)
   if not ok then error(problem, 0) end
   for _, worker in ipairs(workers) do
     if worker.said ~= DONE then
-      error(worker.said ~= "" and worker.said or "a process that shared the work was ended", 0)
+      local ended = "one of the processes that share the work ended (%s), as happens where memory is short: free some, "
+        .. "and try again"
+      error(worker.said ~= "" and worker.said or ended:format(worker.ending), 0)
     end
   end
 end
