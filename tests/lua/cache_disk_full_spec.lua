@@ -40,6 +40,7 @@ describe("a full disk", function()
     local text, code = compute_limited(100, place.input, path)
     assert_fails("File too large", text, code)
     assert_fails(("cannot reserve %d bytes for %s.partial"):format(#place.expected, path), text, code)
+    assert_fails("ulimit -f has a limit. Name a cache file elsewhere", text, code)
     for _, suffix in ipairs({ "", ".partial", ".journal", ".lock" }) do
       assert.is_false(cache_helper.exists(path .. suffix))
     end

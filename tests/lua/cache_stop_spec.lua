@@ -92,7 +92,7 @@ describe("a run that is stopped", function()
     local child = tonumber(cache_helper.contents(("/proc/%d/task/%d/children"):format(pid, pid)):match("%d+"))
     cache_helper.kill(child)
     assert.are.same({ "exited", 2 }, { cache_helper.wait(pid) })
-    assert.is_truthy(cache_helper.contents(output):find("the computing process ended (killed 9)", 1, true))
+    assert.is_truthy(cache_helper.contents(output):find("ended (killed 9), as happens where memory is short", 1, true))
     assert_goes_on(cache_helper.journalled(path))
   end)
 

@@ -249,7 +249,9 @@ end
 local function end_of(self)
   local _, how, status = wait.wait(self.pid)
   self.pid = nil
-  return { failure = ("the computing process ended (%s %s)"):format(tostring(how), tostring(status)), is_over = true }
+  local reason = status == signal.SIGKILL and ", as happens where memory is short" or ""
+  local failure = ("the computing process ended (%s %s)%s"):format(tostring(how), tostring(status), reason)
+  return { failure = failure, is_over = true }
 end
 
 local function next_message(self)

@@ -12,9 +12,13 @@ local function reserve(fd, path, place)
   local ok, message = pcall(files.reserve, fd, path, place.file_bytes)
   if ok then return end
   local directory = files.directory(path)
-  local free = statvfs.statvfs(directory)
-  fail("%s (%.0f bytes are free in %s): make room, or name a cache file elsewhere", message,
-    free and free.f_bavail * free.f_frsize or 0, directory)
+  local info = statvfs.statvfs(directory)
+  local free = info and info.f_bavail * info.f_frsize or 0
+  if free > place.file_bytes then
+    fail("%s, though so many are free in %s: its file system, a quota or ulimit -f has a limit. Name a cache file "
+      .. "elsewhere, or raise that", message, directory)
+  end
+  fail("%s (%.0f bytes are free in %s): make room, or name a cache file elsewhere", message, free, directory)
 end
 
 --- Opens it, makes it where it is missing, and sees to its length and its header. That these are on disk is for
