@@ -72,7 +72,7 @@
  *   Vulkan and its drivers are loaded by the first context (or list of devices) and stay loaded,
  *   for those to come, until the process ends. They are looked for and started anew where the
  *   environment, which configures them (VK_DRIVER_FILES and others), is no longer as it was, and
- *   after VKC_ERROR_DEVICE_LOST or VKC_ERROR_VULKAN. A forked process must leave its parent's
+ *   after VKC_ERROR_DEVICE_LOST, VULKAN or WRONG_RESULT. A forked process must leave its parent's
  *   contexts alone; it may make its own if its driver can: best fork before the first.
  *
  * Memory
@@ -246,8 +246,8 @@ typedef enum VkcPhase {
 /* What a caller is told, and how it stops a call: it does where this returns another number than 0.
  *
  * Each phase begins with done == 0 and ends with done == total; done never decreases within it.
- * Units are the phase's own. A phase may come within another, which goes on behind it: the first
- * walks tell of the matrix, too. user: as given to vkc_set_progress.
+ * Units are the phase's own. A phase may come within another, which goes on behind it: walks that
+ * build the matrix tell of that, too. user: as given to vkc_set_progress.
  * It runs on the thread that made the call. It must return, not jump or throw, leave the
  * floating-point environment as it is, and not destroy the context; of other calls on the context
  * the answer is CONTEXT_BUSY. */
@@ -326,8 +326,14 @@ VKC_API VkcResult vkc_compute_pair_similarities(VkComputeContext* ctx, const uin
 /* ---- Diversity sequences --------------------------------------------------------------------- */
 
 /* Computes the diversity sequence from start into output_sequence: n item ids, each once,
- * output_sequence[0] == start. The first call after an upload also builds the similarity matrix on
- * the device, 4 n^2 bytes, where it stays for the calls that follow.
+ * output_sequence[0] == start.
+ *
+ * There are two ways to the same sequences, of which each call takes the one that fits and is
+ * estimated to be faster. Over the similarity matrix, 4 n^2 bytes of the device's memory: the first
+ * call that goes this way builds it. Or by a filter, which leaves few candidates of each step,
+ * which are decided by the definition: that takes about 2 n d bytes for unit vectors in float16 (on
+ * a CPU 4 n d, in float32), and during the call about 0.7 n for each sequence under way, 8.7 n in
+ * the orders `away` and `toward`. The matrix and the unit vectors stay for the calls that follow.
  * Errors: NULL_POINTER, NO_EMBEDDINGS, ITEM_OUT_OF_RANGE, DOES_NOT_FIT, out of memory, DEVICE_LOST.
  */
 VKC_API VkcResult vkc_compute_diversity_sequence(VkComputeContext* ctx, uint32_t start,
@@ -409,7 +415,7 @@ VKC_API VkcResult vkc_recommended_batch_with(VkComputeContext* ctx, uint32_t len
  * blocks of rows are computed, searched and overwritten, in at most 80 MiB of the device's memory
  * unless rows are very long. Or, for k up to 256, a filter in float32, or by cooperative matrices,
  * leaves few candidates of each item, which are decided by the definition: that takes about 2 n d
- * bytes of the device's memory for unit vectors in float16, and at most 200 MiB beside.
+ * bytes of the device's memory for unit vectors in float16, and at most 230 MiB beside.
  * All that stays. Errors: NULL_POINTER (ctx, ids), NO_EMBEDDINGS, INVALID_LENGTH (k), DOES_NOT_FIT,
  * out of memory, DEVICE_LOST. */
 VKC_API VkcResult vkc_compute_nearest_neighbors(VkComputeContext* ctx, uint32_t k, uint32_t* ids,

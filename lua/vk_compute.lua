@@ -322,8 +322,8 @@ end
 -- @tparam function|nil listener `function(phase, done, total)`, called several times a second, and at the beginning
 -- and the end of each phase; nil: nothing is told, as at first. `phase` is "upload" (preparing and uploading embeddings
 -- or queries), "matrix" (building the similarity matrix that stays on the device), "similarities", "walks" or
--- "neighbors"; units of `done` and `total` are the phase's own. Phases may come within others: the first walks tell of
--- the matrix, too. Where it returns false, and nothing else that is false, the call stops, and raises
+-- "neighbors"; units of `done` and `total` are the phase's own. Phases may come within others: walks that build
+-- the matrix tell of that, too. Where it returns false, and nothing else that is false, the call stops, and raises
 -- VKC_ERROR_STOPPED; @{Context:compute_all_diversity_sequences} and others that return "cancelled" do that. What is
 -- uploaded stays, and of the matrix what is done: the next call that needs it goes on there. An error in it stops
 -- the call, too, and reaches its caller unchanged. Other calls on the context are refused meanwhile.

@@ -285,7 +285,7 @@ class Context:
             and the end of each phase. phase is "upload" (preparing and uploading embeddings or
             queries), "matrix" (building the similarity matrix that stays on the device),
             "similarities", "walks" or "neighbors"; units of done and total are the phase's own.
-            Phases may come within others: the first walks tell of the matrix, too. Where it returns
+            Phases may come within others: walks that build the matrix tell of that, too. Where it returns
             False, and nothing else that is false, the call stops and raises `StoppedError`. What is
             uploaded stays, and of the matrix what is done: the next call that needs it goes on
             there. An exception in it, Ctrl-C's KeyboardInterrupt for one, stops the call, too, and
