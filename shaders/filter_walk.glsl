@@ -36,11 +36,12 @@ uint64_t state_of(uint walk) { return push.states + uint64_t(walk) * push.at.str
 
 uint64_t part_of(uint walk, uint place) { return state_of(walk) + uint64_t(place) * 16; }
 
-// The parts behind the head.
-Uints candidates_of(uint walk) { return Uints(state_of(walk) + 48); }
-Longs parts_of(uint walk) { return Longs(state_of(walk) + 48 + MOST_WALK_CANDIDATES * 4); }
+// The parts behind the head: see FilterWalkPlaces.
+uint64_t behind_head(uint walk) { return state_of(walk) + FILTER_WALK_HEAD_BYTES; }
+Uints candidates_of(uint walk) { return Uints(behind_head(walk)); }
+Longs parts_of(uint walk) { return Longs(behind_head(walk) + MOST_WALK_CANDIDATES * 4); }
 Ints with_start_of(uint walk) {
-  return Ints(state_of(walk) + 48 + MOST_WALK_CANDIDATES * (4 + 8 * MOST_PARTS));
+  return Ints(behind_head(walk) + MOST_WALK_CANDIDATES * (4 + 8 * MOST_PARTS));
 }
 
 Uints chosen_of(uint walk) { return Uints(push.chosen + uint64_t(walk) * push.items * 4); }

@@ -21,6 +21,9 @@ const uint LISTED = LISTED_PER_CANDIDATE * CANDIDATES;
 // Invocations that work out a sharper value together.
 const uint REFINERS = 8;
 
+// Blocks of a crowded walk that one invocation looks at: few enough for drivers that end long loops.
+const uint MOST_BLOCKS = 8192;
+
 shared float least[INVOCATIONS];
 shared uint listed;
 shared uint list[LISTED];
@@ -116,7 +119,8 @@ void main() {
     barrier();
     // The first invocation goes on alone, in order, while a whole block has room.
     if (invocation == 0) {
-      while (block < blocks && listed + FILTER_BLOCK <= CANDIDATES && block - state.head.next_block < 8192) {
+      const uint end = min(blocks, state.head.next_block + MOST_BLOCKS);
+      while (block < end && listed + FILTER_BLOCK <= CANDIDATES) {
         if (minima.at[block] <= threshold) list_block(walk, block, threshold, CANDIDATES);
         ++block;
       }

@@ -258,6 +258,10 @@ struct FilterWalkHead {
   uint has_best;
   float scale;  // what products with the vector of this step are multiplied with
 };
+const uint FILTER_WALK_HEAD_BYTES = 48;
+#ifdef __cplusplus
+static_assert(sizeof(FilterWalkHead) == FILTER_WALK_HEAD_BYTES);
+#endif
 
 // Where the parts of a walk's state begin, in units of 16 bytes. In front of them are the head,
 // then uint [MOST_WALK_CANDIDATES], the rows of candidates; int64
