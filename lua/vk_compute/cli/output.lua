@@ -124,7 +124,7 @@ end
 
 --- Shows how far the work is: a line now and then, or on a terminal a bar. To be called as often as
 -- one likes. That it cannot be shown is no reason to stop working.
--- @tparam table state as for report.line
+-- @tparam table state as for messages.line
 function Output:progress(state)
   if self.silent then return end
   local at = clock.monotonic()
