@@ -53,6 +53,8 @@ void upload_units(Staging& staging, HostThreads& threads, const Buffer& units,
   upload(staging, units, padded_rows_of(n) * row_bytes, row_bytes, fill);
 }
 
+double expected_conversion_rate(const Device& device) { return device.limits().is_cpu ? 5e7 : 1e9; }
+
 DeviceEmbeddings::DeviceEmbeddings(Staging& staging, const float* embeddings,
                                    uint32_t num_embeddings, uint32_t embedding_dim, bool center)
     : n(num_embeddings),

@@ -26,6 +26,9 @@ void upload_units(Staging& staging, HostThreads& threads, const Buffer& units,
                   const FixedPointEmbeddings& fixed, uint32_t n, uint32_t d,
                   const std::function<uint32_t(uint32_t)>& id_in);
 
+// How many of their elements a slow device of its kind converts to floating point in a second.
+double expected_conversion_rate(const Device& device);
+
 struct DeviceEmbeddings {
   // Throws Error (NOT_FINITE, DOES_NOT_FIT, OUT_OF_DEVICE_MEMORY).
   DeviceEmbeddings(Staging& staging, const float* embeddings, uint32_t num_embeddings,

@@ -15,10 +15,6 @@ namespace vkc {
 
 namespace {
 
-// Elements a second that a slow device of its kind converts.
-constexpr double kCpuConversionRate = 5e7;
-constexpr double kGpuConversionRate = 1e9;
-
 uint64_t units_bytes(uint32_t n, uint32_t d, FilterPrecision precision) {
   const uint64_t elements = units_row_bytes(d) / sizeof(int32_t);
   return uint64_t{filter_blocks(n)} * FILTER_BLOCK * elements *
@@ -46,9 +42,7 @@ FilterUnits::FilterUnits(const Device& device, const DeviceEmbeddings& embedding
   const Kernel kernel(device,
                       {.code = kernels::filter_units, .constants = {{HALF_ID, half ? 1U : 0U}}});
   const double block_elements = static_cast<double>(FILTER_BLOCK) * embeddings.units_pitch;
-  const bool on_cpu = device.limits().is_cpu;
-  Pacer pacer(kSubmissionSeconds,
-              (on_cpu ? kCpuConversionRate : kGpuConversionRate) / block_elements);
+  Pacer pacer(kSubmissionSeconds, expected_conversion_rate(device) / block_elements);
   Submission submission(device);
   for (uint32_t first = 0; first < blocks;) {
     const uint64_t most = std::min(blocks - first, device.limits().max_workgroup_count);

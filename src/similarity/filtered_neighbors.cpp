@@ -103,11 +103,16 @@ FilterSizes::FilterSizes(uint32_t d, uint32_t count, uint32_t k, uint64_t availa
       std::min<uint64_t>(tiles * FILTER_TILE_SIDE, round_up(count, FILTER_TILE_SIDE)));
 }
 
+uint64_t FilterSizes::table_bytes() const { return uint64_t{rows} * 3 * sizeof(uint32_t); }
+
+uint64_t FilterSizes::candidates_bytes() const {
+  return uint64_t{rows} * MOST_CANDIDATES * sizeof(uint64_t);
+}
+
 uint64_t FilterSizes::keys_bytes(uint32_t k) const { return uint64_t{rows} * k * sizeof(uint64_t); }
 
 uint64_t FilterSizes::device_bytes(uint32_t d, uint32_t k) const {
-  return HalfVectors::bytes(rows, d) + uint64_t{rows} * (3 * sizeof(uint32_t)) +
-         uint64_t{rows} * MOST_CANDIDATES * sizeof(uint64_t) + keys_bytes(k);
+  return HalfVectors::bytes(rows, d) + table_bytes() + candidates_bytes() + keys_bytes(k);
 }
 
 FilteredNeighbors::Memory::Memory(const Device& device, const DeviceEmbeddings& embeddings,
@@ -116,9 +121,8 @@ FilteredNeighbors::Memory::Memory(const Device& device, const DeviceEmbeddings& 
     : rows(sizes.rows),
       halves(device, embeddings, sizes.rows),
       product(make_filter_product(device, arithmetic, items, halves)),
-      table(device, uint64_t{sizes.rows} * 3 * sizeof(uint32_t), MemoryUse::kDevice),
-      candidates(device, uint64_t{sizes.rows} * MOST_CANDIDATES * sizeof(uint64_t),
-                 MemoryUse::kDevice),
+      table(device, sizes.table_bytes(), MemoryUse::kDevice),
+      candidates(device, sizes.candidates_bytes(), MemoryUse::kDevice),
       keys(device, sizes.keys_bytes(k), MemoryUse::kDevice) {}
 
 FilteredNeighbors::FilteredNeighbors(Staging& staging, const DeviceEmbeddings& embeddings,

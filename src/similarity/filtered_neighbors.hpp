@@ -33,8 +33,10 @@ struct FilterSizes {
   uint32_t rows;  // that are worked on together: whole tiles
 
   [[nodiscard]] uint64_t device_bytes(uint32_t d, uint32_t k) const;
-  [[nodiscard]] uint64_t keys_bytes(
-      uint32_t k) const;  // so much of each half of staging memory, too
+  [[nodiscard]] uint64_t table_bytes() const;
+  [[nodiscard]] uint64_t candidates_bytes() const;
+  // So much of each half of staging memory, too.
+  [[nodiscard]] uint64_t keys_bytes(uint32_t k) const;
 };
 
 // The kernel that multiplies items with rows, both whole tiles.

@@ -17,10 +17,6 @@ namespace {
 constexpr uint32_t kInvocations = 64;
 constexpr uint64_t kHalfBytes = 2;
 
-// Elements a second that a slow device of its kind converts.
-constexpr double kCpuConversionRate = 5e7;
-constexpr double kGpuConversionRate = 1e9;
-
 Kernel make_kernel(const Device& device) {
   const uint32_t invocations =
       device.limits().is_cpu ? device.limits().subgroup_size : kInvocations;
@@ -52,8 +48,7 @@ void HalfVectors::fill() {
 }
 
 void HalfVectors::fill(const Buffer& units, uint32_t first, uint32_t count) {
-  const double rate = device_.limits().is_cpu ? kCpuConversionRate : kGpuConversionRate;
-  Pacer pacer(kSubmissionSeconds, rate / pitch());
+  Pacer pacer(kSubmissionSeconds, expected_conversion_rate(device_) / pitch());
   Submission submission(device_);
   const uint32_t rows = rows_with_zeros(count);
   for (uint32_t row = 0; row < rows;) {
