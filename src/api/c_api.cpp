@@ -179,8 +179,8 @@ VkcResult on_context(VkComputeContext* ctx, Body body) noexcept {
   }
   if (ctx->busy.test_and_set(std::memory_order_acquire)) {
     return report(VKC_ERROR_CONTEXT_BUSY,
-                  "another thread is in a call on this context: wait for it, or make a context for "
-                  "each thread");
+                  "a call on this context is under way, in another thread or in the one that tells "
+                  "its progress: wait for it, or make another context");
   }
   VkcResult result = VKC_ERROR_DEVICE_LOST;
   if (ctx->lost) {

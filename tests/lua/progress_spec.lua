@@ -109,6 +109,7 @@ describe("a listener", function()
     end)
     assert.are.same(expected, context:compute_diversity_sequence(3))
     assert.are.equal("VKC_ERROR_CONTEXT_BUSY", refused.name)
+    assert.is_truthy(refused.message:find("the one that tells its progress", 1, true), refused.message)
     assert.is_truthy(freed:find("return false to stop it", 1, true))
   end)
 

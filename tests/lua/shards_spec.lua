@@ -89,7 +89,7 @@ describe("shards", function()
           files[whole:gsub("%.npy$", ".similarities.npy")] = twins
         end
         for expected, shards in pairs(files) do
-          local merged = folder .. "/merged.npy"
+          local merged = folder .. (expected == whole and "/merged.npy" or "/merged.similarities.npy")
           text, code = run("merge", merged, unpack(shards))
           assert.are.equal(0, code, text)
           assert_same_cache(expected, merged)
@@ -102,6 +102,14 @@ describe("shards", function()
       end
     end)
   end
+
+  it("of similarities do not merge into a file whose name is none of these", function()
+    make("named", 1, "neighbors", "--k", "4", "--similarities")
+    local text, code = run("merge", folder .. "/merged.npy", folder .. "/named.0.1.similarities.npy")
+    assert.are.equal(2, code, text)
+    assert.is_truthy(text:find("the name of similarities ends in .similarities.npy", 1, true), text)
+    assert.is_false(cache_helper.exists(folder .. "/merged.npy"))
+  end)
 
   it("of more than there are rows are refused, and what names none", function()
     local text, code = run("cache", input, folder .. "/none.npy", "--shard", "0/" .. N + 1)

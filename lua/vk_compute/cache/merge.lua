@@ -19,6 +19,7 @@ local shard = require("vk_compute.cache.shard")
 local source = require("vk_compute.cache.source")
 local survey = require("vk_compute.cache.survey")
 local target = require("vk_compute.cache.target")
+local twin = require("vk_compute.cache.twin")
 local xxhash = require("vk_compute.system.xxhash")
 
 local merge = {}
@@ -258,6 +259,7 @@ function Merge:result(outcome, pieces, fields)
 end
 
 local function check_target(job, kind)
+  if kind.is_twin and not twin.ids_path(job.path) then fail("%s", twin.problem(job.path)) end
   local inputs = {}
   for _, path in ipairs(job.shards) do
     local paths = layout.paths(path)
