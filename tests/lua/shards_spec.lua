@@ -296,10 +296,26 @@ describe("shards", function()
             changed = true
           end })
         assert.is_true(changed and not ok)
-        assert.is_truthy(problem:find(last .. " is computed anew meanwhile", 1, true), problem)
+        assert.is_truthy(problem:find(last .. " is being written anew", 1, true), problem)
         assert.is_false(cache_helper.exists(out) or cache_helper.exists(out .. ".partial"))
         cache_helper.copy(kept, last)
       end
+    end)
+
+    it("that may not be read are told as such", function()
+      helper.execute("chmod", "000", paths[2])
+      -- Root may read anything, unless it gives that right up.
+      local as_others = require("posix.unistd").geteuid() == 0
+        and "setpriv --bounding-set=-dac_override,-dac_read_search " or ""
+      local out = folder .. "/unread.npy"
+      local commands = { { "merge", out, unpack(paths) }, { "check", paths[2] }, { "verify", input, paths[2] } }
+      for _, words in ipairs(commands) do
+        local text, code = cache_helper.shell(as_others .. "luajit " .. helper.quoted(PROGRAM, unpack(words)))
+        assert.is_true(code ~= 0)
+        assert.is_truthy(text:find("cannot open " .. paths[2] .. ": Permission denied", 1, true), text)
+        assert.is_nil(text:find("repair", 1, true), text)
+      end
+      helper.execute("chmod", "644", paths[2])
     end)
 
     it("do not replace what is no such cache", function()

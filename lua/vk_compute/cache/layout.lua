@@ -45,10 +45,12 @@ function layout.of(what)
   }
 end
 
---- Whether a file begins with the header it should have.
+--- Whether a file begins with the header it should have, or is gone: its writer may have given it another name
+-- meanwhile. Raises where it cannot be read.
 function layout.has_header(path, place)
   local ok, head = pcall(files.head, path, #place.header)
-  return ok and head == place.header
+  if not ok and files.stat(path) then error(head, 0) end
+  return not ok or head == place.header
 end
 
 return layout

@@ -42,6 +42,23 @@ local function in_words(piece)
   return ("%s (%s)"):format(piece.path, range_text(identity.rows(piece.what)))
 end
 
+-- What is wrong with the file of a piece, in words; nil where its rows can be looked at. Raises where it cannot be
+-- read.
+local function problem_of(piece, from)
+  if not from.finished then
+    return ("%s is not finished: %.0f of %.0f rows are done. Run its command again"):format(in_words(piece), from.done,
+      from.place.count)
+  end
+  local info = files.stat(from.file)
+  if not info then return in_words(piece) .. " is being written anew: merge again when that is done" end
+  if info.st_size ~= from.place.file_bytes then
+    return ("%s is %.0f bytes long and should be %.0f: %s"):format(in_words(piece), info.st_size,
+      from.place.file_bytes, repair_hint(piece.path, piece.what))
+  elseif not layout.has_header(from.file, from.place) then
+    return ("the header of %s is damaged: %s"):format(in_words(piece), repair_hint(piece.path, piece.what))
+  end
+end
+
 -- What can be told without reading rows. Checksums are not kept: all together they may be large.
 local function open(path, problems)
   local ok, from = pcall(source.open, path)
@@ -50,22 +67,12 @@ local function open(path, problems)
     return nil
   end
   local piece = {
-    path = path, file = from.file, what = identity.copy(from.what, {}), place = from.place, is_readable = false,
+    path = path, what = identity.copy(from.what, {}), place = from.place,
     device = from.what.device, library_version = from.what.library_version,
   }
-  local size = files.stat(from.file).st_size
-  if not from.finished then
-    problems[#problems + 1] = ("%s is not finished: %.0f of %.0f rows are done. Run its command again"):format(
-      in_words(piece), from.done, from.place.count)
-  elseif size ~= from.place.file_bytes then
-    problems[#problems + 1] = ("%s is %.0f bytes long and should be %.0f: %s"):format(
-      in_words(piece), size, from.place.file_bytes, repair_hint(path, piece.what))
-  elseif not layout.has_header(from.file, from.place) then
-    problems[#problems + 1] = ("the header of %s is damaged: %s"):format(in_words(piece),
-      repair_hint(path, piece.what))
-  else
-    piece.is_readable = true
-  end
+  local _, problem = pcall(problem_of, piece, from)
+  problems[#problems + 1] = problem
+  piece.is_readable = not problem
   return piece
 end
 
@@ -164,7 +171,7 @@ end
 function Merge:read(piece, put)
   local from = source.open(piece.path)
   if not (from.finished and identity.key(from.what) == identity.key(piece.what)) then
-    fail("%s is computed anew meanwhile: when that is finished, merge again", piece.path)
+    fail("%s is being written anew: merge again when that is done", piece.path)
   end
   local place = from.place
   local checksums, damaged, block = {}, {}, nil
