@@ -29,9 +29,9 @@ constexpr uint32_t kFilterInvocations = 128;
 // A row has all products with the first tiles as candidates: half of the room that it has.
 constexpr uint32_t kFirstColumns = MOST_CANDIDATES / 2 / FILTER_TILE_SIDE;
 
-// By how many times as many columns a row has seen each time that its threshold is raised. If these
-// are a random sample, about (growth - 1) k candidates join those kept, the k greatest so far and
-// what is near them.
+// A row's threshold is raised each time that the row has seen so many times as many columns. If
+// these are a random sample, about (growth - 1) k candidates join those kept, which are the k
+// greatest so far and what is near them.
 uint32_t growth(uint32_t k) { return k <= 128 ? 4 : 2; }
 
 // Multiply-adds a second to expect of a device not yet measured.

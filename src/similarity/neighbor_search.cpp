@@ -11,8 +11,8 @@ namespace vkc {
 
 namespace {
 
-// How long a call takes beside another way: other devices of its kind differ in rates more than in
-// what these are to each other.
+// To compare the ways: a device of the kind may be slower or faster in all of them, which changes
+// little about which way is the fastest.
 struct NeighborRates {
   double exact;           // multiply-adds a second in fixed point
   double floats;          // in float32

@@ -6,7 +6,7 @@ local metadata = require("vk_compute.cache.metadata")
 
 --- Puts NAME.json there, and then NAME: what lies beside a NAME is always that file's.
 -- @tparam table paths as from layout.paths
--- @tparam number fd of NAME.partial, whose every row was read back or is about to be synced
+-- @tparam number fd of NAME.partial, which is synced here
 -- @tparam table fields as for metadata.write, without `date`
 return function(paths, fd, fields)
   files.sync(fd, paths.partial)

@@ -19,12 +19,12 @@ local row_queue = require("vk_compute.cache.row_queue")
 
 local workers = {}
 
--- What a lease should take, where a device can do as little. Shorter ones leave GPUs partly idle; of longer ones
--- processes do the first part.
+-- Seconds that a lease should take, where a device can do so little at a time. Shorter ones leave GPUs partly idle; of
+-- longer ones a process does only the first part.
 local FEWEST_SECONDS, MOST_SECONDS = 0.1, 0.5
 local SLOTS = 2
--- Of all devices, the others are opened where the first would take longer than this. Drivers open one after another,
--- which also holds up the one that computes, and so they give memory back.
+-- Of all devices, the others are opened where the first would take longer than this. A driver opens devices, and frees
+-- their memory, one after another, and holds up the one that computes meanwhile.
 local WORTH_SECONDS = 2
 
 local Workers = {}

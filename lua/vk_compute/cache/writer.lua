@@ -2,8 +2,8 @@
 --
 -- What holds at every moment, whatever ends the process:
 --
--- - a row that the journal lists is on disk in NAME.partial, for it is listed after that, and the names of both
---   are, for that is seen to before the first row;
+-- - a row that the journal lists is on disk in NAME.partial, since it is listed only then; so are the names of both
+--   files, since they are synced before the first row;
 -- - NAME appears by renaming a NAME.partial whose every row was read back and fits its checksum;
 -- - NAME.json, when it lies beside a NAME, is that file's: it is put there before NAME, and an older
 --   NAME is removed before that.
