@@ -67,7 +67,7 @@ local function open(path, problems)
     return nil
   end
   local piece = {
-    path = path, what = identity.copy(from.what, {}), place = from.place,
+    path = path, what = identity.copy(from.what, {}),
     device = from.what.device, library_version = from.what.library_version,
   }
   local _, problem = pcall(problem_of, piece, from)
