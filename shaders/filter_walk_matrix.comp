@@ -14,15 +14,10 @@
 #extension GL_NV_cooperative_matrix : require
 #include "filter_walk.glsl"
 #include "filter_walk_score.glsl"
+#include "filter_walk_tile.glsl"
 
-layout(constant_id = WALKS_ID) const uint WALKS = 128;
 layout(local_size_x = 256) in;
 
-layout(buffer_reference, std430, buffer_reference_align = 16) readonly buffer Groups {
-  uvec4 at[];
-};
-
-const uint TILE_ITEMS = 2 * FILTER_BLOCK;
 const uint CHUNK = 8;           // groups of dimensions that are in the tile at a time
 const uint STRIDE = CHUNK + 1;  // from one item to the next: rows begin in different banks
 const uint SIDE = 16;           // of a cooperative matrix
@@ -32,9 +27,8 @@ const uint MOST_ACROSS = 4;
 const uint ITEM_LOADS = TILE_ITEMS * CHUNK / 256;
 const uint WALK_LOADS = WALKS * CHUNK / 256;
 
-shared uvec4 tile[(TILE_ITEMS + WALKS) * STRIDE];
-shared FilterWalkHead heads[WALKS];
-shared uvec4 chosen[WALKS];
+// Items and as many walks at most. At the end, products of 32 items and 32 walks for each subgroup.
+shared uvec4 tile[2 * TILE_ITEMS * STRIDE];
 shared float least_of_subgroups[4][WALKS];
 
 uvec4 loaded(uint64_t base, uint blocks, uint first_block, uint group, uint place) {
@@ -56,9 +50,10 @@ void subgroup_barrier() {
   controlBarrier(gl_ScopeSubgroup, gl_ScopeSubgroup, gl_StorageSemanticsShared, gl_SemanticsAcquireRelease);
 }
 
-float least_of_four(uint place) {
-  const vec4 four = uintBitsToFloat(tile[place]);
-  return min(min(four.x, four.y), min(four.z, four.w));
+// The least of eight items, times `scale`.
+float least_of_eight(uint place, float scale, uint bits) {
+  return least_of_four(min(without(uintBitsToFloat(tile[place]) * scale, bits),
+                           without(uintBitsToFloat(tile[place + 1]) * scale, bits >> 4)));
 }
 
 void main() {
@@ -75,11 +70,7 @@ void main() {
     const uint block = number / walk_tiles * 2;
     const uint first_walk = number % walk_tiles * WALKS;
     const uint walk_block = first_walk / FILTER_BLOCK;
-    if (invocation < WALKS) {
-      const uint walk = min(first_walk + invocation, push.walks - 1);
-      heads[invocation] = Head(state_of(walk)).head;
-      chosen[invocation] = Groups(part_of(walk, push.at.chosen)).at[block / 2];
-    }
+    if (invocation < WALKS) read_walk(invocation, first_walk, block, HALF_SCALE);
 
     fcoopmatNV<32, gl_ScopeSubgroup, SIDE, SIDE> sums[2][MOST_ACROSS];
     [[unroll]] for (uint i = 0; i < 2; ++i) {
@@ -128,56 +119,53 @@ void main() {
       barrier();
     }
 
-    // 32 items of 16 walks at a time go through shared memory, an invocation takes an item.
-    const uint corner = gl_SubgroupID * SIDE * STRIDE;
+    // 32 items of 32 walks at a time go through shared memory.
+    const uint corner = gl_SubgroupID * 2 * SIDE * STRIDE;
     const uint first_row = block * FILTER_BLOCK + side * 32;
-    const uint row = first_row + lane;
     const bool is_there = first_row < blocks * FILTER_BLOCK;
-    [[unroll]] for (uint j = 0; j < ACROSS; ++j) {
+    [[unroll]] for (uint j = 0; j < ACROSS; j += 2) {
+      const uint first_column = half_of_walks * SUBGROUP_WALKS + j * SIDE;
       [[unroll]] for (uint i = 0; i < 2; ++i) {
         coopMatStoreNV(sums[i][j], tile, corner + i * 4, STRIDE, true);
+        coopMatStoreNV(sums[i][j + 1], tile, corner + SIDE * STRIDE + i * 4, STRIDE, true);
       }
       subgroup_barrier();
-      [[dont_unroll]] for (uint c = 0; c < SIDE; ++c) {
-        const uint column = half_of_walks * SUBGROUP_WALKS + j * SIDE + c;
-        const uint walk = first_walk + column;
-        const FilterWalkHead head = heads[column];
-        const bool steps = walk < push.walks && head.condition == WALK_STEPS;
-        float score = ABOVE_ALL;
-        if (steps && row < push.n) {
-          const float sum = uintBitsToFloat(tile[corner + c * STRIDE + lane / 4][lane % 4]);
-          score = score_of(walk, row, head.count, sum * head.scale * HALF_SCALE);
-          if ((chosen[column][side] >> lane & 1) != 0) score = ABOVE_ALL;
+      if (SCORES) {  // an invocation takes an item
+        const uint row = first_row + lane;
+        [[dont_unroll]] for (uint c = 0; c < 32; ++c) {
+          const uint column = first_column + c;
+          if (counts[column] == 0 || row >= push.n) continue;
+          const uint place = corner + c * STRIDE + lane / 4;
+          const float product = uintBitsToFloat(tile[place][lane % 4]) * scales[column];
+          const float score = score_of(first_walk + column, row, counts[column], product);
+          tile[place][lane % 4] = floatBitsToUint(score);
         }
-        tile[corner + c * STRIDE + lane / 4][lane % 4] = floatBitsToUint(score);
+        subgroup_barrier();
       }
-      subgroup_barrier();
-      // The smallest of eight: four of each walk, two by each invocation.
-      [[unroll]] for (uint i = 0; i < 2; ++i) {
+      // The smallest of eight: four of each walk, which four invocations take. They put them behind
+      // the walk's products, too.
+      [[unroll]] for (uint i = 0; i < 4; ++i) {
         const uint c = i * 8 + lane / 4;
+        const uint column = first_column + c;
+        const uint place = corner + c * STRIDE;
         const uint eighth = lane % 4;
-        const uint column = half_of_walks * SUBGROUP_WALKS + j * SIDE + c;
-        const uint walk = first_walk + column;
-        const float least = min(least_of_four(corner + c * STRIDE + 2 * eighth),
-                                least_of_four(corner + c * STRIDE + 2 * eighth + 1));
-        if (walk < push.walks && heads[column].condition == WALK_STEPS && is_there) {
-          Floats(part_of(walk, push.at.eights)).at[first_row / 8 + eighth] = least;
+        const float least = least_of_eight(place + 2 * eighth, SCORES ? 1 : scales[column],
+                                           gone[column][side] >> (8 * eighth));
+        if (counts[column] > 0 && is_there) {
+          Floats(part_of(first_walk + column, push.at.eights)).at[first_row / 8 + eighth] = least;
         }
-      }
-      if (lane < SIDE) {
-        float least = ABOVE_ALL;
-        [[unroll]] for (uint i = 0; i < 8; ++i) least = min(least, least_of_four(corner + lane * STRIDE + i));
-        least_of_subgroups[side][half_of_walks * SUBGROUP_WALKS + j * SIDE + lane] = least;
+        tile[place + 8][eighth] = floatBitsToUint(least);
       }
       subgroup_barrier();
+      least_of_subgroups[side][first_column + lane] =
+          least_of_four(uintBitsToFloat(tile[corner + lane * STRIDE + 8]));
     }
     barrier();
     if (invocation < 2 * WALKS) {
       const uint column = invocation % WALKS;
       const uint which = invocation / WALKS;
-      const uint walk = first_walk + column;
-      if (walk < push.walks && heads[column].condition == WALK_STEPS && block + which < blocks) {
-        Floats(part_of(walk, push.at.minima)).at[block + which] =
+      if (counts[column] > 0 && block + which < blocks) {
+        Floats(part_of(first_walk + column, push.at.minima)).at[block + which] =
             min(least_of_subgroups[2 * which][column], least_of_subgroups[2 * which + 1][column]);
       }
     }
