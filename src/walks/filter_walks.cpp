@@ -39,7 +39,6 @@ constexpr uint32_t kMostSideBySide = 8;
 // Walks of a tile of a matrix product: of these where they are enough.
 constexpr uint32_t kSmallTile = 64;
 constexpr uint32_t kLargeTile = 128;
-constexpr uint32_t kTileInvocations = 256;
 
 // More walks at a time are no faster.
 constexpr uint64_t kMostWalks = 1024;
@@ -240,15 +239,18 @@ FilterWalks::FilterWalks(const Device& device, const DeviceEmbeddings& embedding
 FilterWalks::~FilterWalks() = default;
 
 FilterProduct FilterWalks::fastest_product(const Device& device, FilterPrecision precision) {
+  constexpr uint32_t kCooperativeInvocations = 256;
   constexpr uint32_t kCooperativeShared = 48 << 10;
-  constexpr uint32_t kTilesShared = 24 << 10;
+  constexpr uint32_t kTilesInvocations = 128;
+  constexpr uint32_t kTilesShared = 20 << 10;
   const DeviceLimits& limits = device.limits();
   if (limits.is_cpu && precision == FilterPrecision::kFloat) return FilterProduct::kTexels;
-  if (limits.is_cpu || limits.max_workgroup_size < kTileInvocations ||
+  if (limits.is_cpu || limits.max_workgroup_size < kTilesInvocations ||
       limits.max_shared_bytes < kTilesShared) {
     return FilterProduct::kStream;
   }
   return limits.cooperative_matrices && precision == FilterPrecision::kHalf &&
+                 limits.max_workgroup_size >= kCooperativeInvocations &&
                  limits.max_shared_bytes >= kCooperativeShared
              ? FilterProduct::kCooperative
              : FilterProduct::kTiles;
