@@ -1,5 +1,7 @@
 // Diversity sequences on GPUs, with sums of 32 bits: half the registers of int64 ones, so that more
-// workgroups share a multiprocessor and hide each other's waiting.
+// workgroups share a multiprocessor and hide each other's waiting. Vectors of four sums are dealt
+// to the invocations in rounds: the first ROUNDS stay in registers for the whole dispatch, others are
+// in memory.
 #version 460
 #extension GL_EXT_buffer_reference : require
 #extension GL_EXT_control_flow_attributes : require
@@ -13,16 +15,31 @@
 layout(constant_id = ROUNDS_ID) const uint ROUNDS = 8;  // at most 32
 layout(constant_id = ROUNDS_IN_FLIGHT_ID) const uint ROUNDS_IN_FLIGHT = 4;
 
+// What a step finds out about candidates.
+struct Found {
+  Candidate best;
+  uint most;  // the largest of our candidates' sums
+};
+
+// Takes in a candidate's sum. Rows come in order.
+void take_in(inout Found found, bool is_gone, uint sum, uint row) {
+  found.most = max(found.most, is_gone ? 0 : sum);
+  const bool take = !is_gone && sum < found.best.sum;
+  found.best.sum = take ? sum : found.best.sum;
+  found.best.row = take ? row : found.best.row;
+}
+
 void main() {
   const uint invocation = gl_LocalInvocationIndex;
   const uint vectors = push.matrix_pitch / 4;
+  const uint first_in_memory = ROUNDS * INVOCATIONS + invocation;
   const uint slot = Uints(push.slots).at[gl_WorkGroupID.x];
   Sums state = Sums(push.states + uint64_t(slot) * push.matrix_pitch * 4);
   Uints latest = Uints(push.latest);
   Uints chosen = Uints(push.chosen + uint64_t(gl_WorkGroupID.x) * push.steps * 4);
 
-  uvec4 sums[ROUNDS];             // above the smallest candidate's before the latest step
-  uint gone[(ROUNDS + 7) / 8];    // a bit a sum: its item is chosen, or padding
+  uvec4 sums[ROUNDS];           // above the smallest candidate's before the latest step
+  uint gone[(ROUNDS + 7) / 8];  // a bit a sum: its item is chosen, or padding
   [[unroll]] for (uint w = 0; w < (ROUNDS + 7) / 8; ++w) gone[w] = 0;
   [[unroll]] for (uint r = 0; r < ROUNDS; ++r) {
     const uint v = r * INVOCATIONS + invocation;
@@ -34,6 +51,10 @@ void main() {
     [[unroll]] for (uint c = 0; c < 4; ++c) {
       if (sums[r][c] == CHOSEN) gone[r / 8] |= 1u << (r % 8 * 4 + c);
     }
+  }
+
+  if (push.fresh == 1) {
+    for (uint v = first_in_memory; v < vectors; v += INVOCATIONS) state.at[v] = first_sums(v * 4);
   }
 
   const uint64_t first_block = block_address(0);
@@ -60,8 +81,7 @@ void main() {
     }
 
     const uint shift = uint(FIXED_POINT_ONE) - least;
-    Candidate best = no_candidate();
-    uint most = 0;  // the largest of our candidates' sums
+    Found found = Found(no_candidate(), 0);
     [[unroll]] for (uint first = 0; first < ROUNDS; first += ROUNDS_IN_FLIGHT) {
       ivec4 cosines[ROUNDS_IN_FLIGHT];
       [[unroll]] for (uint b = 0; b < ROUNDS_IN_FLIGHT; ++b) {
@@ -76,17 +96,34 @@ void main() {
           const uint now = sums[r][c] + uint(contribution(cosines[b][c], weight)) + shift;
           sums[r][c] = now;
           const bool is_gone = (gone[r / 8] & (1u << (r % 8 * 4 + c))) != 0;
-          most = max(most, is_gone ? 0 : now);
-          const bool take = !is_gone && now < best.sum;
-          best.sum = take ? now : best.sum;
-          best.row = take ? (r * INVOCATIONS + invocation) * 4 + c : best.row;
+          take_in(found, is_gone, now, (r * INVOCATIONS + invocation) * 4 + c);
         }
       }
     }
+    for (uint first = first_in_memory; first < vectors; first += ROUNDS_IN_FLIGHT * INVOCATIONS) {
+      ivec4 cosines[ROUNDS_IN_FLIGHT];
+      uvec4 held[ROUNDS_IN_FLIGHT];
+      [[unroll]] for (uint b = 0; b < ROUNDS_IN_FLIGHT; ++b) {
+        const uint v = min(first + b * INVOCATIONS, vectors - 1);
+        cosines[b] = row.at[v];
+        held[b] = state.at[v];
+      }
+      [[unroll]] for (uint b = 0; b < ROUNDS_IN_FLIGHT; ++b) {
+        const uint v = first + b * INVOCATIONS;
+        if (v >= vectors) continue;
+        [[unroll]] for (uint c = 0; c < 4; ++c) {
+          const bool is_gone = held[b][c] == CHOSEN || v * 4 + c == latest_row;
+          const uint now = held[b][c] + uint(contribution(cosines[b][c], weight)) + shift;
+          held[b][c] = is_gone ? CHOSEN : now;
+          take_in(found, is_gone, now, v * 4 + c);
+        }
+        state.at[v] = held[b];
+      }
+    }
 
-    best = best_of_workgroup(best, step);
+    const Candidate best = best_of_workgroup(found.best, step);
     least = best.sum;
-    overflow = overflow || overflows(least, most);
+    overflow = overflow || overflows(least, found.most);
     latest_row = min(best.row, push.n - 1);  // after an overflow there may seem to be none
     if (invocation == 0) chosen.at[step] = latest_row;
   }
@@ -96,6 +133,10 @@ void main() {
     const uint bits = gone[r / 8] >> (r % 8 * 4);
     const bvec4 are_gone = notEqual(uvec4(bits) & uvec4(1, 2, 4, 8), uvec4(0));
     if (v < vectors) state.at[v] = kept(sums[r], are_gone, least);
+  }
+  for (uint v = first_in_memory; v < vectors; v += INVOCATIONS) {
+    const uvec4 held = state.at[v];
+    state.at[v] = kept(held, equal(held, uvec4(CHOSEN)), least);
   }
   if (invocation == 0) latest.at[slot] = latest_row;
   if (overflow) Uints(push.overflow).at[0] = 1;

@@ -103,7 +103,7 @@ void VkComputeContext::walk_over_matrix(std::span<const uint32_t> starts, uint32
   if (!resident_->walks) {
     resident_->walks =
         std::make_unique<vkc::Walks>(device_, resident_->embeddings, resident_->rows.whole(),
-                                     vkc::fastest_variant(device_, resident_->embeddings));
+                                     vkc::fastest_variant(resident_->embeddings));
   }
   resident_->walks->walk(starts, length, order, output);
 }

@@ -16,6 +16,7 @@ struct WalkRates {
   double products;      // multiply-adds of the matrix a second
   double matrix_bytes;  // bytes of the matrix that are allocated a second
   double additions;     // of walks over the matrix
+  double sums_at_hand;  // of one of them: others are in memory, read and written in each step
   double fewest_walks;  // over the matrix: fewer at a time take as long
   double matrix_step;   // seconds that a step over the matrix takes at least
   double read;  // elements of items a second, which the filter reads for one walk or for many
@@ -25,8 +26,8 @@ struct WalkRates {
   double filter;       // seconds that the filter takes to be there, however few items there are
 };
 
-constexpr WalkRates kGpuWalks{1.4e13, 9e10, 1e12, 1, 1.5e-6, 1.3e12, 0, 1e10, 3e-5, 5e-3};
-constexpr WalkRates kCpuWalks{1.2e10, 4e9, 1.2e9, 2, 1e-5, 3.2e9, 9e-9, 6e7, 2e-4, 1e-2};
+constexpr WalkRates kGpuWalks{1.4e13, 9e10, 1e12, 40960, 1, 1.5e-6, 1.3e12, 0, 1e10, 3e-5, 5e-3};
+constexpr WalkRates kCpuWalks{1.2e10, 4e9, 1.2e9, 1e18, 2, 1e-5, 3.2e9, 9e-9, 6e7, 2e-4, 1e-2};
 
 constexpr std::string_view kFloatFilter = "filter-float32";
 
@@ -72,7 +73,8 @@ double expected_walk_seconds(const Device& device, const WalkRequest& request, W
     const double matrix =
         is_ready ? 0 : n * n * request.d / rates.products + 4 * n * n / rates.matrix_bytes;
     const double walks = std::max(count, rates.fewest_walks);
-    return matrix + steps * std::max(rates.matrix_step, walks * n / rates.additions);
+    const double moved = n + 2 * std::max(n - rates.sums_at_hand, 0.0);
+    return matrix + steps * std::max(rates.matrix_step, walks * moved / rates.additions);
   }
   const double units = is_ready ? 0 : rates.filter + n * request.d / rates.conversion;
   const double of_item = std::max(

@@ -29,6 +29,7 @@ WalkShape gpu_shape(const Device& device, WalkVariant variant, uint32_t pitch, b
   const uint32_t full_subgroup = std::max(64U, device.limits().subgroup_size);
   constexpr uint32_t kRounds = 8;
   constexpr uint32_t kMostRounds = 10;
+  constexpr uint32_t kMostU32Rounds = 20;
   constexpr uint32_t kFewestForMany = 256;
   const uint32_t vectors = pitch / 4;
   const auto invocations_for = [&](uint32_t rounds) {
@@ -45,14 +46,8 @@ WalkShape gpu_shape(const Device& device, WalkVariant variant, uint32_t pitch, b
     invocations = std::min({invocations_for(kRounds), 512U, most});
   }
   const uint32_t rounds = (vectors + invocations - 1) / invocations;
-  return {invocations, variant == WalkVariant::kU32 ? rounds : std::min(rounds, kMostRounds)};
-}
-
-// Whether all sums of 32 bits have room; for GPUs that is in registers.
-bool fits_u32(const Device& device, uint32_t pitch) {
-  constexpr uint32_t kMostU32Rounds = 20;
-  return device.limits().is_cpu ||
-         gpu_shape(device, WalkVariant::kU32, pitch, false).rounds <= kMostU32Rounds;
+  return {invocations,
+          std::min(rounds, variant == WalkVariant::kU32 ? kMostU32Rounds : kMostRounds)};
 }
 
 const KernelCode& code_of(WalkVariant variant, bool on_cpu) {
@@ -69,10 +64,8 @@ const KernelCode& code_of(WalkVariant variant, bool on_cpu) {
 
 }  // namespace
 
-WalkVariant fastest_variant(const Device& device, const DeviceEmbeddings& embeddings) {
-  if (embeddings.order.is_reordered()) return WalkVariant::kI64;
-  return fits_u32(device, DeviceMatrix::pitch_of(embeddings.n)) ? WalkVariant::kU32
-                                                                : WalkVariant::kI64;
+WalkVariant fastest_variant(const DeviceEmbeddings& embeddings) {
+  return embeddings.order.is_reordered() ? WalkVariant::kI64 : WalkVariant::kU32;
 }
 
 Kernel make_walk_kernel(const Device& device, const DeviceEmbeddings& embeddings,

@@ -17,7 +17,7 @@ enum class WalkVariant {
 };
 
 // The fastest of those for the order `centroid`, which give the same sequences.
-WalkVariant fastest_variant(const Device& device, const DeviceEmbeddings& embeddings);
+WalkVariant fastest_variant(const DeviceEmbeddings& embeddings);
 
 // few: the walks are so few that they leave a GPU's processors idle, and each had better be fast by
 // itself.

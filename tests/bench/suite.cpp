@@ -296,7 +296,7 @@ class Measurement : Measuring {
     const vkc::DeviceMatrix matrix(staging, n_, n_);
     vkc::Similarity(device, resident).fill(matrix);
     const bool merging = false;
-    vkc::Walks walks(device, resident, matrix, vkc::fastest_variant(device, resident), merging);
+    vkc::Walks walks(device, resident, matrix, vkc::fastest_variant(resident), merging);
     const uint32_t count = all_walks.subject.starts;
     const std::vector<uint32_t> starts = spread_starts(n_, count);
     std::vector<uint32_t> output(std::size_t{count} * length_);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "checks.hpp"
+#include "device_variant.hpp"
 #include "fault_layer.hpp"
 #include "generators.hpp"
 
@@ -71,6 +72,27 @@ std::vector<uint32_t> expected_walk(const Embeddings& embeddings, bool center, u
       if (!chosen[j] && (best == embeddings.n || sums[j] < sums[best])) best = j;
     }
     walk.push_back(best);
+  }
+}
+
+// More sums of 32 bits than a workgroup of 64 has registers for, in several dispatches.
+TEST(WalkWays, MatrixWithSumsInMemory) {
+  constexpr uint32_t kItems = 5700;
+  constexpr uint32_t kLength = 150;
+  const ScopedEnvironment named("VKC_WALKS", "matrix");
+  const DeviceVariant few_invocations{"InMemory", "integrated", "64", nullptr};
+  const ScopedDeviceVariant device(few_invocations);
+  const auto context = checks::make_context();
+  const std::vector<uint32_t> starts{kItems - 1, 17, kItems - 1, 5300};
+  for (const Embeddings& embeddings :
+       {generators::ties(kItems, 6, 12), generators::unequal_norms(kItems, 6, 3)}) {
+    checks::upload(context.get(), embeddings, kCenter);
+    std::vector<uint32_t> expected;
+    for (const uint32_t start : starts) {
+      const auto walk = expected_walk(embeddings, kCenter, start, kLength);
+      expected.insert(expected.end(), walk.begin(), walk.end());
+    }
+    EXPECT_EQ(checks::sequences(context.get(), starts, kLength), expected);
   }
 }
 
