@@ -461,8 +461,8 @@ class LargeVariants : public WalkVariants {
   }
 };
 
-// Around the most items whose ids are packed into sums; and the most for 32 bits on GPUs with
-// workgroups of 512.
+// Around the most items whose ids are packed into sums; and the most sums of 32 bits that are in
+// registers on GPUs with workgroups of 512.
 TEST_P(LargeVariants, InTheOrderOfIds) {
   const bool u32 = GetParam().walk == WalkVariant::kU32;
   for (const uint32_t n : {u32 ? 40960U : vkc::kMostOrdered, vkc::kMostOrdered + 1}) {
