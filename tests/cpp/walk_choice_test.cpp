@@ -135,7 +135,7 @@ TEST(WalkWays, WithoutRoomForTheMatrix) {
 TEST(WalkWays, TheFasterOneIsTaken) {
   const auto context = checks::make_context();
   VkComputeContext* ctx = context.get();
-  EXPECT_EQ(planned_matrix_bytes(ctx, 10000, 384, 1, 10), 0U);
+  EXPECT_EQ(planned_matrix_bytes(ctx, 20000, 384, 1, 10), 0U);
   EXPECT_GT(planned_matrix_bytes(ctx, 10000, 384, 10000, 10000), 0U);
   EXPECT_GT(planned_matrix_bytes(ctx, 2000, 384, 2000, 100), 0U);
 }
