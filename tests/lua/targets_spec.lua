@@ -222,6 +222,26 @@ describe("the target of", function()
     end)
   end
 
+  it("one file that is put in a cache's place by force leaves nothing of the cache behind", function()
+    local there = folder .. "/there.npy"
+    for _, words in ipairs({ { "similarity", input, there, "--quiet" }, { "export", finished, there, "--binary" },
+      { "explore", input, "-o", there, "--quiet" } }) do
+      cache_helper.copy(place.finished, there)
+      words[#words + 1] = "--force"
+      succeed(unpack(words))
+      assert.is_false(cache_helper.exists(there .. ".json"))
+      local text, code = run("check", there)
+      assert.are.equal(1, code)
+      assert.is_truthy(text:find("not a cache", 1, true), text)
+      -- What is no metadata of a cache stays.
+      os.remove(there)
+      write(there .. ".json", '{"posts": 1}')
+      succeed(unpack(words))
+      assert.are.equal('{"posts": 1}', contents(there .. ".json"))
+      os.remove(there .. ".json")
+    end
+  end)
+
   it("a result: a file that another process removes meanwhile is in nobody's way", function()
     local path = folder .. "/result"
     cache_helper.write(path, "something")

@@ -70,7 +70,7 @@ end
 local function export_to(path, output, options, parts)
   local from = source.open_whole(path)
   check_output(path, output, parts, options.force)
-  target.locked(output, function()
+  target.locked_file(output, function()
     -- Another export may have been written in between.
     check_output(path, output, parts, options.force)
     write(from, path, output, options, parts)

@@ -80,7 +80,7 @@ local function each_batch(context, n, path, put, report, stop)
   keep(memory)
 end
 
---- Computes the similarity matrix and writes it. To be called within target.locked.
+--- Computes the similarity matrix and writes it. To be called within target.locked_file.
 -- @tparam string path
 -- @tparam Context context that the embeddings are uploaded to
 -- @tparam table options `report`: function (done): told how many rows there are; `stop`: function () -> how often

@@ -12,6 +12,8 @@ local unistd = require("posix.unistd")
 local fail = require("vk_compute.system.fail")
 local file_kind = require("vk_compute.cache.file_kind")
 local files = require("vk_compute.system.files")
+local layout = require("vk_compute.cache.layout")
+local metadata = require("vk_compute.cache.metadata")
 local lock = require("vk_compute.system.lock")
 local stdlib = require("posix.stdlib")
 
@@ -122,6 +124,16 @@ function target.locked(path, work)
   lock.release(held)
   if not succeeded then error(result, 0) end
   return result
+end
+
+--- The same for a result of one file. Where that replaces a cache, its NAME.json goes with it: left beside the new
+-- file, it would have that told as damaged, and repaired.
+function target.locked_file(path, work)
+  target.locked(path, function()
+    work()
+    local left = layout.paths(path).metadata
+    if metadata.begins(left) then files.remove(left) end
+  end)
 end
 
 return target

@@ -139,7 +139,7 @@ function explore.main(options, most_bytes)
   local inputs = { options.EMBEDDINGS, options.texts, options.groups }
   if not options.texts then inputs[2] = options.groups end
   page.check_path(options.output, inputs, options.force)
-  target.locked(options.output, function()
+  target.locked_file(options.output, function()
     write(options, out, most_bytes or page_size.MOST_BYTES)
   end)
   return 0

@@ -99,7 +99,7 @@ function similarity.main(options)
   local out = output.new(options)
   input.check(options, "EMBEDDINGS OUTPUT")
   matrix_file.check_path(options.OUTPUT, options.EMBEDDINGS, options.force)
-  target.locked(options.OUTPUT, function() compute(options, out) end)
+  target.locked_file(options.OUTPUT, function() compute(options, out) end)
   return 0
 end
 

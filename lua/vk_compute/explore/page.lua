@@ -105,7 +105,7 @@ function page.describe_items(o)
   return table.concat(parts)
 end
 
---- Writes the page. To be called within target.locked.
+--- Writes the page. To be called within target.locked_file.
 -- @tparam string path
 -- @tparam table o `facts`: what is told in JSON; `arrays`: as from gather.all; `items`: as from describe_items;
 -- `progress`: nil, or function (done, total), told now and then how many bytes are compressed; what it raises ends it
