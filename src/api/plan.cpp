@@ -23,7 +23,7 @@ namespace {
 // Of the filter; and of rows that it leaves too many candidates of, which are done again.
 WorkMemory filter_memory(const Device& device, const NeighborWork& work, uint64_t available) {
   const uint64_t halves = HalfVectors::bytes(work.n, work.d);
-  const FilterSizes filter(work.d, work.count, work.k, bytes_left(available, halves));
+  const FilterSizes filter(device, work.d, work.count, work.k, bytes_left(available, halves));
   const NeighborSizes again(device, work.n, work.count, work.k, {false, available});
   const uint64_t filter_bytes = halves + filter.device_bytes(work.d, work.k);
   return {.rows = again.rows.footprint(device, work.n),

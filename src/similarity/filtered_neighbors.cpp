@@ -18,8 +18,10 @@ namespace vkc {
 namespace {
 
 // Rows that are worked on together: enough to keep any device busy, and few enough that their
-// candidates, 64 MiB, do not count.
-constexpr uint32_t kMostRows = 8192;
+// candidates, 64 MiB, do not count. On a CPU few enough that thresholds and decisions, which are
+// not in pieces, take a fraction of a second.
+constexpr uint32_t kMostGpuRows = 8192;
+constexpr uint32_t kMostCpuRows = 512;
 // Of their unit vectors in float16, where these are long.
 constexpr uint64_t kMostHalvesBytes = 64ULL << 20;
 
@@ -91,12 +93,14 @@ bool FilteredNeighbors::can_decide(const Device& device, uint32_t d) {
   return products + kSortSteps * (MOST_CANDIDATES / 2 / lanes + 2) <= kMostCpuIterations;
 }
 
-FilterSizes::FilterSizes(uint32_t d, uint32_t count, uint32_t k, uint64_t available) {
+FilterSizes::FilterSizes(const Device& device, uint32_t d, uint32_t count, uint32_t k,
+                         uint64_t available) {
+  const uint64_t most_rows = device.limits().is_cpu ? kMostCpuRows : kMostGpuRows;
   // Two shares for what the device works with, and three, at most, for keys and their staging
   // memory.
   const uint64_t row_bytes = HalfVectors::bytes(1, d) + MOST_CANDIDATES * sizeof(uint64_t);
   const uint64_t share = available / 8;
-  const uint64_t most = std::min({uint64_t{kMostRows}, kMostHalvesBytes / HalfVectors::bytes(1, d),
+  const uint64_t most = std::min({most_rows, kMostHalvesBytes / HalfVectors::bytes(1, d),
                                   2 * share / row_bytes, share / (k * sizeof(uint64_t))});
   const uint64_t tiles = std::max<uint64_t>(most / FILTER_TILE_SIDE, 1);
   rows = static_cast<uint32_t>(
@@ -158,7 +162,7 @@ vk::DeviceAddress FilteredNeighbors::table(uint32_t which) const {
 
 void FilteredNeighbors::find(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,
                              float* similarities) {
-  const FilterSizes sizes(embeddings_.d, count, k, device_.available_bytes());
+  const FilterSizes sizes(device_, embeddings_.d, count, k, device_.available_bytes());
   reserve(sizes, k);
   Staging::Loan halves = staging_.borrow(sizes.keys_bytes(k));
   const uint32_t id_bits = bits_of_ids(embeddings_.n);

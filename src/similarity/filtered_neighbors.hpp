@@ -28,7 +28,7 @@ enum class FilterArithmetic {
 // What a call for the k neighbours of `count` items takes, of n embeddings of dimension d, beside
 // the items' unit vectors in float16.
 struct FilterSizes {
-  FilterSizes(uint32_t d, uint32_t count, uint32_t k, uint64_t available);
+  FilterSizes(const Device& device, uint32_t d, uint32_t count, uint32_t k, uint64_t available);
 
   uint32_t rows;  // that are worked on together: whole tiles
 

@@ -37,7 +37,7 @@ bool filter_fits(const NeighborWork& work, uint64_t halves_bytes, uint64_t avail
     return false;
   }
   const uint64_t left = bytes_left(available, halves_bytes);
-  const FilterSizes sizes(work.d, work.count, work.k, left);
+  const FilterSizes sizes(device, work.d, work.count, work.k, left);
   return sizes.device_bytes(work.d, work.k) + 2 * sizes.keys_bytes(work.k) <= left / 2;
 }
 

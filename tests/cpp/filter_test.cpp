@@ -122,6 +122,25 @@ TEST_P(Filter, UnitVectorsAreConvertedInPieces) {
   EXPECT_GE(device.take_work().submissions, device.limits().is_cpu ? 2U : 1U);
 }
 
+// Likewise of rows: on a CPU a submission for each 512 of them at least.
+TEST_P(Filter, ManyRowsAreFoundInPieces) {
+  constexpr uint32_t kItems = 4096;
+  const Embeddings embeddings = generators::unequal_norms(kItems, 8, 2);
+  const vkc::Device& device = staging_.device();
+  const vkc::DeviceEmbeddings on_device(staging_, embeddings.values.data(), kItems, 8, false);
+  vkc::RowSource rows(staging_, on_device);
+  vkc::Neighbors exact(staging_, rows);
+  vkc::HalfVectors halves(device, on_device, kItems);
+  halves.fill();
+  vkc::FilteredNeighbors filtered(staging_, on_device, halves, on_device.units, exact,
+                                  FilterArithmetic::kFloat);
+  std::vector<uint32_t> ids(kItems);
+  device.take_work();
+  filtered.find(0, kItems, 1, ids.data(), nullptr);
+  EXPECT_GE(device.take_work().submissions, device.limits().is_cpu ? 8U : 1U);
+  EXPECT_EQ(ids, reference::Neighbors(embeddings, false).lists(0, kItems, 1).ids);
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, Filter, testing::ValuesIn(filter_device_variants),
                          [](const auto& test) { return test.param.name; });
 
