@@ -132,7 +132,9 @@ uint32_t VkComputeContext::recommended_batch(uint32_t length, const vkc::Order& 
   // With fewer walks a GPU would be partly idle, and the rate measured too low.
   const uint64_t fewest = std::min(n, device_.limits().is_cpu ? 1U : kFewestGpuWalks);
   const uint64_t steps = resident_->walk_batches.at(order.rule).next(uint64_t{n} * length);
-  return static_cast<uint32_t>(std::max(steps / length, fewest));
+  uint64_t walks = std::max(steps / length, fewest);
+  if (resident_->walks) walks = resident_->walks->in_whole_turns(walks);
+  return static_cast<uint32_t>(std::min<uint64_t>(walks, n));
 }
 
 void VkComputeContext::nearest_neighbors(uint32_t first, uint32_t count, uint32_t k, uint32_t* ids,

@@ -183,6 +183,19 @@ DeviceLimits read_limits(const DeviceFacts& facts, bool has_timestamps) {
   return out;
 }
 
+// The multiprocessors of a device; 0 where its driver does not tell.
+uint32_t count_processors(const vk::raii::PhysicalDevice& device) {
+  if (!has_extension(device.enumerateDeviceExtensionProperties(),
+                     VK_NV_SHADER_SM_BUILTINS_EXTENSION_NAME)) {
+    return 0;
+  }
+  return device
+      .getProperties2<vk::PhysicalDeviceProperties2,
+                      vk::PhysicalDeviceShaderSMBuiltinsPropertiesNV>()
+      .get<vk::PhysicalDeviceShaderSMBuiltinsPropertiesNV>()
+      .shaderSMCount;
+}
+
 // Whether a device has what filter_product_matrix.comp needs: matrices of 16 x 16 in float16,
 // summed up in float32, by subgroups of 32.
 bool has_cooperative_matrices(const vk::raii::PhysicalDevice& device, const DeviceFacts& facts) {
@@ -308,6 +321,7 @@ ChosenDevice choose_device(const Instance& instance, std::string_view wanted) {
   const DeviceFacts facts = read_facts(device);
   DeviceLimits limits = read_limits(facts, has_timestamps);
   limits.cooperative_matrices = has_cooperative_matrices(device, facts);
+  limits.processors = count_processors(device);
   return {std::move(device), info, limits, family};
 }
 

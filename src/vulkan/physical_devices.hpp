@@ -22,6 +22,7 @@ struct DeviceLimits {
   uint64_t max_texel_buffer_bytes = 0;  // of one view of four-component 32-bit texels
   uint32_t max_shared_bytes = 0;        // of a workgroup
   uint32_t max_workgroup_count = 0;     // in x
+  uint32_t processors = 0;              // that work side by side; 0: the driver does not tell
   bool cooperative_matrices =
       false;                    // of VK_NV_cooperative_matrix, as the filter's kernel has them
   double timestamp_period = 0;  // seconds a tick; 0: the queue has no timestamps

@@ -101,6 +101,13 @@ bool are_few_walks(const Device& device, std::size_t count) {
   return !device.limits().is_cpu && count <= kFew;
 }
 
+uint32_t walks_side_by_side(const Device& device, uint32_t pitch) {
+  // Invocations of a processor, each with as many sums in registers as there is room for.
+  constexpr uint32_t kInvocations = 512;
+  const WalkShape shape = gpu_shape(device, WalkVariant::kU32, pitch, false);
+  return device.limits().processors * std::max(kInvocations / shape.invocations, 1U);
+}
+
 double expected_walk_rate(const Device& device, uint32_t n) {
   return (device.limits().is_cpu ? kCpuWalkRate : kGpuWalkRate) / n;
 }

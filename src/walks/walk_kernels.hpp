@@ -25,6 +25,9 @@ Kernel make_walk_kernel(const Device& device, const DeviceEmbeddings& embeddings
                         const DeviceMatrix& matrix, WalkVariant variant, bool few);
 bool are_few_walks(const Device& device, std::size_t count);
 
+// Of many walks, how many a GPU takes a step of at the same time; 0 where that is not known.
+uint32_t walks_side_by_side(const Device& device, uint32_t pitch);
+
 // Steps a second of all walks together to expect of a device not yet measured.
 double expected_walk_rate(const Device& device, uint32_t n);
 

@@ -59,6 +59,12 @@ Walks::Walks(const Device& device, const DeviceEmbeddings& embeddings, const Dev
       variant_(embeddings.order.is_reordered() ? WalkVariant::kI64 : variant),
       merging_(merging) {}
 
+uint64_t Walks::in_whole_turns(uint64_t walks) const {
+  // Both groups take turns.
+  const uint64_t groups = groups_for(device_, walks);
+  return whole_turns(walks, groups * walks_side_by_side(device_, matrix_.pitch()));
+}
+
 const Kernel& Walks::kernel_for(const WalkJob& job) {
   const bool few = are_few_walks(device_, job.starts.size());
   const WalkVariant variant =

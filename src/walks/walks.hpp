@@ -1,6 +1,7 @@
 // Diversity sequences: many walks at a time over a similarity matrix that stays on the device.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -33,6 +34,13 @@ struct WalkSizes {
   uint64_t merging_bytes;
 };
 
+// The whole number of turns that is nearest to so many walks, in walks: at least one turn. A turn
+// takes as long for fewer. The same number where turn is 0.
+constexpr uint64_t whole_turns(uint64_t walks, uint64_t turn) {
+  if (turn == 0) return walks;
+  return std::max<uint64_t>((walks + turn / 2) / turn, 1) * turn;
+}
+
 class Walks {
  public:
   // variant: of the order `centroid`. Where rows are not in the order of ids, or sums of 32 bits
@@ -44,6 +52,9 @@ class Walks {
   // The first `length` items of the sequence from each start, into output: starts x length.
   void walk(std::span<const uint32_t> starts, uint32_t length, const Order& order,
             uint32_t* output);
+
+  // About so many walks of a call, with which the device's processors are never idle.
+  [[nodiscard]] uint64_t in_whole_turns(uint64_t walks) const;
 
   // The variant that the next walks of the order `centroid` begin with.
   [[nodiscard]] WalkVariant variant() const { return variant_; }

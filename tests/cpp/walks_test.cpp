@@ -495,6 +495,14 @@ TEST(FastestVariant, FollowsTheEmbeddings) {
   EXPECT_EQ(form_of(gpu, last_is_opposite(40961)), WalkVariant::kU32);
 }
 
+TEST(WholeTurns, AreTheNearestNumber) {
+  EXPECT_EQ(vkc::whole_turns(64, 0), 64U);
+  EXPECT_EQ(vkc::whole_turns(1, 264), 264U);
+  EXPECT_EQ(vkc::whole_turns(264, 264), 264U);
+  EXPECT_EQ(vkc::whole_turns(395, 264), 264U);
+  EXPECT_EQ(vkc::whole_turns(396, 264), 528U);
+}
+
 // ---- The largest sums
 
 // While ids are packed into them, sums of candidates stay below half of NOT_A_CANDIDATE in
