@@ -51,7 +51,7 @@ WorkMemory filter_walks_memory(const Device& device, uint32_t n, uint32_t d, std
                                uint32_t length, uint64_t available) {
   const FilterPrecision precision = filter_precision(device);
   const Footprint units = FilterUnits::footprint(device, n, d, precision);
-  const FilterWalkSizes sizes(device, n, d, count, length, true,
+  const FilterWalkSizes sizes(device, choose_filter_product(device), n, d, count, length, true,
                               bytes_left(available, units.device));
   return {.rows = {},
           .buffers = units + sizes.footprint(device),

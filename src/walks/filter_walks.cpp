@@ -181,15 +181,17 @@ double first_value(int32_t cosine, int32_t weight, const Order& order) {
 
 }  // namespace
 
-FilterWalkSizes::FilterWalkSizes(const Device& device, uint32_t n, uint32_t d, std::size_t count,
-                                 uint32_t length, bool scores, uint64_t available)
+FilterWalkSizes::FilterWalkSizes(const Device& device, FilterProduct product, uint32_t n,
+                                 uint32_t d, std::size_t count, uint32_t length, bool scores,
+                                 uint64_t available)
     : state_bytes(uint64_t{places_of(n, d, scores).stride} * 16),
       chosen_bytes(uint64_t{length} * sizeof(uint32_t)),
       vector_bytes(pitch_of(d) * sizeof(float)) {
   const uint64_t most =
       std::min(kMostFilterStateBytes, available / 4) / (state_bytes + 2 * chosen_bytes);
   const uint64_t wanted = std::min<uint64_t>(count, most_walks(device, n, d));
-  const FilterWalkJudging most_judging(device, d, length, MOST_WALK_CANDIDATES, true);
+  const bool few = takes_blocks(product) || wanted <= kMostSideBySide;
+  const FilterWalkJudging most_judging(device, d, length, MOST_WALK_CANDIDATES, few);
   const uint64_t workgroups = uint64_t{most_judging.judges} * most_judging.parts;
   walks = static_cast<uint32_t>(std::clamp<uint64_t>(
       std::min(most, device.limits().max_workgroup_count / workgroups), 1, wanted));
@@ -339,8 +341,8 @@ std::pair<FilterProduct, uint32_t> FilterWalks::multiplying(uint32_t walks) cons
 
 FilterWalks::Job FilterWalks::make_job(std::size_t count, uint32_t length, const Order& order) {
   const bool scores = order.rule != VKC_ORDER_CENTROID;
-  const FilterWalkSizes sizes(device_, embeddings_.n, embeddings_.d, count, length, scores,
-                              device_.available_bytes());
+  const FilterWalkSizes sizes(device_, product_, embeddings_.n, embeddings_.d, count, length,
+                              scores, device_.available_bytes());
   const auto [product, side_by_side] = multiplying(sizes.walks);
   const uint64_t chosen_bytes = sizes.walks * sizes.chosen_bytes;
   Job job{.kernels = kernels_for(scores, product, side_by_side, length),

@@ -20,11 +20,19 @@
 
 namespace vkc {
 
+// What multiplies all items with the vectors of walks. With more than a few walks at a time:
+enum class FilterProduct {
+  kTexels,      // where shaders run on the CPU, in float32; for few and for many
+  kStream,      // the kernel for a few, again and again
+  kTiles,       // a matrix product in float32
+  kCooperative  // one by cooperative matrices, of filter units in float16
+};
+
 // What walks that are under way together take.
 struct FilterWalkSizes {
   // Of walks from `count` starts on a device that has `available` bytes left.
-  FilterWalkSizes(const Device& device, uint32_t n, uint32_t d, std::size_t count, uint32_t length,
-                  bool scores, uint64_t available);
+  FilterWalkSizes(const Device& device, FilterProduct product, uint32_t n, uint32_t d,
+                  std::size_t count, uint32_t length, bool scores, uint64_t available);
 
   [[nodiscard]] Footprint footprint(const Device& device) const;
   // Of the states, with what walks have all together behind them.
@@ -40,14 +48,6 @@ struct FilterWalkSizes {
 struct FilteredValues {
   std::vector<float> values;  // [walks][items], or rows
   std::vector<float> bounds;  // of the errors of each walk's
-};
-
-// What multiplies all items with the vectors of walks. With more than a few walks at a time:
-enum class FilterProduct {
-  kTexels,      // where shaders run on the CPU, in float32; for few and for many
-  kStream,      // the kernel for a few, again and again
-  kTiles,       // a matrix product in float32
-  kCooperative  // one by cooperative matrices, of filter units in float16
 };
 
 class FilterWalks {

@@ -207,4 +207,17 @@ const std::vector<Variant> variants{
 INSTANTIATE_TEST_SUITE_P(Devices, FilterVariants, testing::ValuesIn(variants),
                          [](const auto& test) { return test.param.device.name; });
 
+// Few walks have many workgroups each, of which a device may take no more than 65,535.
+TEST(FilterWalkSizes, OfManyWalksAreNotThoseOfFew) {
+  constexpr uint32_t kMany = 1024;
+  const ScopedDeviceVariant discrete({"Discrete", "discrete", nullptr, nullptr});
+  const vkc::Device gpu("", true);
+  const auto walks = [&](vkc::FilterProduct product, uint32_t count) {
+    return vkc::FilterWalkSizes(gpu, product, 500, 20, count, 12, false, 1ULL << 40).walks;
+  };
+  EXPECT_EQ(walks(vkc::FilterProduct::kTiles, kMany), kMany);
+  EXPECT_EQ(walks(vkc::FilterProduct::kTiles, 3), 3U);
+  EXPECT_EQ(walks(vkc::FilterProduct::kStream, 3), 3U);
+}
+
 }  // namespace
