@@ -5,12 +5,17 @@ local signal = require("posix.signal")
 describe("a run that is stopped", function()
   local n, d = 130, 9
   local place, path, output
+  local hangup
 
   setup(function()
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)  -- whatever runs the tests: nohup has it ignored
     place = cache_helper.workplace(n, d)
     path, output = place.folder .. "/cache.npy", place.folder .. "/output"
   end)
-  teardown(function() cache_helper.remove_folder(place) end)
+  teardown(function()
+    signal.signal(signal.SIGHUP, hangup)
+    cache_helper.remove_folder(place)
+  end)
   before_each(function() cache_helper.remove(path) end)
 
   local function assert_goes_on(kept)

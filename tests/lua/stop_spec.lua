@@ -1,6 +1,13 @@
 local helper = require("helper")
+local signal = require("posix.signal")
 
 describe("being asked to stop", function()
+  local hangup
+
+  -- Whatever runs the tests: nohup has it ignored.
+  setup(function() hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL) end)
+  teardown(function() signal.signal(signal.SIGHUP, hangup) end)
+
   -- A process that is interrupted again and again while it calls functions that mind their arguments.
   local INTERRUPTED = [[
     package.path = "%s/lua/?.lua;" .. package.path
