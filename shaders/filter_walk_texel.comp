@@ -17,6 +17,7 @@ layout(constant_id = WORKGROUP_SIZE_ID) const uint LANES = 8;  // the subgroup's
 layout(constant_id = WALKS_ID) const uint WALKS = 1;           // divides LANES
 
 const uint ITEMS = FILTER_BLOCK / LANES;  // of a lane
+const uint EIGHTHS = (FILTER_BLOCK / 8 + LANES - 1) / LANES;  // likewise
 
 // Texels of a vector that are loaded together: four at most, which every vector has.
 const uint TEXELS = LANES / WALKS < 4 ? LANES / WALKS : 4;
@@ -57,6 +58,7 @@ void main() {
         }
       }
     }
+    // A loop that cannot be unrolled must not be in it: it would not be unrolled either, and have sums in memory.
     [[unroll]] for (uint w = 0; w < WALKS; ++w) {
       const uint walk = min(first_walk + w, push.walks - 1);
       Head state = Head(state_of(walk));
@@ -74,9 +76,11 @@ void main() {
         }
         subgroupBarrier();
         float least = ABOVE_ALL;
-        for (uint eighth = lane; eighth < FILTER_BLOCK / 8; eighth += LANES) {
+        [[unroll]] for (uint e = 0; e < EIGHTHS; ++e) {
+          const uint eighth = e * LANES + lane;
+          if (eighth >= FILTER_BLOCK / 8) continue;
           float of_eight = scores[8 * eighth];
-          for (uint i = 1; i < 8; ++i) of_eight = min(of_eight, scores[8 * eighth + i]);
+          [[unroll]] for (uint i = 1; i < 8; ++i) of_eight = min(of_eight, scores[8 * eighth + i]);
           Floats(part_of(walk, push.at.eights)).at[block * FILTER_BLOCK / 8 + eighth] = of_eight;
           least = min(least, of_eight);
         }
