@@ -87,24 +87,44 @@ TEST_P(Filter, ManyEqualRows) {
   expect_as_exact(staging_, generators::near_ties(1600, 16, 2), false, {20}, true);
 }
 
+// The filter in float32, and how many submissions it took to find the neighbours of all items.
+struct FloatFilter {
+  FloatFilter(vkc::Staging& staging, const Embeddings& embeddings)
+      : device(staging.device()),
+        on_device(staging, embeddings.values.data(), embeddings.n, embeddings.d, false),
+        rows(staging, on_device),
+        exact(staging, rows),
+        halves(device, on_device, embeddings.n),
+        filtered(staging, on_device, halves, on_device.units, exact, FilterArithmetic::kFloat) {
+    halves.fill();
+  }
+
+  std::vector<uint32_t> find(uint32_t k) {
+    std::vector<uint32_t> ids(size_t{on_device.n} * k);
+    device.take_work();
+    filtered.find(0, on_device.n, k, ids.data(), nullptr);
+    submissions = device.take_work().submissions;
+    return ids;
+  }
+
+  const vkc::Device& device;
+  vkc::DeviceEmbeddings on_device;
+  vkc::RowSource rows;
+  vkc::Neighbors exact;
+  vkc::HalfVectors halves;
+  vkc::FilteredNeighbors filtered;
+  uint64_t submissions = 0;
+};
+
 // Every other row: one by one they would take as many tiles of the matrix as there are rows.
 TEST_P(Filter, RowsBetweenOthersAreDoneAgainTogether) {
   constexpr uint32_t kItems = 2400;
   constexpr uint32_t kNeighbors = 5;
   const Embeddings embeddings = many_equal(kItems, kItems / 2, 4, 3);
-  const vkc::Device& device = staging_.device();
-  const vkc::DeviceEmbeddings on_device(staging_, embeddings.values.data(), kItems, 4, false);
-  vkc::RowSource rows(staging_, on_device);
-  vkc::Neighbors exact(staging_, rows);
-  vkc::HalfVectors halves(device, on_device, kItems);
-  halves.fill();
-  vkc::FilteredNeighbors filtered(staging_, on_device, halves, on_device.units, exact,
-                                  FilterArithmetic::kFloat);
-  std::vector<uint32_t> ids(size_t{kItems} * kNeighbors);
-  device.take_work();
-  filtered.find(0, kItems, kNeighbors, ids.data(), nullptr);
-  EXPECT_LT(device.take_work().submissions, 200U);
-  EXPECT_GE(filtered.overflowed(), kItems / 2);
+  FloatFilter filter(staging_, embeddings);
+  const std::vector<uint32_t> ids = filter.find(kNeighbors);
+  EXPECT_LT(filter.submissions, 200U);
+  EXPECT_GE(filter.filtered.overflowed(), kItems / 2);
   EXPECT_EQ(ids, reference::Neighbors(embeddings, false).lists(0, kItems, kNeighbors).ids);
 }
 
@@ -126,18 +146,9 @@ TEST_P(Filter, UnitVectorsAreConvertedInPieces) {
 TEST_P(Filter, ManyRowsAreFoundInPieces) {
   constexpr uint32_t kItems = 4096;
   const Embeddings embeddings = generators::unequal_norms(kItems, 8, 2);
-  const vkc::Device& device = staging_.device();
-  const vkc::DeviceEmbeddings on_device(staging_, embeddings.values.data(), kItems, 8, false);
-  vkc::RowSource rows(staging_, on_device);
-  vkc::Neighbors exact(staging_, rows);
-  vkc::HalfVectors halves(device, on_device, kItems);
-  halves.fill();
-  vkc::FilteredNeighbors filtered(staging_, on_device, halves, on_device.units, exact,
-                                  FilterArithmetic::kFloat);
-  std::vector<uint32_t> ids(kItems);
-  device.take_work();
-  filtered.find(0, kItems, 1, ids.data(), nullptr);
-  EXPECT_GE(device.take_work().submissions, device.limits().is_cpu ? 8U : 1U);
+  FloatFilter filter(staging_, embeddings);
+  const std::vector<uint32_t> ids = filter.find(1);
+  EXPECT_GE(filter.submissions, staging_.device().limits().is_cpu ? 8U : 1U);
   EXPECT_EQ(ids, reference::Neighbors(embeddings, false).lists(0, kItems, 1).ids);
 }
 

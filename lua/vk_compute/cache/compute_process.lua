@@ -98,12 +98,11 @@ local function open_device(job, replies)
   return job.vk.new({ device = device })
 end
 
--- Seconds that all rows would take this device, where an estimate is known.
-local function seconds_of_all(context, kind, what)
-  local _, rows = identity.rows(what)
+-- What so many rows take.
+local function plan_of(context, kind, what, count)
   return context:plan_memory({
-    n = what.n, d = what.d, work = kind.work, count = rows, length = what.length, k = what.length,
-  }).seconds
+    n = what.n, d = what.d, work = kind.work, count = count, length = what.length, k = what.length,
+  })
 end
 
 local function serve(self, job, requests, replies)
@@ -115,13 +114,12 @@ local function serve(self, job, requests, replies)
   if kind.has_queries and not embeddings.queries then
     fail("%s holds the nearest items of queries: name the file of these, too (--queries)", job.path)
   end
-  local plan = context:plan_memory({
-    n = what.n, d = what.d, work = kind.work, count = self.capacity, length = what.length, k = what.length,
-  })
+  local plan = plan_of(context, kind, what, self.capacity)
+  local _, all_rows = identity.rows(what)
   local info = context:device_info()
   send(replies, {
     device = info.name, device_type = info.type, index = info.index, plan = plan,
-    seconds_of_all = seconds_of_all(context, kind, what),
+    seconds_of_all = plan_of(context, kind, what, all_rows).seconds,
   })
   if not plan.fits then fail("%s", plan_text(plan)) end
   context:upload_embeddings(embeddings.data, embeddings.n, embeddings.d, { center = what.centered })

@@ -48,9 +48,8 @@ end
 --- Whether a file begins with the header it should have, or is gone: its writer may have given it another name
 -- meanwhile. Raises where it cannot be read.
 function layout.has_header(path, place)
-  local ok, head = pcall(files.head, path, #place.header)
-  if not ok and files.stat(path) then error(head, 0) end
-  return not ok or head == place.header
+  local head = files.head_if_there(path, #place.header)
+  return not head or head == place.header
 end
 
 return layout

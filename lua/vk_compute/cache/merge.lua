@@ -42,6 +42,8 @@ local function in_words(piece)
   return ("%s (%s)"):format(piece.path, range_text(identity.rows(piece.what)))
 end
 
+local WRITTEN_ANEW = "%s is being written anew: merge again when that is done"
+
 -- What is wrong with the file of a piece, in words; nil where its rows can be looked at. Raises where it cannot be
 -- read.
 local function problem_of(piece, from)
@@ -50,7 +52,7 @@ local function problem_of(piece, from)
       from.place.count)
   end
   local info = files.stat(from.file)
-  if not info then return in_words(piece) .. " is being written anew: merge again when that is done" end
+  if not info then return WRITTEN_ANEW:format(in_words(piece)) end
   if info.st_size ~= from.place.file_bytes then
     return ("%s is %.0f bytes long and should be %.0f: %s"):format(in_words(piece), info.st_size,
       from.place.file_bytes, repair_hint(piece.path, piece.what))
@@ -171,7 +173,7 @@ end
 function Merge:read(piece, put)
   local from = source.open(piece.path)
   if not (from.finished and identity.key(from.what) == identity.key(piece.what)) then
-    fail("%s is being written anew: merge again when that is done", piece.path)
+    fail(WRITTEN_ANEW, piece.path)
   end
   local place = from.place
   local checksums, damaged, block = {}, {}, nil

@@ -132,6 +132,13 @@ function files.head(path, bytes)
   return ffi.string(buffer, got)
 end
 
+--- The same; nil where there is no file, or no more. Raises where one cannot be read.
+function files.head_if_there(path, bytes)
+  local ok, head = pcall(files.head, path, bytes)
+  if ok then return head end
+  if files.stat(path) then error(head, 0) end
+end
+
 --- Writes bytes at an offset, all of them.
 -- @tparam number fd
 -- @tparam string path for the error message

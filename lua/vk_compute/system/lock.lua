@@ -105,11 +105,8 @@ end
 -- may hold zeros, and parts of what several processes wrote.
 function lock.begins(path)
   if held_here[name_of(path)] then return true end
-  local opened, text = pcall(files.head, path, MOST_BYTES)
-  if not opened then
-    if not files.stat(path) then return true end  -- its holder has removed it
-    error(text, 0)
-  end
+  local text = files.head_if_there(path, MOST_BYTES)
+  if not text then return true end  -- its holder has removed it
   return #text < MOST_BYTES
     and (text:find("^%d*\n?$") or text:find("^%d+ [%w._ \n-]*$") or text:find("^[%w._ \n-]*%z[%w%z._ \n-]*$")) ~= nil
 end
